@@ -1,0 +1,267 @@
+//! Arrays on disk: `.npy` in and out, little-endian, with the header checked against the file before any memory is
+//! taken.
+//!
+//! Written: NPY 1.0, `<f4` or `<f8`, C order, by `npyz`. Read: `<f4` and `<f8`, C order. Everything else is refused
+//! with the file's name, the place and the remedy.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use npyz::WriterBuilder;
+
+use crate::fault::{Fault, FaultKind, Result};
+
+/// No array we read is larger: 5,924 clips x 10 samples x 750 frames x 58 columns fits.
+const MOST_ELEMENTS: u64 = 1 << 33;
+
+/// A dense array of 32-bit floats in C order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Length of each dimension, outermost first.
+    pub shape: Vec<usize>,
+    /// Row-major values; their number is the product of `shape`.
+    pub values: Vec<f32>,
+}
+
+impl Array {
+    /// An array of the given shape.
+    ///
+    /// # Errors
+    /// [`FaultKind::WrongShape`] when the number of values is not the product of `shape`.
+    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Result<Self> {
+        if shape.iter().product::<usize>() == values.len() {
+            Ok(Self { shape, values })
+        } else {
+            Err(Fault::new(FaultKind::WrongShape, "", format!("{} values do not fill {shape:?}", values.len())))
+        }
+    }
+
+    /// The shape as text: `4 x 10 x 750 x 25`.
+    pub fn shape_text(&self) -> String {
+        self.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+    }
+
+    /// The values as rows of `N`; the last dimension must be `N`.
+    ///
+    /// # Errors
+    /// [`FaultKind::WrongShape`] otherwise.
+    pub fn rows<const N: usize>(&self, path: &Path) -> Result<Vec<[f32; N]>> {
+        if self.shape.last() != Some(&N) {
+            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", self.shape_text()))
+                .at("last dimension")
+                .remedy(format!("it must be {N}")));
+        }
+        let (rows, _) = self.values.as_chunks::<N>();
+        Ok(rows.to_vec())
+    }
+
+    /// Refuses NaN and infinity, naming the first place.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotFinite`].
+    pub fn require_finite(&self, path: &Path) -> Result<()> {
+        match self.values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(flat) => {
+                let mut rest = flat;
+                let mut place = vec![0; self.shape.len()];
+                for (index, length) in self.shape.iter().enumerate().rev() {
+                    place[index] = rest % length;
+                    rest /= length;
+                }
+                Err(Fault::new(FaultKind::NotFinite, path, format!("the value is {}", self.values[flat]))
+                    .at(format!("element {place:?} of {}", self.shape_text()))
+                    .remedy("replace or drop the frames without a value before opening the file"))
+            }
+        }
+    }
+}
+
+/// Shape and element type of an `.npy` file, from its header alone.
+///
+/// # Errors
+/// As [`read_npy`].
+pub fn read_npy_shape(path: &Path) -> Result<Vec<usize>> {
+    open(path).map(|(_, shape, _)| shape)
+}
+
+/// Reads an `.npy` file of 32- or 64-bit floats.
+///
+/// # Errors
+/// A fault naming the file when it is missing, empty, truncated, not an `.npy`, not C-ordered floats, or promises
+/// more than it holds.
+pub fn read_npy(path: &Path) -> Result<Array> {
+    let (npy, shape, wide) = open(path)?;
+    let short = |error: std::io::Error| Fault::io(path, &error).at("data");
+    let values = if wide {
+        let data = npy.data::<f64>().map_err(|error| unsupported(path, &error.to_string()))?;
+        data.map(|value| value.map(|value| value as f32)).collect::<std::io::Result<Vec<f32>>>().map_err(short)?
+    } else {
+        let data = npy.data::<f32>().map_err(|error| unsupported(path, &error.to_string()))?;
+        data.collect::<std::io::Result<Vec<f32>>>().map_err(short)?
+    };
+    Array::new(shape, values)
+}
+
+fn unsupported(path: &Path, what: &str) -> Fault {
+    Fault::new(FaultKind::WrongType, path, what)
+        .at("header")
+        .remedy("save it as little-endian float32 in C order: numpy.save(path, x.astype('<f4'))")
+}
+
+type Opened = (npyz::NpyFile<BufReader<File>>, Vec<usize>, bool);
+
+fn open(path: &Path) -> Result<Opened> {
+    let file = File::open(path).map_err(|error| Fault::io(path, &error))?;
+    let meta = file.metadata().map_err(|error| Fault::io(path, &error))?;
+    if meta.is_dir() {
+        return Err(Fault::new(FaultKind::Malformed, path, "this is a folder").remedy("name an .npy file"));
+    }
+    if meta.len() == 0 {
+        return Err(Fault::new(FaultKind::Empty, path, "the file is empty").remedy("write it again"));
+    }
+    let npy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| {
+        Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {error}"))
+            .at("header")
+            .remedy("write it with numpy.save")
+    })?;
+    let type_text = npy.dtype().descr();
+    let wide = match type_text.trim_matches('\'') {
+        "<f4" => false,
+        "<f8" => true,
+        other => return Err(unsupported(path, &format!("elements are {other}"))),
+    };
+    if npy.order() != npyz::Order::C {
+        return Err(unsupported(path, "the array is in Fortran order"));
+    }
+    let total = npy.shape().iter().try_fold(1u64, |product, length| product.checked_mul(*length));
+    let size = if wide { 8 } else { 4 };
+    match total {
+        Some(total) if total <= MOST_ELEMENTS => {
+            if total * size > meta.len() {
+                return Err(Fault::new(
+                    FaultKind::Truncated,
+                    path,
+                    format!("the header promises {} bytes of data, the file has {} in all", total * size, meta.len()),
+                )
+                .at("header")
+                .remedy("copy the file again; it was cut or its header is wrong"));
+            }
+        }
+        _ => {
+            return Err(Fault::new(FaultKind::TooLarge, path, format!("the shape is {:?}", npy.shape()))
+                .at("header")
+                .remedy("split the array by clips"));
+        }
+    }
+    let shape = npy.shape().iter().map(|length| *length as usize).collect();
+    Ok((npy, shape, wide))
+}
+
+/// Writes an `.npy` file atomically (a temporary file beside it, then a rename).
+///
+/// # Errors
+/// [`FaultKind::NotWritable`] naming the file.
+pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
+    write_any(path, shape, values)
+}
+
+/// As [`write_npy`] for 64-bit floats (neighbour matrices).
+///
+/// # Errors
+/// As [`write_npy`].
+pub fn write_npy_f64(path: &Path, shape: &[usize], values: &[f64]) -> Result<()> {
+    write_any(path, shape, values)
+}
+
+fn write_any<T: npyz::AutoSerialize + Copy>(path: &Path, shape: &[usize], values: &[T]) -> Result<()> {
+    write_atomically(path, |writer| {
+        let dims: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
+        let mut npy = npyz::WriteOptions::new().default_dtype().shape(&dims).writer(writer).begin_nd()?;
+        npy.extend(values.iter().copied())?;
+        npy.finish()
+    })
+}
+
+/// Writes a file through a temporary one beside it, so that a crash never leaves half a file under its name.
+///
+/// # Errors
+/// [`FaultKind::NotWritable`] naming the file.
+pub fn write_atomically(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<()> {
+    let failed = |error: std::io::Error| Fault::write(path, &error);
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let attempt = || -> std::io::Result<()> {
+        let mut writer = BufWriter::new(File::create(partial)?);
+        fill(&mut writer)?;
+        writer.flush()?;
+        std::fs::rename(partial, path)
+    };
+    attempt().map_err(|error| {
+        let _ = std::fs::remove_file(partial); // it may never have been made
+        failed(error)
+    })
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// [`FaultKind::NotWritable`] naming the folder.
+pub fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| Fault::write(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.npy");
+        let values: Vec<f32> = (0..24).map(|value| value as f32 * 0.5).collect();
+        write_npy(&path, &[2, 3, 4], &values).unwrap();
+        let array = read_npy(&path).unwrap();
+        assert_eq!((array.shape.as_slice(), array.values), ([2, 3, 4].as_slice(), values));
+        write_npy_f64(&path, &[2], &[1.0, 0.5]).unwrap();
+        assert_eq!(read_npy(&path).unwrap().values, [1.0, 0.5]);
+    }
+
+    #[test]
+    fn a_header_that_promises_ten_gigabytes_is_refused_before_memory_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("huge.npy");
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2500000000,), }";
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        let padded = format!("{header:<117}\n");
+        bytes.extend((padded.len() as u16).to_le_bytes());
+        bytes.extend(padded.as_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let fault = read_npy(&path).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Truncated);
+        assert!(fault.to_string().contains("huge.npy") && !fault.remedy.is_empty());
+    }
+
+    #[test]
+    fn empty_foreign_and_missing_files_are_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.npy");
+        assert_eq!(read_npy(&path).unwrap_err().kind, FaultKind::NotFound);
+        std::fs::write(&path, b"").unwrap();
+        assert_eq!(read_npy(&path).unwrap_err().kind, FaultKind::Empty);
+        std::fs::write(&path, b"not an array at all").unwrap();
+        assert_eq!(read_npy(&path).unwrap_err().kind, FaultKind::Malformed);
+    }
+
+    #[test]
+    fn nan_is_named_by_its_place() {
+        let array = Array::new(vec![2, 3], vec![0.0, 1.0, 2.0, 3.0, f32::NAN, 5.0]).unwrap();
+        let fault = array.require_finite(Path::new("p.npy")).unwrap_err();
+        assert!(fault.place.contains("[1, 1]"), "{fault}");
+    }
+}

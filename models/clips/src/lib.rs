@@ -1,0 +1,22 @@
+//! The shared vocabulary of Backchannel: frames, channels, streams, takes, faults, progress and seeded chance;
+//! corpus layouts and their readers; the synthetic corpus.
+//!
+//! Start reading at [`streams`] and [`take`]. What this crate is not: it knows no network, no window, no shader and
+//! no sound device.
+
+pub mod arkit;
+pub mod array;
+pub mod chance;
+pub mod channels;
+pub mod control;
+mod fault;
+pub mod pose;
+pub mod streams;
+pub mod take;
+pub mod time;
+
+pub use chance::Chance;
+pub use control::{Control, Progress};
+pub use fault::{Fault, FaultKind, Result};
+pub use streams::{Attributes, Coefficients, Streams, Waveform};
+pub use take::{Sampling, Take, TakeHeader, Track};
