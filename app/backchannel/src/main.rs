@@ -1,2 +1,87 @@
-//! placeholder
-fn main() {}
+//! `backchannel`: the one program. Without a sub-command it opens the studio; the sub-commands are its headless face
+//! and do the same work through the same crates.
+//!
+//! Exit codes: 0 done, 1 the work failed or found faults, 2 wrong usage. With `--json` exactly one JSON object is
+//! written to standard output; progress and warnings always go to standard error.
+
+mod commands;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Output;
+
+/// Studio for listener reactions: one speaker, K appropriate answers, drawn, heard and plotted on one cursor.
+#[derive(Debug, Parser)]
+#[command(name = "backchannel", version, about, long_about = None, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// What to open in the studio: a sound, a prediction array, a checkpoint or a corpus folder; nothing opens the
+    /// built-in demo
+    #[arg(value_name = "CORPUS or FILE")]
+    open: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What this machine offers, what is missing and how to get it
+    Doctor(commands::doctor::Args),
+    /// Write a synthetic dyadic corpus with known intents in the REACT 2024 layout
+    Synth(commands::synth::Args),
+    /// Train a system into a run folder
+    Train(commands::train::Args),
+    /// Make listener reactions to a corpus split or to any sound file
+    Generate(commands::generate::Args),
+    /// Score predictions with the official REACT measures
+    Evaluate(commands::evaluate::Args),
+    /// On a corpus with known intents: what each latent intent does, and how well it can be told
+    Intents(commands::intents::Args),
+    /// Pictures and films of takes, off-screen
+    Render(commands::render::Args),
+    /// The studio itself, drawn headless into a picture
+    Screenshot(commands::screenshot::Args),
+    /// Speed of the parts that matter, as ratios where there is a yardstick
+    Bench(commands::bench::Args),
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("BACKCHANNEL_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu_hal=off,wgpu_core=error")),
+        )
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let cli = Cli::parse();
+    let Some(command) = cli.command else {
+        return match studio::run(studio::Options { open: cli.open }) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(fault) => Output::new(false).failed(&fault),
+        };
+    };
+    match command {
+        Command::Doctor(args) => run(args.json, |output| commands::doctor::run(&args, output)),
+        Command::Synth(args) => run(args.json, |output| commands::synth::run(&args, output)),
+        Command::Train(args) => run(args.json, |output| commands::train::run(&args, output)),
+        Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
+        Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
+        Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
+        Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
+        Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
+        Command::Bench(args) => run(args.json, |output| commands::bench::run(&args, output)),
+    }
+}
+
+fn run(json: bool, work: impl FnOnce(&Output) -> clips::Result<()>) -> ExitCode {
+    let output = Output::new(json);
+    match work(&output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => output.failed(&fault),
+    }
+}

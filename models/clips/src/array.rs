@@ -184,6 +184,51 @@ fn write_any<T: npyz::AutoSerialize + Copy>(path: &Path, shape: &[usize], values
     })
 }
 
+/// An `.npy` file of 32-bit floats that is written piece by piece and appears under its name when it is complete.
+pub struct NpyWriter {
+    npy: npyz::NpyWriter<f32, BufWriter<File>>,
+    partial: std::path::PathBuf,
+    path: std::path::PathBuf,
+}
+
+impl NpyWriter {
+    /// Starts a file of the given shape.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotWritable`] naming the file.
+    pub fn create(path: &Path, shape: &[usize]) -> Result<Self> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = std::path::PathBuf::from(partial);
+        let dims: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
+        let npy = File::create(&partial)
+            .and_then(|file| {
+                npyz::WriteOptions::new().default_dtype().shape(&dims).writer(BufWriter::new(file)).begin_nd()
+            })
+            .map_err(|error| Fault::write(path, &error))?;
+        Ok(Self { npy, partial, path: path.to_owned() })
+    }
+
+    /// Appends values in C order.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotWritable`] naming the file.
+    pub fn extend(&mut self, values: &[f32]) -> Result<()> {
+        self.npy.extend(values.iter().copied()).map_err(|error| Fault::write(&self.path, &error))
+    }
+
+    /// Completes the file; fails when fewer or more values came than the shape says.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotWritable`] naming the file.
+    pub fn finish(self) -> Result<()> {
+        self.npy
+            .finish()
+            .and_then(|()| std::fs::rename(&self.partial, &self.path))
+            .map_err(|error| Fault::write(&self.path, &error))
+    }
+}
+
 /// Writes a file through a temporary one beside it, so that a crash never leaves half a file under its name.
 ///
 /// # Errors

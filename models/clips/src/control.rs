@@ -43,6 +43,11 @@ impl Control {
         Self { stop: Arc::default(), listener: Some(Arc::new(listener)) }
     }
 
+    /// The same stop flag without the listener, for an operation inside another one.
+    pub fn silent(&self) -> Self {
+        Self { stop: self.stop.clone(), listener: None }
+    }
+
     /// Asks the operation to stop at the next safe point.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);

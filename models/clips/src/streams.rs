@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
-use crate::time::frames_in_samples;
+use crate::time::{frames_in_samples, sample_of_frame};
 
 /// T frames of 25 attributes: `[15 AU | valence, arousal | 8 expressions]`.
 pub type Attributes = Vec<[f32; ATTRIBUTE_COUNT]>;
@@ -67,5 +67,21 @@ impl Streams {
         .flatten()
         .min()
         .unwrap_or(0)
+    }
+
+    /// Cuts every present stream to its first `frames` frames; shorter streams stay as they are.
+    pub fn cut(&mut self, frames: usize) {
+        if let Some(sound) = &mut self.sound {
+            let samples = sample_of_frame(frames, sound.rate) * usize::from(sound.channels.max(1));
+            if samples < sound.samples.len() {
+                sound.samples = sound.samples[..samples].into();
+            }
+        }
+        if let Some(rows) = &mut self.attributes {
+            rows.truncate(frames);
+        }
+        if let Some(rows) = &mut self.coefficients {
+            rows.truncate(frames);
+        }
     }
 }

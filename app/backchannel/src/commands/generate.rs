@@ -1,0 +1,373 @@
+//! `backchannel generate`: reactions to a corpus split or to any sound file, written as arrays others can read.
+//!
+//! Every finished clip is kept under `OUT/parts` until the arrays are complete, so that an interrupted run goes on
+//! where it stopped: the parts belong to one request (`OUT/request.json`), and another request is refused.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clips::array::{make_folder, read_npy, write_atomically, write_npy};
+use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
+use clips::corpus::{Corpus, Split};
+use clips::time::CLIP_FRAMES;
+use clips::{Control, Fault, FaultKind, Sampling, Streams, Take, TakeHeader, Track};
+use listener::{LatentChoice, Request, System};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::bad_request;
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Checkpoint file; `demo` and `demo-plain` are the shipped ones
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// Corpus folder in the REACT layout
+    #[arg(long, value_name = "DIR", conflicts_with = "clip", required_unless_present = "clip")]
+    corpus: Option<PathBuf>,
+    /// Split of the corpus: train, val or test
+    #[arg(long, default_value = "val")]
+    split: String,
+    /// Sound files (WAV, FLAC, OGG, MP3); may be repeated
+    #[arg(long, value_name = "FILE")]
+    clip: Vec<PathBuf>,
+    /// offline sees the whole speaker clip, online only its past
+    #[arg(long, default_value = "offline")]
+    track: String,
+    /// all, best, or one latent intent counted from 0
+    #[arg(long, default_value = "all")]
+    latent: String,
+    /// Reactions for each latent
+    #[arg(long, default_value_t = 1)]
+    samples: usize,
+    /// Seed of every draw
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Softmax temperature; 0 takes the most likely token
+    #[arg(long, default_value_t = Sampling::default().temperature)]
+    temperature: f32,
+    /// Keep the K most likely tokens; 0 keeps all
+    #[arg(long, default_value_t = Sampling::default().top_k)]
+    top_k: usize,
+    /// Keep the smallest set of tokens with this mass
+    #[arg(long, default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// Latent guidance, 0 (off) to 1.5
+    #[arg(long, default_value_t = Sampling::default().guidance)]
+    guidance: f32,
+    /// Cut every clip to this many frames; without it at most 750, and clips must agree
+    #[arg(long)]
+    frames: Option<usize>,
+    /// Leave out clips that cannot be read instead of stopping at the first
+    #[arg(long)]
+    keep_going: bool,
+    /// Folder for attributes.npy, coefficients.npy and takes.json
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What makes two runs the same request; parts of another request are never mixed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RequestFile {
+    system: String,
+    checkpoint: String,
+    source: String,
+    track: Track,
+    latent: String,
+    samples: usize,
+    seed: u64,
+    sampling: Sampling,
+    frames: Option<usize>,
+}
+
+/// One line of `takes.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TakeRow {
+    /// Index on the clip axis of the arrays.
+    pub clip_index: usize,
+    /// Index on the sample axis of the arrays.
+    pub take_index: usize,
+    /// Everything needed to make the take again.
+    #[serde(flatten)]
+    pub header: TakeHeader,
+}
+
+pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+    let request = request_of(args)?;
+    let system = super::load_system(&args.checkpoint)?;
+    let sources = sources_of(args)?;
+    make_folder(&args.out)?;
+    let identity = RequestFile {
+        system: system.name().to_owned(),
+        checkpoint: system.checkpoint().to_owned(),
+        source: sources.iter().map(|source| source.name()).collect::<Vec<_>>().join("\n"),
+        track: request.track,
+        latent: args.latent.clone(),
+        samples: args.samples,
+        seed: args.seed,
+        sampling: request.sampling,
+        frames: args.frames,
+    };
+    let parts = Parts::open(&args.out, &identity)?;
+    let control = output.control();
+    let mut skipped = Vec::new();
+    let mut kept: Vec<usize> = Vec::new();
+    let started = std::time::Instant::now();
+    let mut frames_made = 0usize;
+    for (index, source) in sources.iter().enumerate() {
+        control.step("clips", index as u64, sources.len() as u64, source.name())?;
+        if parts.has(index) {
+            kept.push(index);
+            continue;
+        }
+        match one_clip(&*system, source, &request, args.frames, &control, output) {
+            Ok(takes) => {
+                frames_made += takes.iter().map(Take::frames).sum::<usize>();
+                parts.write(index, &takes)?;
+                kept.push(index);
+            }
+            Err(fault) if args.keep_going && !fault.is_cancelled() => {
+                output.warn(&fault);
+                skipped.push(fault);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    let spent = started.elapsed().as_secs_f64();
+    control.step("clips", sources.len() as u64, sources.len() as u64, "")?;
+    if kept.is_empty() {
+        return Err(Fault::new(FaultKind::Empty, &args.out, "no clip could be read").remedy("see the warnings above"));
+    }
+    let (rows, shape) = parts.combine(&kept, &args.out, &control)?;
+    let summary = json!({
+        "system": system.name(), "checkpoint": system.checkpoint(), "track": request.track,
+        "clips": shape[0], "takes_per_clip": shape[1], "frames": shape[2],
+        "out": args.out, "skipped": skipped,
+        "seconds": spent,
+        "times_real_time": if spent > 0.0 { clips::time::seconds_of_frame(frames_made as f64) / spent } else { 0.0 },
+    });
+    write_atomically(&args.out.join("takes.json"), |file| {
+        serde_json::to_writer_pretty(file, &json!({ "request": identity, "takes": rows })).map_err(Into::into)
+    })?;
+    parts.remove();
+    let text = format!(
+        "{} clips x {} takes x {} frames by {} in {spent:.1} s -> {}",
+        shape[0],
+        shape[1],
+        shape[2],
+        system.name(),
+        args.out.display()
+    );
+    output.result(&summary, text)
+}
+
+fn request_of(args: &Args) -> clips::Result<Request> {
+    let latents = match args.latent.as_str() {
+        "all" => LatentChoice::All,
+        "best" => LatentChoice::Best,
+        number => LatentChoice::One(number.parse().map_err(|_| {
+            bad_request(format!("--latent {number} is not a latent"), "say all, best or a number from 0")
+        })?),
+    };
+    if args.samples == 0 {
+        return Err(bad_request("--samples 0 makes nothing", "ask for at least 1"));
+    }
+    let sampling = Sampling {
+        temperature: args.temperature,
+        top_k: args.top_k,
+        top_p: args.top_p,
+        guidance: args.guidance,
+    };
+    if !(0.0..=10.0).contains(&sampling.temperature) {
+        return Err(bad_request(format!("--temperature {} is out of range", sampling.temperature), "use 0 to 10"));
+    }
+    if !(sampling.top_p > 0.0 && sampling.top_p <= 1.0) {
+        return Err(bad_request(format!("--top-p {} is out of range", sampling.top_p), "use more than 0, at most 1"));
+    }
+    if !(0.0..=5.0).contains(&sampling.guidance) {
+        return Err(bad_request(format!("--guidance {} is out of range", sampling.guidance), "use 0 to 5"));
+    }
+    Ok(Request { latents, samples: args.samples, seed: args.seed, sampling, track: parse_track(&args.track)? })
+}
+
+/// `offline` or `online`.
+pub fn parse_track(text: &str) -> clips::Result<Track> {
+    match text {
+        "offline" => Ok(Track::Offline),
+        "online" => Ok(Track::Online),
+        other => Err(bad_request(format!("--track {other} is not a track"), "say offline or online")),
+    }
+}
+
+/// A split by its name.
+pub fn parse_split(text: &str) -> clips::Result<Split> {
+    match text {
+        "train" => Ok(Split::Train),
+        "val" => Ok(Split::Val),
+        "test" => Ok(Split::Test),
+        other => Err(bad_request(format!("--split {other} is not a split"), "say train, val or test")),
+    }
+}
+
+/// One speaker to answer.
+enum Source {
+    Entry(Arc<Corpus>, clips::corpus::ClipEntry),
+    File(PathBuf),
+}
+
+impl Source {
+    fn name(&self) -> String {
+        match self {
+            Self::Entry(_, entry) => entry.id.clone(),
+            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+
+    fn streams(&self, output: &Output) -> clips::Result<Streams> {
+        match self {
+            Self::Entry(corpus, entry) => listener::corpus_speaker(corpus, entry),
+            Self::File(path) => {
+                let decoded = speech::decode_with_warnings(path)?;
+                for warning in &decoded.warnings {
+                    output.warn(warning);
+                }
+                Ok(Streams { sound: Some(decoded.waveform), ..Streams::default() })
+            }
+        }
+    }
+}
+
+fn sources_of(args: &Args) -> clips::Result<Vec<Source>> {
+    if let Some(root) = &args.corpus {
+        let corpus = Arc::new(Corpus::open(root, &Control::default())?);
+        let split = parse_split(&args.split)?;
+        let entries = corpus.clips(split).to_vec();
+        if entries.is_empty() {
+            return Err(Fault::new(FaultKind::Empty, root, format!("the {} split has no clips", args.split))
+                .remedy("choose another split with --split"));
+        }
+        Ok(entries.into_iter().map(|entry| Source::Entry(corpus.clone(), entry)).collect())
+    } else {
+        Ok(args.clip.iter().cloned().map(Source::File).collect())
+    }
+}
+
+fn one_clip(
+    system: &dyn System,
+    source: &Source,
+    request: &Request,
+    frames: Option<usize>,
+    control: &Control,
+    output: &Output,
+) -> clips::Result<Vec<Take>> {
+    let mut streams = source.streams(output)?;
+    let have = streams.frames();
+    let want = frames.unwrap_or_else(|| have.min(CLIP_FRAMES));
+    if have < want || want == 0 {
+        return Err(Fault::new(FaultKind::WrongShape, source.name(), format!("the clip has {have} frames of {want}"))
+            .remedy("cut all clips to a common length with --frames"));
+    }
+    streams.cut(want);
+    // The bar of the command counts clips; the steps inside one clip only carry the stop flag.
+    system.generate(&source.name(), &streams, request, &control.silent())
+}
+
+/// The finished clips of an unfinished run.
+struct Parts {
+    folder: PathBuf,
+}
+
+impl Parts {
+    fn open(out: &Path, identity: &RequestFile) -> clips::Result<Self> {
+        let folder = out.join("parts");
+        let file = out.join("request.json");
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            let same = serde_json::from_str::<RequestFile>(&text).is_ok_and(|old| old == *identity);
+            if !same {
+                return Err(Fault::new(FaultKind::Mismatch, &file, "the folder holds takes of another request")
+                    .remedy("choose another --out, or remove this folder"));
+            }
+        }
+        make_folder(&folder)?;
+        write_atomically(&file, |writer| serde_json::to_writer_pretty(writer, identity).map_err(Into::into))?;
+        Ok(Self { folder })
+    }
+
+    fn file(&self, index: usize, what: &str) -> PathBuf {
+        self.folder.join(format!("{index:05}.{what}"))
+    }
+
+    /// The header is written last, so a part with a header is whole.
+    fn has(&self, index: usize) -> bool {
+        self.file(index, "json").exists()
+    }
+
+    fn write(&self, index: usize, takes: &[Take]) -> clips::Result<()> {
+        let frames = takes.first().map_or(0, Take::frames);
+        let attributes: Vec<f32> =
+            takes.iter().flat_map(|take| take.attributes.iter().flatten().copied()).collect();
+        write_npy(&self.file(index, "attributes.npy"), &[takes.len(), frames, ATTRIBUTE_COUNT], &attributes)?;
+        if takes.iter().all(|take| take.coefficients.is_some()) {
+            let coefficients: Vec<f32> = takes
+                .iter()
+                .filter_map(|take| take.coefficients.as_ref())
+                .flat_map(|rows| rows.iter().flatten().copied())
+                .collect();
+            write_npy(&self.file(index, "coefficients.npy"), &[takes.len(), frames, COEFFICIENT_COUNT], &coefficients)?;
+        }
+        let headers: Vec<&TakeHeader> = takes.iter().map(|take| &take.header).collect();
+        write_atomically(&self.file(index, "json"), |file| serde_json::to_writer(file, &headers).map_err(Into::into))
+    }
+
+    /// Joins the parts into the two arrays; returns the rows of `takes.json` and [clips, takes, frames].
+    fn combine(&self, kept: &[usize], out: &Path, control: &Control) -> clips::Result<(Vec<TakeRow>, [usize; 3])> {
+        let mut rows = Vec::new();
+        for (clip_index, index) in kept.iter().enumerate() {
+            let path = self.file(*index, "json");
+            let text = std::fs::read_to_string(&path).map_err(|error| Fault::io(&path, &error))?;
+            let headers: Vec<TakeHeader> = serde_json::from_str(&text).map_err(|error| {
+                Fault::new(FaultKind::Malformed, &path, error.to_string()).remedy("remove the folder and run again")
+            })?;
+            rows.extend(
+                headers.into_iter().enumerate().map(|(take_index, header)| TakeRow { clip_index, take_index, header }),
+            );
+        }
+        let shape = self.join(kept, "attributes.npy", &out.join("attributes.npy"), control)?;
+        if kept.iter().all(|index| self.file(*index, "coefficients.npy").exists()) {
+            self.join(kept, "coefficients.npy", &out.join("coefficients.npy"), control)?;
+        }
+        Ok((rows, [shape[0], shape[1], shape[2]]))
+    }
+
+    fn join(&self, kept: &[usize], what: &str, target: &Path, control: &Control) -> clips::Result<Vec<usize>> {
+        let first = read_npy(&self.file(kept[0], what))?;
+        let mut shape = vec![kept.len()];
+        shape.extend(&first.shape);
+        let mut writer = clips::array::NpyWriter::create(target, &shape)?;
+        for index in kept {
+            control.check()?;
+            let path = self.file(*index, what);
+            let part = read_npy(&path)?;
+            if part.shape != first.shape {
+                return Err(Fault::new(
+                    FaultKind::WrongShape,
+                    &path,
+                    format!("this clip gives {}, the first gives {}", part.shape_text(), first.shape_text()),
+                )
+                .remedy("cut all clips to a common length with --frames"));
+            }
+            writer.extend(&part.values)?;
+        }
+        writer.finish()?;
+        Ok(shape)
+    }
+
+    fn remove(self) {
+        // Nothing is lost when this fails: the parts are copies of what the arrays hold.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

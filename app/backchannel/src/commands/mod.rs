@@ -1,0 +1,36 @@
+//! One file a sub-command: its arguments, and the thin wiring from them to the crates that do the work.
+
+pub mod bench;
+pub mod doctor;
+pub mod evaluate;
+pub mod generate;
+pub mod intents;
+pub mod render;
+pub mod screenshot;
+pub mod synth;
+pub mod train;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clips::{Fault, FaultKind};
+use listener::System;
+
+/// The name that stands for the shipped demo checkpoint wherever a checkpoint file is expected.
+pub const DEMO: &str = "demo";
+/// The name that stands for the shipped checkpoint without a latent.
+pub const DEMO_PLAIN: &str = "demo-plain";
+
+/// Loads a checkpoint; `demo` and `demo-plain` are the shipped ones.
+pub fn load_system(checkpoint: &Path) -> clips::Result<Arc<dyn System>> {
+    match checkpoint.to_str() {
+        Some(DEMO) => listener::demo(),
+        Some(DEMO_PLAIN) => listener::demo_plain(),
+        _ => listener::load(checkpoint),
+    }
+}
+
+/// Refuses a request that cannot be served, as wrong usage (exit code 2).
+pub fn bad_request(detail: impl Into<String>, remedy: impl Into<String>) -> Fault {
+    Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy)
+}
