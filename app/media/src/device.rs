@@ -1,0 +1,88 @@
+//! The one place that opens a sound device. It does so on a thread of its own, which then keeps the device until
+//! the clock that was made from it is dropped; callers never wait.
+//!
+//! What it is not: a player. It hands the device a [`SoundSource`] and forgets about it.
+
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use clips::{Fault, FaultKind, Result};
+use rodio::cpal::BufferSize;
+use rodio::cpal::traits::{DeviceTrait, HostTrait};
+use rodio::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Source};
+
+use crate::clock::Time;
+use crate::sound::{SoundClock, SoundSource, pair};
+
+impl Source for SoundSource {
+    fn current_span_len(&self) -> Option<usize> {
+        None
+    }
+
+    fn channels(&self) -> NonZero<u16> {
+        NonZero::new(self.channels()).unwrap_or(NonZero::<u16>::MIN)
+    }
+
+    fn sample_rate(&self) -> NonZero<u32> {
+        NonZero::new(self.rate()).unwrap_or(NonZero::<u32>::MIN)
+    }
+
+    fn total_duration(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Asks for the default device. The receiver gets its clock, or is disconnected when there is none.
+pub fn open() -> Receiver<SoundClock> {
+    let (answer, clock) = channel();
+    let spawned = std::thread::Builder::new().name("sound device".into()).spawn(move || {
+        let sink = match sink() {
+            Ok(sink) => sink,
+            Err(error) => {
+                tracing::info!("no sound device, the wall clock keeps time: {error}");
+                return;
+            }
+        };
+        let (rate, channels) = (sink.config().sample_rate().get(), sink.config().channel_count().get());
+        // Two periods are queued: what a burst begins with is heard one period later.
+        let latency = match sink.config().buffer_size() {
+            BufferSize::Fixed(frames) => *frames,
+            BufferSize::Default => rate / 20,
+        };
+        let (mut clock, source) = pair(rate, channels, latency, Time::wall());
+        let (keep, dropped) = channel::<()>();
+        clock.keep(Box::new(keep));
+        sink.mixer().add(source);
+        if answer.send(clock).is_ok() {
+            // Nothing is ever sent; this returns when the clock is dropped.
+            dropped.recv().ok();
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::warn!("the thread of the sound device could not be started: {error}");
+    }
+    clock
+}
+
+fn sink() -> std::result::Result<MixerDeviceSink, DeviceSinkError> {
+    let mut sink = DeviceSinkBuilder::from_default_device()
+        .and_then(|builder| {
+            builder.with_error_callback(|error| tracing::debug!("sound device: {error}")).open_stream()
+        })
+        .or_else(|_| DeviceSinkBuilder::open_default_sink())?;
+    sink.log_on_drop(false);
+    Ok(sink)
+}
+
+/// Name of the default device.
+pub fn name() -> Result<String> {
+    rodio::cpal::default_host()
+        .default_output_device()
+        .and_then(|device| device.description().ok())
+        .map(|description| description.name().to_owned())
+        .ok_or_else(|| {
+            Fault::new(FaultKind::Unsupported, "", "no sound device")
+                .remedy("films and faces work without one; plug in a device to hear clips")
+        })
+}
