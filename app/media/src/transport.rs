@@ -262,6 +262,14 @@ impl Transport {
     }
 }
 
+/// Asks for the sound device; `None` in a program that was built without sound.
+fn open_device() -> Option<Receiver<SoundClock>> {
+    #[cfg(feature = "sound")]
+    return Some(crate::device::open());
+    #[cfg(not(feature = "sound"))]
+    None
+}
+
 impl State {
     /// Where the playhead is; takes over a device that has answered, leaves one that runs wrong, stops at the end.
     fn place(&mut self) -> Place {
@@ -293,14 +301,7 @@ impl State {
 
     fn ask_for_device(&mut self) {
         if matches!(self.device, Device::Unasked) && self.clip.has_sound() {
-            #[cfg(feature = "sound")]
-            {
-                self.device = Device::Asked(crate::device::open());
-            }
-            #[cfg(not(feature = "sound"))]
-            {
-                self.device = Device::Unwanted;
-            }
+            self.device = open_device().map_or(Device::Unwanted, Device::Asked);
         }
     }
 

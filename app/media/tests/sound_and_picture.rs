@@ -44,7 +44,7 @@ impl Device {
     /// Pulls a burst, lets its time pass in `parts`, and tells `look` what sounds at each of those moments.
     fn burst(&mut self, parts: u32, mut look: impl FnMut(f32)) {
         for _ in 0..self.burst {
-            let left = self.source.next().unwrap();
+            let left = self.source.next().expect("the source never ends");
             assert_eq!(self.source.next(), Some(left), "both ears hear one voice");
             self.queued.push_back(left);
         }

@@ -123,7 +123,7 @@ impl Writer for Gif {
 
     fn finish(&mut self) -> Result<()> {
         if let Some(encoder) = self.encoder.0.take() {
-            let buffer = encoder.into_inner().map_err(|error| Fault::write(&self.path, &error))?;
+            let buffer = encoder.into_inner().map_err(|error| fault(&self.path, error))?;
             buffer.into_inner().map_err(|error| Fault::write(&self.path, error.error()))?;
         }
         self.part.take_place_of(&self.path)

@@ -1,0 +1,93 @@
+//! The studio's pictures: which there are, drawing them with the built program, and telling whether one is blank.
+//!
+//! This list is the one place that says what is in `screenshots/`.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::shell::{cargo, program, root, say_and_run};
+
+/// (file in `screenshots/`, the command that draws it, without `--out`)
+const PICTURES: &[(&str, &[&str])] = &[
+    ("compare-dark.png", &["screenshot", "compare", "--theme", "dark", "--size", "1600x1000"]),
+    ("compare-light.png", &["screenshot", "compare", "--theme", "light", "--size", "1600x1000"]),
+    ("compare-empty.png", &["screenshot", "compare-empty", "--theme", "dark", "--size", "1600x1000"]),
+    ("compare-narrow.png", &["screenshot", "compare", "--theme", "dark", "--size", "900x700"]),
+    ("wall.png", &["render", "demo", "--layout", "wall", "--size", "1600x800"]),
+];
+
+/// Draws all pictures of the README again.
+pub fn rewrite() -> Result<()> {
+    say_and_run(cargo().args(["build", "--release", "--locked", "-p", "backchannel"]))?;
+    let program = program("release")?;
+    let folder = root().join("screenshots");
+    std::fs::create_dir_all(&folder)?;
+    for (name, arguments) in PICTURES {
+        draw(&program, arguments, &folder.join(name))?;
+    }
+    println!("\n{} pictures in screenshots/; look at each before you commit it", PICTURES.len());
+    Ok(())
+}
+
+/// Draws the main screen in both themes, with no display, and looks whether there is anything on it.
+pub fn check(program: &Path, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut pictures = Vec::new();
+    for theme in ["dark", "light"] {
+        let path = folder.join(format!("compare-{theme}.png"));
+        draw(program, &["screenshot", "compare", "--theme", theme], &path)?;
+        pictures.push(std::fs::read(&path).with_context(|| path.display().to_string())?);
+    }
+    ensure!(pictures[0] != pictures[1], "the dark and the light screen are the same picture");
+    Ok(())
+}
+
+/// Runs a drawing command and judges its PNG.
+pub fn draw(program: &Path, arguments: &[&str], out: &Path) -> Result<()> {
+    // What an earlier run left must not pass for a picture of this one.
+    std::fs::remove_file(out).ok();
+    let mut command = Command::new(program);
+    command.current_dir(root()).args(arguments).arg("--out").arg(out);
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    say_and_run(&mut command)?;
+    let png = std::fs::read(out).with_context(|| format!("{} was not written", out.display()))?;
+    judge(&png).with_context(|| out.display().to_string())
+}
+
+/// Whether a PNG holds a picture. A blank or one-coloured picture compresses to some hundredths of a bit a pixel, the
+/// emptiest real screen to several times as much; so its size tells, and no decoder is needed here.
+fn judge(png: &[u8]) -> Result<()> {
+    const LEAST_BITS_PER_PIXEL: f64 = 0.08;
+    let header =
+        png.get(..24).filter(|header| header.starts_with(b"\x89PNG\r\n\x1a\n") && &header[12..16] == b"IHDR");
+    let Some(header) = header else { bail!("not a PNG") };
+    let side = |at: usize| {
+        f64::from(u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]))
+    };
+    let (width, height) = (side(16), side(20));
+    let bits = png.len() as f64 * 8.0 / (width * height).max(1.0);
+    ensure!(bits > LEAST_BITS_PER_PIXEL, "looks blank: {bits:.3} bits a pixel at {width}x{height}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        png.extend(width.to_be_bytes());
+        png.extend(height.to_be_bytes());
+        png.resize(bytes, 0);
+        png
+    }
+
+    #[test]
+    fn blank_and_broken_pictures_are_told_from_real_ones() {
+        judge(&png(1280, 800, 60_000)).unwrap();
+        assert!(judge(&png(1280, 800, 4_000)).is_err(), "a blank screen of that size has some 4 kB");
+        assert!(judge(b"GIF89a").is_err() && judge(&[]).is_err());
+    }
+}
