@@ -149,7 +149,11 @@ impl SoundClock {
         let written = self.desk.written.load(Ordering::Acquire);
         let since = self.time.now().saturating_sub(report.burst_at).as_secs_f64();
         let taken = report.burst_written + (since * f64::from(self.rate)) as u64;
-        self.heard = self.heard.max(taken.saturating_sub(self.latency).min(written));
+        // A device that swallows sound faster than time must not drag the playhead along until it is found out.
+        let (since, from) = self.watched.unwrap_or_default();
+        let elapsed = self.time.now().saturating_sub(since).as_secs_f64();
+        let most = from + (elapsed * f64::from(self.rate) * (1.0 + TOLERANCE)) as u64;
+        self.heard = self.heard.max(taken.saturating_sub(self.latency).min(written).min(most));
         self.heard
     }
 
@@ -162,7 +166,9 @@ impl SoundClock {
             let off = ((written - from) as f64 - expected).abs();
             // The buffer itself comes in bursts; that much is no fault.
             self.wrong |= off > TOLERANCE * expected + self.latency as f64;
-            self.watched = Some((now, written));
+            if !self.wrong {
+                self.watched = Some((now, written));
+            }
         }
     }
 }
