@@ -176,7 +176,7 @@ fn is_there(probe: Probe, purpose: For, libraries: Option<&str>) -> bool {
             libraries.is_none_or(|text| text.lines().any(|line| line.split_whitespace().next() == Some(name)))
         }
         Probe::VulkanDriver => {
-            let software_only = purpose == For::Tests;
+            let software_only = purpose != For::Run;
             ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"]
                 .iter()
                 .filter_map(|folder| std::fs::read_dir(folder).ok())

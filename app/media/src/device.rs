@@ -5,7 +5,7 @@
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clips::{Fault, FaultKind, Result};
 use rodio::cpal::BufferSize;
@@ -14,6 +14,11 @@ use rodio::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Source};
 
 use crate::clock::Time;
 use crate::sound::{SoundClock, SoundSource, pair};
+
+/// How long a device may take to start.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long its pace is watched before it gets the clock.
+const GLANCE: Duration = Duration::from_millis(100);
 
 impl Source for SoundSource {
     fn current_span_len(&self) -> Option<usize> {
@@ -54,6 +59,12 @@ pub fn open() -> Receiver<SoundClock> {
         let (keep, dropped) = channel::<()>();
         clock.keep(Box::new(keep));
         sink.mixer().add(source);
+        if !starts(&clock, rate, latency) {
+            tracing::info!(
+                "the sound device does not start or does not keep time; the wall clock keeps time"
+            );
+            return;
+        }
         if answer.send(clock).is_ok() {
             // Nothing is ever sent; this returns when the clock is dropped.
             dropped.recv().ok();
@@ -63,6 +74,22 @@ pub fn open() -> Receiver<SoundClock> {
         tracing::warn!("the thread of the sound device could not be started: {error}");
     }
     clock
+}
+
+/// Waits until the device takes sound (a sleeping headset needs a second or two) and looks whether it takes it at a
+/// sane pace. Slower faults are found by the clock itself, in use.
+fn starts(clock: &SoundClock, rate: u32, latency: u32) -> bool {
+    let asked = Instant::now();
+    while clock.taken() == 0 {
+        if asked.elapsed() > PATIENCE {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let (since, from) = (Instant::now(), clock.taken());
+    std::thread::sleep(GLANCE);
+    let taken = (clock.taken() - from) as f64;
+    taken < 2.0 * since.elapsed().as_secs_f64() * f64::from(rate) + 4.0 * f64::from(latency)
 }
 
 fn sink() -> std::result::Result<MixerDeviceSink, DeviceSinkError> {

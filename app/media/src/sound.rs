@@ -144,6 +144,11 @@ impl SoundClock {
         self.keep = Some(what);
     }
 
+    /// Output frames that the device has taken so far.
+    pub fn taken(&self) -> u64 {
+        self.desk.written.load(Ordering::Acquire)
+    }
+
     /// Output frames heard by now; never goes back.
     fn heard(&mut self, report: &Report) -> u64 {
         let written = self.desk.written.load(Ordering::Acquire);
