@@ -56,10 +56,11 @@ pub fn draw(program: &Path, arguments: &[&str], out: &Path) -> Result<()> {
     judge(&png).with_context(|| out.display().to_string())
 }
 
-/// Whether a PNG holds a picture. A blank or one-coloured picture compresses to some hundredths of a bit a pixel, the
-/// emptiest real screen to several times as much; so its size tells, and no decoder is needed here.
+/// Whether a PNG holds a picture. A one-coloured picture takes 0.17 bits a pixel as the program writes PNGs (1280x800:
+/// 21.7 kB, and with a plain gradient no more), a real screen a multiple of that; so its size tells, and no decoder is
+/// needed here.
 fn judge(png: &[u8]) -> Result<()> {
-    const LEAST_BITS_PER_PIXEL: f64 = 0.08;
+    const LEAST_BITS_PER_PIXEL: f64 = 0.25;
     let header =
         png.get(..24).filter(|header| header.starts_with(b"\x89PNG\r\n\x1a\n") && &header[12..16] == b"IHDR");
     let Some(header) = header else { bail!("not a PNG") };
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn blank_and_broken_pictures_are_told_from_real_ones() {
         judge(&png(1280, 800, 60_000)).unwrap();
-        assert!(judge(&png(1280, 800, 4_000)).is_err(), "a blank screen of that size has some 4 kB");
+        assert!(judge(&png(1280, 800, 21_779)).is_err(), "a plain gradient of that size");
         assert!(judge(b"GIF89a").is_err() && judge(&[]).is_err());
     }
 }

@@ -7,6 +7,7 @@
 pub mod clock;
 #[cfg(feature = "sound")]
 mod device;
+pub mod drift;
 pub mod film;
 pub mod peaks;
 pub mod playhead;
@@ -14,6 +15,7 @@ pub mod sound;
 pub mod transport;
 
 pub use clock::ClockKind;
+pub use drift::wall_clock_drift_frames;
 pub use film::Film;
 pub use peaks::Peaks;
 pub use transport::Transport;
@@ -28,6 +30,5 @@ pub fn sound_device() -> clips::Result<String> {
     #[cfg(feature = "sound")]
     return device::name();
     #[cfg(not(feature = "sound"))]
-    Err(clips::Fault::new(clips::FaultKind::Unsupported, "", "this program was built without sound")
-        .remedy("build it with the cargo feature `sound`"))
+    Err(clips::Fault::new(clips::FaultKind::Unsupported, "", "this program was built without sound"))
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use clips::{Fault, FaultKind, Result, Waveform};
 
-pub use mp4::ffmpeg;
+pub use mp4::{ffmpeg, ffmpeg_version};
 pub use wav::write as write_wav;
 
 /// A film in the making.

@@ -24,6 +24,14 @@ pub fn ffmpeg() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// What the `ffmpeg` on the `PATH` calls itself ("ffmpeg version 5.1.6"); `None` when there is none that runs.
+pub fn ffmpeg_version() -> Option<String> {
+    let output = Command::new(ffmpeg()?).arg("-version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = text.split_whitespace().take(3).collect();
+    (output.status.success() && !words.is_empty()).then(|| words.join(" "))
+}
+
 #[derive(Debug)]
 pub(super) struct Mp4 {
     path: PathBuf,
