@@ -14,11 +14,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     println!("\nBuilding. The first time this takes some minutes; after that, seconds.");
     say_and_run(cargo().args(["build", "--release", "--locked", "-p", "backchannel"]))?;
     let program = program("release")?;
-    if has_display() {
-        return say_and_run(Command::new(&program).args(arguments));
-    }
-    if !arguments.is_empty() {
-        // A sub-command needs no display; and if it does, it says so itself.
+    // A sub-command needs no display; and if it does, it says so itself.
+    if has_display() || !arguments.is_empty() {
         return say_and_run(Command::new(&program).args(arguments));
     }
     println!(
