@@ -32,9 +32,9 @@ fn text(graph: &Graph) -> Result<String> {
          Written by `cargo xtask notices`; do not edit. Backchannel itself is MIT or Apache-2.0, at your choice. The\n\
          program is linked from the crates below (Linux, x86-64). Their licence texts come with their sources.\n\n\
          ## Fonts\n\n\
-         Inter and JetBrains Mono (SIL Open Font Licence 1.1, with their copyright lines in `assets/fonts/OFL.txt`). Behind\n\
-         them stand the default fonts of egui, which the crate `epaint_default_fonts` compiles into the program: Ubuntu Light (Ubuntu Font Licence 1.0), Hack (MIT and Bitstream Vera licence), and,\n\
-         where its emoji feature is on, Noto Emoji (SIL Open Font Licence 1.1) and emoji-icon-font (MIT).\n\n\
+         The window uses the fonts that come with egui, which the crate `epaint_default_fonts` compiles into the\n\
+         program: Ubuntu Light (Ubuntu Font Licence 1.0), Hack (MIT and Bitstream Vera licence), and, where its emoji\n\
+         feature is on, Noto Emoji (SIL Open Font Licence 1.1) and emoji-icon-font (MIT).\n\n\
          ## Programs\n\n\
          Films in MP4 are made by the `ffmpeg` program of the machine, where there is one. It is started, not linked, and not\n\
          part of Backchannel.\n\n\
