@@ -5,7 +5,9 @@
 //! view names its [`FaceSource`]. The synthetic corpus uses the same tables in the other direction, so that its
 //! coefficients and its action units agree by construction.
 
-use crate::channels::{AROUSAL, ATTRIBUTE_COUNT, AU_COUNT, BLENDSHAPE_COUNT, EXPRESSIONS, VALENCE, blendshape};
+use crate::channels::{
+    AROUSAL, ATTRIBUTE_COUNT, AU_COUNT, BLENDSHAPE_COUNT, EXPRESSIONS, VALENCE, blendshape,
+};
 
 /// Blendshape weights of one frame, in the order of [`BLENDSHAPES`](crate::channels::BLENDSHAPES).
 pub type Blendshapes = [f32; BLENDSHAPE_COUNT];
@@ -56,7 +58,13 @@ pub const AU_ROWS: [Row; AU_COUNT] = [
 pub const EXPRESSION_ROWS: [Row; 8] = [
     &[],
     &[("mouthSmile", 0.85), ("cheekSquint", 0.6), ("mouthUpperUp", 0.15), ("jawOpen", 0.08)],
-    &[("browInnerUp", 0.8), ("mouthFrown", 0.7), ("mouthShrugLower", 0.35), ("eyeLookDown", 0.25), ("eyeBlink", 0.15)],
+    &[
+        ("browInnerUp", 0.8),
+        ("mouthFrown", 0.7),
+        ("mouthShrugLower", 0.35),
+        ("eyeLookDown", 0.25),
+        ("eyeBlink", 0.15),
+    ],
     &[("browInnerUp", 0.9), ("browOuterUp", 0.9), ("eyeWide", 0.8), ("jawOpen", 0.4)],
     &[
         ("browInnerUp", 0.9),

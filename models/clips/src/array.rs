@@ -33,7 +33,11 @@ impl Array {
         if shape.iter().product::<usize>() == values.len() {
             Ok(Self { shape, values })
         } else {
-            Err(Fault::new(FaultKind::WrongShape, "", format!("{} values do not fill {shape:?}", values.len())))
+            Err(Fault::new(
+                FaultKind::WrongShape,
+                "",
+                format!("{} values do not fill {shape:?}", values.len()),
+            ))
         }
     }
 
@@ -48,9 +52,13 @@ impl Array {
     /// [`FaultKind::WrongShape`] otherwise.
     pub fn rows<const N: usize>(&self, path: &Path) -> Result<Vec<[f32; N]>> {
         if self.shape.last() != Some(&N) {
-            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", self.shape_text()))
-                .at("last dimension")
-                .remedy(format!("it must be {N}")));
+            return Err(Fault::new(
+                FaultKind::WrongShape,
+                path,
+                format!("the shape is {}", self.shape_text()),
+            )
+            .at("last dimension")
+            .remedy(format!("it must be {N}")));
         }
         let (rows, _) = self.values.as_chunks::<N>();
         Ok(rows.to_vec())
@@ -96,7 +104,9 @@ pub fn read_npy(path: &Path) -> Result<Array> {
     let short = |error: std::io::Error| Fault::io(path, &error).at("data");
     let values = if wide {
         let data = npy.data::<f64>().map_err(|error| unsupported(path, &error.to_string()))?;
-        data.map(|value| value.map(|value| value as f32)).collect::<std::io::Result<Vec<f32>>>().map_err(short)?
+        data.map(|value| value.map(|value| value as f32))
+            .collect::<std::io::Result<Vec<f32>>>()
+            .map_err(short)?
     } else {
         let data = npy.data::<f32>().map_err(|error| unsupported(path, &error.to_string()))?;
         data.collect::<std::io::Result<Vec<f32>>>().map_err(short)?
@@ -143,7 +153,11 @@ fn open(path: &Path) -> Result<Opened> {
                 return Err(Fault::new(
                     FaultKind::Truncated,
                     path,
-                    format!("the header promises {} bytes of data, the file has {} in all", total * size, meta.len()),
+                    format!(
+                        "the header promises {} bytes of data, the file has {} in all",
+                        total * size,
+                        meta.len()
+                    ),
                 )
                 .at("header")
                 .remedy("copy the file again; it was cut or its header is wrong"));

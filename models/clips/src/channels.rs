@@ -30,8 +30,9 @@ pub const TRANSLATION: Range<usize> = 55..58;
 
 /// Names of the 25 attribute columns.
 pub const ATTRIBUTES: [&str; ATTRIBUTE_COUNT] = [
-    "AU1", "AU2", "AU4", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25", "AU26",
-    "valence", "arousal", "Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger", "Contempt",
+    "AU1", "AU2", "AU4", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25",
+    "AU26", "valence", "arousal", "Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger",
+    "Contempt",
 ];
 
 /// What each action unit does, in the order of [`ATTRIBUTES`] (FACS).

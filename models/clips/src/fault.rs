@@ -66,7 +66,13 @@ pub struct Fault {
 impl Fault {
     /// A fault of `path`; add a place and a remedy with [`Fault::at`] and [`Fault::remedy`].
     pub fn new(kind: FaultKind, path: impl AsRef<Path>, detail: impl Into<String>) -> Self {
-        Self { kind, path: path.as_ref().to_owned(), place: String::new(), detail: detail.into(), remedy: String::new() }
+        Self {
+            kind,
+            path: path.as_ref().to_owned(),
+            place: String::new(),
+            detail: detail.into(),
+            remedy: String::new(),
+        }
     }
 
     /// The request was stopped by its user.

@@ -9,9 +9,11 @@ pub mod array;
 pub mod chance;
 pub mod channels;
 pub mod control;
+pub mod corpus;
 mod fault;
 pub mod pose;
 pub mod streams;
+pub mod synth;
 pub mod take;
 pub mod time;
 

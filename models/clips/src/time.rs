@@ -56,7 +56,11 @@ mod tests {
                 let first = sample_of_frame(frame, rate) as u64;
                 assert_eq!(frame_of_sample(first, rate), frame, "first sample of {frame} at {rate}");
                 if first > 0 {
-                    assert_eq!(frame_of_sample(first - 1, rate), frame - 1, "sample before {frame} at {rate}");
+                    assert_eq!(
+                        frame_of_sample(first - 1, rate),
+                        frame - 1,
+                        "sample before {frame} at {rate}"
+                    );
                 }
             }
         }
