@@ -196,14 +196,14 @@ fn blinks(performance: &Performance, chance: &mut Chance) -> Vec<f32> {
     const SHAPE: [f32; 5] = [0.45, 1.0, 1.0, 0.55, 0.2];
     let frames = performance.frames();
     let mut lids = vec![0.0f32; frames];
-    let mut next = chance.between(10.0, 100.0) as usize;
+    let mut next = chance.between(0.0, 130.0) as usize;
     let mut starts = Vec::new();
     while next < frames {
         starts.push(next);
-        next += 14 + (-(1.0 - chance.uniform()).ln() * 95.0) as usize;
+        next += 16 + (-(1.0 - chance.uniform()).ln() * 105.0) as usize;
     }
     for cue in &performance.blink_cues {
-        if chance.happens(0.35) {
+        if chance.happens(0.12) {
             starts.push(cue + chance.below(6));
         }
     }

@@ -148,6 +148,8 @@ impl Plan {
                     _ => 11 + chance.below(30),
                 }
             };
+            // A small split still has every class: no group takes more than an eighth of it.
+            let size = size.min((wanted / 8).max(2));
             let template = Template::drawn(seed, split, templates.len(), frames);
             for _ in 0..size.min(wanted - sessions.len()) {
                 sessions.push(Session::drawn(seed, split, sessions.len(), templates.len(), &template));
