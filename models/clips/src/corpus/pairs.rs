@@ -1,6 +1,6 @@
 //! Which people of which clips belong together: from the list of a split, or, without a list, from the folders.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{ClipEntry, PersonFiles, Split};
@@ -124,9 +124,10 @@ impl Index {
     /// Pairs without a list: two people of the same chat and clip, in the order of their names.
     fn paired(&self) -> Vec<(String, String)> {
         let mut clips: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        // Sound and coefficients carry the people's own names; attributes alone may carry P1 and P2.
-        let named = [0, 2, 1].into_iter().find(|kind| !self.files[*kind].is_empty());
-        for name in named.map(|kind| &self.files[kind]).into_iter().flat_map(HashMap::keys) {
+        // Sound and coefficients carry the people's own names; attributes may carry P1 and P2, so they count alone only.
+        let own: BTreeSet<&String> = self.files[0].keys().chain(self.files[2].keys()).collect();
+        let names = if own.is_empty() { self.files[1].keys().collect() } else { own };
+        for name in names {
             let parts: Vec<&str> = name.split('/').collect();
             if let [chat @ .., _person, clip] = parts.as_slice() {
                 clips.entry((chat.join("/"), (*clip).to_owned())).or_default().push(name.clone());

@@ -1,0 +1,133 @@
+//! The traps of the shipped archive, one by one, on small trees.
+
+use std::path::Path;
+
+use clips::array::{write_npy, write_npy_f64};
+use clips::corpus::{Corpus, Split, read_emotion};
+use clips::{Control, FaultKind};
+
+fn put(root: &Path, place: &str, text: &str) {
+    let path = root.join(place);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn emotion(frames: usize) -> String {
+    let row = "0,".repeat(15) + "0.1,-0.1," + &"0.125,".repeat(7) + "0.125\n";
+    "any,header\n".to_owned() + &row.repeat(frames)
+}
+
+fn coefficients(root: &Path, place: &str, shape: &[usize]) {
+    let path = root.join(place);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write_npy(&path, shape, &vec![0.25; shape.iter().product()]).unwrap();
+}
+
+/// One NoXI pair as it is shipped: 751 frames of coefficients, 750 of labels in folders P1 and P2, junk beside them.
+fn shipped(root: &Path) {
+    for (person, label) in [("Expert_video", "P1"), ("Novice_video", "P2")] {
+        put(root, &format!("val/Emotion/NoXI/010/{label}/1.csv"), &emotion(750));
+        put(root, &format!("val/Emotion/NoXI/010/{label}/._1.csv"), "junk");
+        coefficients(root, &format!("val/3D_FV_files/NoXI/010/{person}/1.npy"), &[751, 1, 58]);
+    }
+    put(root, "val/Audio_files/NoXI/010/Expert_video/1.wav", "not read when opening");
+    put(root, "val.csv", ",speaker_path,listener_path\n7,NoXI/010/Expert_video/1,NoXI/010/Novice_video/1");
+}
+
+#[test]
+fn a_clip_as_shipped_opens_with_both_roles_and_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    shipped(dir.path());
+    let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
+    let rows = corpus.clips(Split::Val);
+    assert_eq!(rows.len(), 2, "the list has no final line end and is still read");
+    assert_eq!(
+        (rows[0].id.as_str(), rows[1].id.as_str()),
+        ("val/NoXI/010/Expert_video/1", "val/NoXI/010/Novice_video/1")
+    );
+    assert_eq!(rows[0].speaker, rows[1].listener);
+    let expert = rows[0].speaker.read().unwrap();
+    assert_eq!(expert.attributes.unwrap().len(), 750);
+    assert_eq!(expert.coefficients.unwrap().len(), 750, "751 are cut to the labels");
+    let missing: Vec<_> = corpus.faults().iter().map(|fault| (fault.kind, fault.detail.as_str())).collect();
+    assert_eq!(missing, [(FaultKind::MissingModality, "no sound")], "only the novice has no sound");
+    assert!(corpus.neighbours(Split::Val).unwrap().is_none() && corpus.intents().unwrap().is_none());
+}
+
+#[test]
+fn without_a_list_the_folders_are_paired() {
+    let dir = tempfile::tempdir().unwrap();
+    shipped(dir.path());
+    std::fs::remove_file(dir.path().join("val.csv")).unwrap();
+    let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
+    assert_eq!(corpus.clips(Split::Val).len(), 2);
+    assert!(corpus.clips(Split::Val)[0].speaker.attributes.is_some());
+}
+
+#[test]
+fn a_folder_without_clips_a_file_and_a_missing_folder_are_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Corpus::open(dir.path(), &Control::default()).unwrap_err();
+    assert!(fault.kind == FaultKind::Empty && !fault.remedy.is_empty(), "{fault}");
+    put(dir.path(), "file", "x");
+    assert_eq!(
+        Corpus::open(&dir.path().join("file"), &Control::default()).unwrap_err().kind,
+        FaultKind::Malformed
+    );
+    assert_eq!(
+        Corpus::open(&dir.path().join("no"), &Control::default()).unwrap_err().kind,
+        FaultKind::NotFound
+    );
+}
+
+#[test]
+fn broken_attributes_are_named_by_row_and_column() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("e.csv");
+    for (text, kind, place) in [
+        (emotion(3).replacen("0.1,", "nan,", 1), FaultKind::NotFinite, "row 2, column valence"),
+        (emotion(3).replacen("-0.1,", "none,", 2), FaultKind::Malformed, "row 2, column arousal"),
+        (emotion(1) + "1,2,3\n", FaultKind::WrongShape, "row 3"),
+        ("header\n".into(), FaultKind::Empty, ""),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let fault = read_emotion(&path).unwrap_err();
+        assert_eq!((fault.kind, fault.place.as_str()), (kind, place));
+    }
+}
+
+#[test]
+fn a_bad_clip_is_a_fault_of_its_own_and_not_of_the_corpus() {
+    let dir = tempfile::tempdir().unwrap();
+    shipped(dir.path());
+    coefficients(dir.path(), "val/3D_FV_files/NoXI/010/Expert_video/1.npy", &[751, 52]);
+    let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
+    assert_eq!(corpus.clips(Split::Val)[0].speaker.read().unwrap_err().kind, FaultKind::WrongShape);
+    assert!(corpus.clips(Split::Val)[0].listener.read().is_ok());
+}
+
+#[test]
+fn a_matrix_of_another_list_is_refused_and_only_exact_ones_count() {
+    let dir = tempfile::tempdir().unwrap();
+    shipped(dir.path());
+    let path = dir.path().join("neighbour_emotion_val.npy");
+    let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
+    write_npy_f64(&path, &[2, 2], &[1.0, 0.5, 2.0, 1.0]).unwrap();
+    assert_eq!(corpus.neighbours(Split::Val).unwrap().unwrap().rows, [vec![0], vec![1]]);
+    write_npy_f64(&path, &[3, 3], &[1.0; 9]).unwrap();
+    assert_eq!(corpus.neighbours(Split::Val).unwrap_err().kind, FaultKind::Mismatch);
+}
+
+#[test]
+fn a_list_cannot_lead_out_of_the_corpus() {
+    let dir = tempfile::tempdir().unwrap();
+    shipped(dir.path());
+    put(
+        dir.path(),
+        "val.csv",
+        ",a,b\n0,../../etc/passwd,NoXI/010/Novice_video/1\n1,NoXI/010/Expert_video/1,NoXI/010/Novice_video/1\n",
+    );
+    let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
+    assert_eq!(corpus.clips(Split::Val).len(), 2);
+    assert!(corpus.faults().iter().any(|fault| fault.kind == FaultKind::Malformed && fault.place == "row 2"));
+}
