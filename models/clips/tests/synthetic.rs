@@ -1,4 +1,5 @@
 //! The synthetic corpus: repeatable, lawful, and readable as what it says it is.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
