@@ -1,1 +1,28 @@
-//! placeholder
+//! Draws the listener's face: one stylised head, 52 expression weights and a head pose, in studio light.
+//!
+//! Start reading at [`Expression`] (what a face does), then [`Camera`] and [`Look`] (how it is seen), then
+//! [`Renderer`] and [`Target`] (on a device that someone else owns) or [`Painter`] (pictures without a window, on
+//! any machine). Shaders are in `wgsl/`; each has a Rust twin that a test compares it with.
+//!
+//! It is not: a source of expressions, a smoother over time, a user interface. It knows no network, no file of this
+//! project but the head, and no window.
+
+mod error;
+mod expression;
+pub mod frame;
+mod gpu;
+mod head;
+mod headless;
+pub mod morph;
+mod names;
+mod read;
+pub mod twin;
+mod view;
+
+pub use error::{FaceError, HeadError, Result};
+pub use expression::{Expression, PIVOT, Pose};
+pub use gpu::{FORMAT, MorphPath, Renderer, Target, wgsl};
+pub use head::{Entry, Head, Static, part};
+pub use headless::{Backend, Headless, Painter, Picture, read_back};
+pub use names::{NAMES, SHAPES, index_of, mirrored};
+pub use view::{Camera, Ghost, Heat, Look, Overlay};

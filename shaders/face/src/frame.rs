@@ -1,0 +1,97 @@
+//! What one picture needs to know, computed once on the CPU and read alike by the shaders and by the twin.
+
+use crate::expression::{Expression, drawn};
+use crate::head::Head;
+use crate::morph::Weights;
+use crate::view::{Camera, Look, Overlay};
+use bytemuck::{Pod, Zeroable};
+use glam::{Mat4, Vec3, camera::rh};
+
+/// Mirrors `Frame` of `frame.wgsl`, where the fields are explained.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[expect(missing_docs, reason = "explained once, in frame.wgsl")]
+pub struct Frame {
+    pub clip_from_world: [[f32; 4]; 4],
+    pub light_from_world: [[f32; 4]; 4],
+    pub head_from_rest: [[f32; 4]; 4],
+    pub body: [f32; 4],
+    pub eye: [f32; 4],
+    pub key: [f32; 4],
+    pub fill: [f32; 4],
+    pub rim: [f32; 4],
+    pub kicker: [f32; 4],
+    pub top: [f32; 4],
+    pub bottom: [f32; 4],
+    pub eye_left: [f32; 4],
+    pub eye_right: [f32; 4],
+    pub overlay: [f32; 4],
+    pub ghost: [f32; 4],
+}
+
+/// Radius of the bust that the key light's shadow covers, cm.
+const SHADOWED: f32 = 18.0;
+
+impl Frame {
+    /// The frame for a picture of `width` x `height` pixels.
+    pub fn new(
+        head: &Head,
+        expression: &Expression,
+        camera: &Camera,
+        look: &Look,
+        width: u32,
+        height: u32,
+    ) -> Self {
+        let (w, h) = (width.max(1) as f32, height.max(1) as f32);
+        let aspect = w / h;
+        let pose = expression.pose.sane();
+        let shift = Vec3::from(pose.translation_cm);
+        let eye = camera.eye();
+        let view = camera.view();
+        let clip = camera.projection(aspect) * view;
+        let pixel_cm = 2.0 * camera.half_tangent(aspect) * camera.distance / h;
+
+        // the lights hang in the studio but turn some of the way with the camera, so that a profile is lit too
+        let turn = Mat4::from_rotation_y(camera.yaw * 0.7);
+        let light = |x: f32, y: f32, z: f32| turn.transform_vector3(Vec3::new(x, y, z).normalize());
+        let key = light(-0.58, 0.66, 0.76);
+        let centre = shift + Vec3::new(0.0, -1.0, 0.0);
+        let from = rh::view::look_at_mat4(centre + key * 50.0, centre, Vec3::Y);
+        let r = SHADOWED;
+        let ortho = rh::proj::directx::orthographic(-r, r, -r, r, 50.0 - 1.6 * r, 50.0 + 1.6 * r);
+
+        let v4 = |v: Vec3, w: f32| [v.x, v.y, v.z, w];
+        let rgb = |c: [f32; 3]| [c[0], c[1], c[2], 1.0];
+        let (kind, full) = match look.overlay {
+            Overlay::None => (0.0, 1.0),
+            Overlay::Heat(heat) => (1.0, heat.full_cm.max(1e-3)),
+        };
+        let ghost = look.ghost.map_or([0.0; 4], |g| [g.tint[0], g.tint[1], g.tint[2], g.alpha]);
+        Self {
+            clip_from_world: clip.to_cols_array_2d(),
+            light_from_world: (ortho * from).to_cols_array_2d(),
+            head_from_rest: pose.matrix().to_cols_array_2d(),
+            body: v4(shift, pixel_cm),
+            eye: v4(eye, look.exposure),
+            key: v4(key, 0.26 / (2.0 * r)),
+            fill: v4(light(0.95, 0.08, 0.50), 0.0),
+            rim: v4(light(0.62, 0.45, -0.80), 0.0),
+            kicker: v4(light(-0.85, 0.25, -0.70), 0.0),
+            top: rgb(look.background_top),
+            bottom: rgb(look.background_bottom),
+            eye_left: head.eyes[0],
+            eye_right: head.eyes[1],
+            overlay: [kind, full, aspect, 0.0],
+            ghost,
+        }
+    }
+}
+
+/// The weights that the morph reads for a picture.
+pub(crate) fn weights(expression: &Expression, look: &Look) -> Weights {
+    let against = match look.overlay {
+        Overlay::Heat(heat) => heat.against.map_or([0.0; crate::SHAPES], |w| drawn(&w)),
+        Overlay::None => [0.0; crate::SHAPES],
+    };
+    Weights { now: expression.drawn_weights(), against }
+}
