@@ -1,1 +1,17 @@
-//! placeholder
+//! What a set of generated reactions is worth: the six official measures of REACT 2024 as pure functions on slices, one
+//! file each, with the honest reading beside each; and the judge and measures for corpora whose intents are known.
+//!
+//! Start reading at [`Evaluation`]; each measure's file has its definition and corner cases in its header. What this
+//! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
+
+pub mod evaluation;
+pub mod frcorr;
+pub mod frdist;
+pub mod frdiv;
+pub mod frdvs;
+pub mod frsyn;
+pub mod frvar;
+pub mod intents;
+pub mod judge;
+
+pub use evaluation::{ClipScores, Evaluation, Interval, Options};

@@ -66,8 +66,8 @@ impl<const D: usize> Centers<D> {
         let limit = if limit.is_finite() { limit } else { f32::INFINITY };
         let mut best = (0, f64::INFINITY);
         for (id, score) in scores.iter().enumerate() {
-            // a NaN score (overflow) is looked at too
-            if !(*score > limit) {
+            // NaN comes from overflow; then the direct distance decides
+            if *score <= limit || score.is_nan() {
                 let distance = squared_distance(point, &self.rows[id]);
                 if distance < best.1 {
                     best = (id as u32, distance);
@@ -134,7 +134,7 @@ pub fn fit<const D: usize>(
         centers = means(points, &assigned, centers);
     }
     // Duplicates would share one id after tokenising; the lower one keeps it.
-    centers.sort_by(|a, b| lexicographic(a, b));
+    centers.sort_by(lexicographic);
     centers.dedup();
     let assigned = Centers::new(centers.clone()).assign(points);
     inertia.push(assigned.iter().map(|(_, distance)| distance).sum());
@@ -194,7 +194,7 @@ fn seed_centers<const D: usize>(
             })
             .collect();
         let total: f64 = sums.iter().sum();
-        if !(total > 0.0) {
+        if total <= 0.0 || total.is_nan() {
             break; // every frame is a centre already
         }
         let chunk = chance_index(&sums, total * chance.uniform());
