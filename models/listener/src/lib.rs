@@ -1,1 +1,89 @@
-//! placeholder
+//! The listener networks: the paper's latent-intent model, the same without its latent, and predictions of others.
+//!
+//! Start reading at [`System`], then [`latent_intent`]. The networks run on plain slices: matrix products for
+//! training and ranking, small loops for decoding. What this crate is not: it trains nothing (the training crate
+//! does), it measures nothing, and it knows no window.
+
+pub mod import;
+pub mod latent_intent;
+pub mod real;
+mod system;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clips::{Fault, FaultKind, Result, Streams};
+
+pub use latent_intent::LatentIntent;
+pub use latent_intent::features::{corpus_listener, corpus_speaker};
+pub use system::{LatentChoice, Request, System};
+
+static DEMO: &[u8] = include_bytes!("../../checkpoints/latent-intent-demo.safetensors");
+static DEMO_PLAIN: &[u8] = include_bytes!("../../checkpoints/latent-intent-plain-demo.safetensors");
+
+/// Loads a checkpoint file as a system.
+///
+/// # Errors
+/// A fault that says what is wrong with the file and what to do.
+pub fn load(path: &Path) -> Result<Arc<dyn System>> {
+    Ok(Arc::new(LatentIntent::load(path)?))
+}
+
+/// Loads a checkpoint from memory; `name` stands for its path in faults.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bytes(name: &str, bytes: &[u8]) -> Result<Arc<dyn System>> {
+    Ok(Arc::new(LatentIntent::from_bytes(Path::new(name), bytes)?))
+}
+
+/// The checkpoint that ships with the program: `latent-intent`, trained on synthetic dyads.
+///
+/// # Errors
+/// None in a build that passed its tests.
+pub fn demo() -> Result<Arc<dyn System>> {
+    load_bytes("latent-intent-demo.safetensors", DEMO)
+}
+
+/// The shipped checkpoint without a latent: `latent-intent-plain`.
+///
+/// # Errors
+/// None in a build that passed its tests.
+pub fn demo_plain() -> Result<Arc<dyn System>> {
+    load_bytes("latent-intent-plain-demo.safetensors", DEMO_PLAIN)
+}
+
+/// What networks run on here, a line each.
+pub fn devices() -> Vec<String> {
+    vec![format!("CPU, {} threads, gemm and plain loops", rayon::current_num_threads())]
+}
+
+/// Seconds it takes to hear one frame and to make one frame of every latent's reaction, for each frame of `speaker`
+/// after the first, on one thread.
+///
+/// # Errors
+/// When the system does not answer live, or there is nothing to answer.
+pub fn online_frame_times(system: &dyn System, speaker: &Streams) -> Result<Vec<f64>> {
+    let system = system.latent_intent().ok_or_else(|| {
+        Fault::new(FaultKind::Unsupported, "", format!("{} does not answer live", system.name()))
+            .remedy("choose a latent-intent checkpoint")
+    })?;
+    let heard = system.speaker(speaker);
+    let which: Vec<_> = match system.config().latents {
+        0 => vec![latent_intent::live::Which { latent: None, sample: 0 }],
+        latents => (0..latents).map(|z| latent_intent::live::Which { latent: Some(z), sample: 0 }).collect(),
+    };
+    let mut live = system.live("online", &which, &Request::default());
+    live.react();
+    let columns = system.config().feature_columns;
+    Ok((1..heard.frames)
+        .map(|frame| {
+            let part = heard.part(&columns, frame - 1, 1);
+            let begun = Instant::now();
+            live.hear(&part);
+            live.react();
+            begun.elapsed().as_secs_f64()
+        })
+        .collect())
+}

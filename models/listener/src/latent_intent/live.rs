@@ -1,0 +1,111 @@
+//! Answering while the speaker is still speaking: frame by frame, every reaction side by side, nothing ahead.
+//!
+//! The reaction to frame t is made from speaker frames before t and from the reaction so far. Time and memory of a
+//! frame do not grow with the length of the clip. Online takes are made by this very code.
+
+use clips::{Chance, Sampling};
+
+use super::blocks::Rotation;
+use super::decode::{Cache, Heard, Plain, Reaction};
+use super::decoder::Frame;
+use super::encoder::Speaker;
+use super::intent::LatentIntent;
+use super::sampling::{draw, nucleus};
+
+/// Which reaction: latent (`None` for the system without) and sample number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Which {
+    /// Latent, counted from 0.
+    pub latent: Option<usize>,
+    /// Sample within the latent.
+    pub sample: usize,
+}
+
+/// One reaction being drawn: the network's state and its draws.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    reaction: Reaction,
+    /// The same history without a latent, for guidance.
+    without: Option<Reaction>,
+    chance: Chance,
+    sampling: Sampling,
+    /// Frames made so far.
+    pub(super) frames: Vec<Frame>,
+}
+
+impl Drawn {
+    pub(super) fn new(system: &LatentIntent, clip: &str, which: Which, seed: u64, sampling: Sampling) -> Self {
+        let plain = system.plain();
+        let words = [which.latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
+        let guided = sampling.guidance > 0.0 && which.latent.is_some();
+        Self {
+            reaction: Reaction::new(plain, system.latent_vector(which.latent)),
+            without: guided.then(|| Reaction::new(plain, system.latent_vector(None))),
+            chance: Chance::new(seed, &format!("tokens of {clip}"), &words),
+            sampling,
+            frames: Vec::new(),
+        }
+    }
+
+    /// Makes the next frame.
+    pub(super) fn step(&mut self, plain: &Plain, memory: &[Cache], rotation: &Rotation<f32>) -> Frame {
+        let last = self.frames.last();
+        self.reaction.step(plain, last, memory, rotation);
+        if let Some(without) = &mut self.without {
+            without.step(plain, last, memory, rotation);
+            let guidance = self.sampling.guidance;
+            for (with, without) in self.reaction.logits.iter_mut().zip(&without.logits) {
+                for (with, without) in with.iter_mut().zip(without) {
+                    *with += guidance * (*with - without);
+                }
+            }
+        }
+        // One draw a stream in stream order, so draw number 4 t + stream belongs to frame t for ever.
+        let frame = std::array::from_fn(|stream| {
+            let uniform = self.chance.uniform();
+            draw(&nucleus(&self.reaction.logits[stream], &self.sampling), uniform)
+        });
+        self.frames.push(frame);
+        frame
+    }
+}
+
+/// Reactions in the making.
+#[derive(Debug)]
+pub struct Live<'a> {
+    system: &'a LatentIntent,
+    rotation: Rotation<f32>,
+    heard: Heard,
+    position: usize,
+    drawn: Vec<Drawn>,
+}
+
+impl<'a> Live<'a> {
+    pub(super) fn new(system: &'a LatentIntent, clip: &str, which: &[Which], seed: u64, sampling: Sampling) -> Self {
+        let rotation = Rotation::new(2, system.config().key_width);
+        let heard = Heard::new(system.plain(), &rotation);
+        let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, seed, sampling)).collect();
+        Self { system, rotation, heard, position: 0, drawn }
+    }
+
+    /// Makes the next frame of every reaction from what was heard so far. Call it once before the first
+    /// [`Live::hear`] for the reaction at the speaker's first frame, and once after each.
+    pub fn react(&mut self) -> Vec<Frame> {
+        self.rotation.reach(self.position + 2);
+        self.position += 1;
+        let (plain, memory, rotation) = (self.system.plain(), self.heard.memory(), &self.rotation);
+        self.drawn.iter_mut().map(|drawn| drawn.step(plain, memory, rotation)).collect()
+    }
+
+    /// Hears the first frame of `speaker` (see [`LatentIntent::speaker`]).
+    pub fn hear(&mut self, speaker: &Speaker<f32>) {
+        self.rotation.reach(self.position + 2);
+        let token = self.system.token(speaker);
+        self.heard.push(self.system.plain(), &token, &self.rotation);
+    }
+
+    /// The reactions so far.
+    pub fn reactions(&self) -> impl Iterator<Item = &[Frame]> {
+        self.drawn.iter().map(|drawn| drawn.frames.as_slice())
+    }
+}

@@ -1,0 +1,140 @@
+//! The network as a whole: encoder, decoder, heads, latent vectors; the full passes that training and ranking use.
+//!
+//! It owns shapes, not numbers; every pass borrows the values. Step-by-step decoding lives in `decode`.
+
+use clips::{Result, Track};
+
+use super::blocks::{Linear, Rotation};
+use super::config::Config;
+use super::decoder::{Decoder, DecoderTape, Frame, Slots};
+use super::encoder::{Encoder, EncoderTape, Speaker};
+use super::gau::Mask;
+use super::heads::Heads;
+use super::parameters::{Layout, Slot, Start};
+use crate::real::Real;
+
+/// Parts that exist only with a latent.
+#[derive(Debug, Clone)]
+pub struct Latent {
+    /// `[K, d]`.
+    pub vectors: Slot,
+    /// Bag-of-words heads on slot 0 of the generation pass.
+    pub bag: Heads,
+    /// Posterior logits of the recognition state.
+    pub posterior: Linear,
+    /// Reaction-matching logit of the recognition state.
+    pub matching: Linear,
+}
+
+/// Shapes and places of the whole network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Sizes.
+    pub config: Config,
+    /// Names and places of all parameters.
+    pub layout: Layout,
+    /// Speaker side.
+    pub encoder: Encoder,
+    /// Listener side.
+    pub decoder: Decoder,
+    /// Heads of the next frame.
+    pub heads: Heads,
+    /// `None` in the network without a latent.
+    pub latent: Option<Latent>,
+}
+
+/// Self mask of the encoder and cross mask of the generation pass on a track, for `positions` rows.
+pub fn track_mask(track: Track, positions: usize) -> Mask {
+    Mask { causal: track == Track::Online, keys: positions }
+}
+
+impl Network {
+    /// Lays out a network.
+    ///
+    /// # Errors
+    /// When the sizes do not fit together.
+    pub fn new(config: &Config) -> Result<Self> {
+        config.check()?;
+        let mut layout = Layout::default();
+        let branches = config.encoder_units + 2 * config.decoder_layers;
+        let scale = 1.0 / (2.0 * branches as f64).sqrt();
+        let encoder = Encoder::new(&mut layout, config, scale);
+        let decoder = Decoder::new(&mut layout, config, scale);
+        let heads = Heads::new(&mut layout, "head", config);
+        let latent = (config.latents > 0).then(|| Latent {
+            vectors: layout.add("z_emb", &[config.latents, config.width], Start::Vector(0.3)),
+            bag: Heads::new(&mut layout, "bow", config),
+            posterior: Linear::new(&mut layout, "post", config.width, config.latents, 1.0),
+            matching: Linear::new(&mut layout, "rm", config.width, 1, 1.0),
+        });
+        Ok(Self { config: config.clone(), layout, encoder, decoder, heads, latent })
+    }
+
+    /// Rotary angles for clips of `frames` frames.
+    pub fn rotation<T: Real>(&self, frames: usize) -> Rotation<T> {
+        Rotation::new(frames + 1, self.config.key_width)
+    }
+
+    /// Speaker memory `[T + 1, d]`.
+    pub fn encode<T: Real>(
+        &self,
+        values: &[T],
+        speaker: &Speaker<T>,
+        track: Track,
+        rotation: &Rotation<T>,
+    ) -> (Vec<T>, EncoderTape<T>) {
+        self.encoder.forward(values, speaker, track_mask(track, speaker.frames + 1), rotation)
+    }
+
+    /// Recognition states `[T + 1, d]` of a finished reaction; row 0 is h_z.
+    pub fn recognise<T: Real>(
+        &self,
+        values: &[T],
+        frames: &[Frame],
+        memory: &[T],
+        rotation: &Rotation<T>,
+    ) -> (Vec<T>, DecoderTape<T>) {
+        let full = Mask { causal: false, keys: frames.len() + 1 };
+        self.decoder.forward(values, frames, Slots::Recognition, memory, full, full, rotation)
+    }
+
+    /// Generation states `[T + 1, d]`; row i predicts frame i + 1, row T is unused.
+    pub fn generate<T: Real>(
+        &self,
+        values: &[T],
+        frames: &[Frame],
+        slots: Slots<'_, T>,
+        memory: &[T],
+        track: Track,
+        rotation: &Rotation<T>,
+    ) -> (Vec<T>, DecoderTape<T>) {
+        let positions = frames.len() + 1;
+        let causal = Mask { causal: true, keys: positions };
+        self.decoder.forward(values, frames, slots, memory, causal, track_mask(track, positions), rotation)
+    }
+
+    /// e_z of a distribution over latents; zero when `weights` is empty.
+    pub fn latent_vector<T: Real>(&self, values: &[T], weights: &[T]) -> Vec<T> {
+        let d = self.config.width;
+        let mut vector = vec![T::ZERO; d];
+        if let Some(latent) = &self.latent {
+            for (weight, row) in weights.iter().zip(latent.vectors.of(values).chunks_exact(d)) {
+                for (v, r) in vector.iter_mut().zip(row) {
+                    *v += *weight * *r;
+                }
+            }
+        }
+        vector
+    }
+
+    /// Logits `[rows, V]` of the next frame in each stream, for dense hidden rows.
+    pub fn logits<T: Real>(&self, values: &[T], h: &[T]) -> [Vec<T>; 4] {
+        std::array::from_fn(|stream| self.heads.forward(values, &self.decoder.embeddings, stream, h).1)
+    }
+
+    /// Posterior logits (K) and matching logit of h_z; `None` without a latent.
+    pub fn judge<T: Real>(&self, values: &[T], h_z: &[T]) -> Option<(Vec<T>, T)> {
+        let latent = self.latent.as_ref()?;
+        Some((latent.posterior.forward(values, h_z), latent.matching.forward(values, h_z)[0]))
+    }
+}
