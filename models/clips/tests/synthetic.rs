@@ -194,3 +194,59 @@ fn a_foreign_folder_is_never_overwritten_and_a_stop_is_obeyed() {
     let wrong = Config { seconds: 1e9, ..Config::default() };
     assert_eq!(write(&wrong, empty.path(), &Control::default()).unwrap_err().kind, FaultKind::BadRequest);
 }
+
+/// Mean coefficients of the listeners of each intent while their answer is at its height, mean face subtracted.
+fn faces_at_their_height(corpus: &Corpus) -> Vec<[f32; 58]> {
+    let mean = corpus.mean_face().unwrap();
+    let mut sums = vec![([0.0f32; 58], 0.0f32); world::INTENTS.len()];
+    for row in corpus.intents().unwrap().unwrap() {
+        let frames = corpus.clips(row.split)[row.row].read_listener().unwrap().coefficients.unwrap();
+        let (sum, count) = &mut sums[row.intent];
+        for begin in row.event_frames {
+            for frame in frames.iter().skip(begin + 14).take(6) {
+                *count += 1.0;
+                for column in 0..58 {
+                    sum[column] += frame[column] - mean[column];
+                }
+            }
+        }
+    }
+    sums.into_iter().map(|(sum, count)| sum.map(|value| value / count.max(1.0))).collect()
+}
+
+#[test]
+fn a_face_drawn_from_the_coefficients_shows_the_intent_it_has() {
+    let (dir, _) = small(9);
+    let faces = faces_at_their_height(&Corpus::open(dir.path(), &Control::default()).unwrap());
+    let level = |intent: &str, name: &str| {
+        let intent = world::INTENTS.iter().position(|known| *known == intent).unwrap();
+        faces[intent][clips::channels::blendshape(name).unwrap()]
+    };
+    for (intent, name, others) in [
+        ("smile", "mouthSmileLeft", ["nod", "surprise", "frown", "neutral"]),
+        ("laugh", "jawOpen", ["nod", "smile", "frown", "neutral"]),
+        ("surprise", "browInnerUp", ["nod", "smile", "frown", "laugh"]),
+        ("frown", "browDownRight", ["nod", "smile", "surprise", "laugh"]),
+    ] {
+        let own = level(intent, name);
+        assert!(own > 0.3, "{intent}: {own}");
+        for other in others {
+            let there = level(other, name);
+            assert!(own > 3.0 * there.max(0.0) + 0.1, "{intent} {own}, {other} {there}");
+        }
+    }
+}
+
+#[test]
+fn a_larger_corpus_written_over_a_smaller_one_leaves_nothing_of_it() {
+    let (reused, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = |clips, seed| Config { clips: Some(clips), seconds: 4.0, seed };
+    write(&config(30, 1), reused.path(), &Control::default()).unwrap();
+    for folder in [reused.path(), fresh.path()] {
+        write(&config(12, 2), folder, &Control::default()).unwrap();
+    }
+    assert!(bytes(reused.path()) == bytes(fresh.path()));
+    let file = fresh.path().join("train.csv");
+    let fault = write(&config(2, 1), &file, &Control::default()).unwrap_err();
+    assert!(!fault.remedy.is_empty() && fault.path.starts_with(&file), "{fault}");
+}

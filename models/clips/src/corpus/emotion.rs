@@ -9,6 +9,9 @@ use crate::streams::Attributes;
 /// Three hours at 25 fps; nobody listens longer.
 const MOST_ROWS: usize = 270_000;
 
+/// A line without an end must not fill the memory.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// Reads the attributes of one person in one clip.
 ///
 /// # Errors
@@ -16,6 +19,11 @@ const MOST_ROWS: usize = 270_000;
 /// empty file; for more rows than we accept.
 pub fn read_emotion(path: &Path) -> Result<Attributes> {
     let file = std::fs::File::open(path).map_err(|error| Fault::io(path, &error))?;
+    let length = file.metadata().map_err(|error| Fault::io(path, &error))?.len();
+    if length > MOST_BYTES {
+        return Err(Fault::new(FaultKind::TooLarge, path, format!("{length} bytes"))
+            .remedy("cut the recording into clips, or check that this is an attribute file"));
+    }
     let mut reader =
         csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(std::io::BufReader::new(file));
     let mut rows = Attributes::new();

@@ -93,6 +93,24 @@ pub struct ClipEntry {
     pub listener: PersonFiles,
 }
 
+impl ClipEntry {
+    /// What is there of the speaker, without sound; see [`PersonFiles::read`].
+    ///
+    /// # Errors
+    /// The first broken file, with place and remedy.
+    pub fn read_speaker(&self) -> Result<Streams> {
+        self.speaker.read()
+    }
+
+    /// What is there of the listener, without sound; see [`PersonFiles::read`].
+    ///
+    /// # Errors
+    /// The first broken file, with place and remedy.
+    pub fn read_listener(&self) -> Result<Streams> {
+        self.listener.read()
+    }
+}
+
 /// An opened corpus.
 #[derive(Debug)]
 pub struct Corpus {
@@ -103,7 +121,7 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Opens the corpus in `root`.
+    /// Opens the corpus in `root`, or in `root/data` when `root` is a checkout of the challenge with the corpus there.
     ///
     /// # Errors
     /// When there is no such folder or no clip in it. Everything else that is wrong is in [`Corpus::faults`].
@@ -113,6 +131,8 @@ impl Corpus {
             return Err(Fault::new(FaultKind::Malformed, root, "this is a file, not a corpus folder")
                 .remedy("name the folder that holds train, val and test"));
         }
+        let beside = root.join("data");
+        let root = if !holds_a_split(root) && holds_a_split(&beside) { beside.as_path() } else { root };
         let mut faults = Vec::new();
         let mut splits = [Vec::new(), Vec::new(), Vec::new()];
         for (split, entries) in Split::ALL.into_iter().zip(&mut splits) {
@@ -154,12 +174,13 @@ impl Corpus {
         self.mean_face
     }
 
-    /// Which reactions are appropriate to which row; `None` when the corpus has no matrix.
+    /// Which reactions are appropriate to which row: from the split's own matrix, else cut from the matrix over the
+    /// whole corpus as the official tool cuts it; `None` when the corpus has neither.
     ///
     /// # Errors
     /// A matrix that cannot be read or does not fit the list.
     pub fn neighbours(&self, split: Split) -> Result<Option<Neighbours>> {
-        neighbours::read(&self.root, split, self.clips(split).len())
+        neighbours::read(&self.root, split, self.clips(split))
     }
 
     /// The truth sheet of a synthetic corpus; `None` for real ones.
@@ -189,9 +210,18 @@ pub fn read_coefficients(path: &Path) -> Result<Coefficients> {
     array.rows(path)
 }
 
+fn holds_a_split(root: &Path) -> bool {
+    Split::ALL
+        .iter()
+        .any(|split| root.join(split.name()).is_dir() || root.join(format!("{}.csv", split.name())).is_file())
+}
+
+/// The mean face lies in the corpus, or beside a corpus that is the `data` folder of a checkout.
 fn read_mean_face(root: &Path) -> Result<Option<[f32; COEFFICIENT_COUNT]>> {
-    for place in ["external/FaceVerse/mean_face.npy", "mean_face.npy"] {
-        let path = root.join(place);
+    let checkout = (root.file_name() == Some("data".as_ref())).then(|| root.parent()).flatten();
+    let mut places = vec![root.join("external/FaceVerse/mean_face.npy"), root.join("mean_face.npy")];
+    places.extend(checkout.map(|checkout| checkout.join("external/FaceVerse/mean_face.npy")));
+    for path in places {
         if path.is_file() {
             let array = read_npy(&path)?;
             array.require_finite(&path)?;

@@ -10,6 +10,9 @@ use crate::fault::{Fault, FaultKind, Result};
 /// Kind of file, folder name, ending.
 const KINDS: [(&str, &str); 3] = [("Audio_files", "wav"), ("Emotion", "csv"), ("3D_FV_files", "npy")];
 
+/// Rows of a list we accept; the whole challenge has 2,962.
+const MOST_PAIRS: usize = 1_000_000;
+
 /// The official map from the person of a list to the folder of the Emotion files.
 fn emotion_person(person: &str) -> Option<&'static str> {
     match person {
@@ -28,7 +31,8 @@ pub(super) fn entries(
 ) -> Result<Vec<ClipEntry>> {
     let index = Index::of(&root.join(split.name()), control)?;
     let list = root.join(format!("{}.csv", split.name()));
-    let pairs = if list.is_file() { listed(&list, faults)? } else { index.paired() };
+    let pairs =
+        if list.is_file() { listed(&list, faults)? } else { index.paired(&root.join(split.name()), faults) };
     let found: Vec<(PersonFiles, PersonFiles)> =
         pairs.iter().map(|(first, second)| (index.person(first), index.person(second))).collect();
     for (first, second) in &found {
@@ -70,6 +74,13 @@ fn listed(path: &Path, faults: &mut Vec<Fault>) -> Result<Vec<(String, String)>>
         csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(std::io::BufReader::new(file));
     let mut pairs = Vec::new();
     for (row, record) in reader.records().enumerate() {
+        if row == MOST_PAIRS {
+            faults.push(
+                Fault::new(FaultKind::TooLarge, path, format!("more than {MOST_PAIRS} rows"))
+                    .remedy("split the list; the rows beyond were left out"),
+            );
+            break;
+        }
         let place = format!("row {}", row + 2);
         match record {
             Ok(record) => match (record.get(1), record.get(2)) {
@@ -122,7 +133,7 @@ impl Index {
     }
 
     /// Pairs without a list: two people of the same chat and clip, in the order of their names.
-    fn paired(&self) -> Vec<(String, String)> {
+    fn paired(&self, split: &Path, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
         let mut clips: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         // Sound and coefficients carry the people's own names; attributes may carry P1 and P2, so they count alone only.
         let own: BTreeSet<&String> = self.files[0].keys().chain(self.files[2].keys()).collect();
@@ -133,13 +144,21 @@ impl Index {
                 clips.entry((chat.join("/"), (*clip).to_owned())).or_default().push(name.clone());
             }
         }
-        let mut pairs: Vec<(String, String)> = clips
-            .into_values()
-            .filter_map(|mut people| {
-                people.sort();
-                <[String; 2]>::try_from(people).ok().map(|[first, second]| (first, second))
-            })
-            .collect();
+        let mut pairs = Vec::new();
+        for ((chat, clip), mut people) in clips {
+            people.sort();
+            match <[String; 2]>::try_from(people) {
+                Ok([first, second]) => pairs.push((first, second)),
+                Err(people) => faults.push(
+                    Fault::new(
+                        FaultKind::Mismatch,
+                        split.join(chat),
+                        format!("clip {clip} has {} people, not two", people.len()),
+                    )
+                    .remedy("list the pairs in a csv beside the split's folder; the clip was left out"),
+                ),
+            }
+        }
         pairs.sort();
         pairs
     }
@@ -161,9 +180,15 @@ fn walk(
         if name.starts_with('.') {
             continue; // AppleDouble junk lies beside the real files
         }
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => walk(base, &path, ending, depth - 1, found, control)?,
-            Ok(kind) if !kind.is_dir() => {
+        // Large corpora are often linked together from several disks; the depth bounds a link that leads upwards.
+        let folder = match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => path.is_dir(),
+            Ok(kind) => kind.is_dir(),
+            Err(_) => continue,
+        };
+        match folder {
+            true if depth > 0 => walk(base, &path, ending, depth - 1, found, control)?,
+            false => {
                 if let Some(stem) = name.strip_suffix(ending).and_then(|stem| stem.strip_suffix('.'))
                     && let Ok(inside) = path.strip_prefix(base)
                     && let Some(parent) = inside.parent().and_then(Path::to_str)

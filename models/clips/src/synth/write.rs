@@ -37,6 +37,8 @@ impl Default for Config {
 
 /// The file that marks a folder as ours to overwrite.
 const MARK: &str = "SYNTHETIC.txt";
+/// The matrix over all splits; its name is spelt as it is shipped.
+const FULL_MATRIX: &str = "Approprirate_facial_reaction.npy";
 const SPLITS: [&str; 3] = ["train", "val", "test"];
 /// Clips in one recording, as in NoXI sessions of about 20 minutes.
 const CLIPS_PER_CHAT: usize = 40;
@@ -112,6 +114,11 @@ fn prepare(out: &Path, config: &Config) -> Result<()> {
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|error| Fault::write(&folder, &error))?;
         }
+    }
+    // A smaller corpus had a full matrix; beside a larger one without it, it would lie about every row.
+    let full = out.join(FULL_MATRIX);
+    if full.exists() {
+        std::fs::remove_file(&full).map_err(|error| Fault::write(&full, &error))?;
     }
     make_folder(out)?;
     let text = format!(
@@ -340,7 +347,7 @@ fn write_indices(plans: &[Plan], out: &Path) -> Result<()> {
     write_atomically(&out.join("data_indices.csv"), |file| std::io::Write::write_all(file, text.as_bytes()))
 }
 
-/// The matrix over all splits that the official tool cuts the split matrices from (its name is spelt as shipped).
+/// The matrix over all splits that the official tool cuts the split matrices from.
 fn write_full_matrix(plans: &[Plan], width: usize, out: &Path) -> Result<()> {
     let size = 2 * width;
     let mut matrix = vec![0.0f64; size * size];
@@ -355,5 +362,5 @@ fn write_full_matrix(plans: &[Plan], width: usize, out: &Path) -> Result<()> {
         }
         begin += count;
     }
-    write_npy_f64(&out.join("Approprirate_facial_reaction.npy"), &[size, size], &matrix)
+    write_npy_f64(&out.join(FULL_MATRIX), &[size, size], &matrix)
 }
