@@ -154,6 +154,29 @@ fn open() -> Result<(wgpu::Device, wgpu::Queue, String)> {
     Ok((device, queue, name))
 }
 
+/// A graphics adapter of this machine, as `backchannel doctor` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Name the driver gives.
+    pub name: String,
+    /// Vulkan, Metal, DX12 or GL.
+    pub backend: String,
+    /// DiscreteGpu, IntegratedGpu, Cpu, ...
+    pub kind: String,
+}
+
+/// All graphics adapters; empty without a driver.
+pub fn adapters() -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+        .iter()
+        .map(|adapter| {
+            let info = adapter.get_info();
+            Adapter { name: info.name, backend: format!("{:?}", info.backend), kind: format!("{:?}", info.device_type) }
+        })
+        .collect()
+}
+
 /// Copies a drawn target to memory; waits for the device.
 ///
 /// # Errors
@@ -215,9 +238,12 @@ impl Painter {
     /// # Errors
     /// Only when the built-in head cannot be read.
     pub fn new() -> Result<Self> {
-        let head = Head::builtin()?;
-        let gpu = Headless::with_head(&head).map_err(|e| e.to_string());
-        Ok(Self { head, gpu })
+        Ok(Self::with_head(&Head::builtin()?))
+    }
+
+    /// With another head.
+    pub fn with_head(head: &Arc<Head>) -> Self {
+        Self { head: head.clone(), gpu: Headless::with_head(head).map_err(|e| e.to_string()) }
     }
 
     /// One picture, and what drew it.

@@ -23,6 +23,6 @@ pub use error::{FaceError, HeadError, Result};
 pub use expression::{Expression, PIVOT, Pose};
 pub use gpu::{FORMAT, MorphPath, Renderer, Target, wgsl};
 pub use head::{Entry, Head, Static, part};
-pub use headless::{Backend, Headless, Painter, Picture, read_back};
+pub use headless::{Adapter, Backend, Headless, Painter, Picture, adapters, read_back};
 pub use names::{NAMES, SHAPES, index_of, mirrored};
 pub use view::{Camera, Ghost, Heat, Look, Overlay};
