@@ -1,0 +1,177 @@
+//! `backchannel bench`: speed of the parts that matter, as ratios against their yardsticks, with the machine named.
+//!
+//! A ratio above 1 means "better than the bar". Nothing here is a test: a slow machine prints small ratios.
+
+use std::time::Instant;
+
+use clips::Control;
+use clips::time::{FRAMES_PER_SECOND, seconds_of_frame};
+use listener::{LatentChoice, Request};
+use serde::Serialize;
+
+use super::bad_request;
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One benchmark; without a name all are run
+    #[arg(value_parser = NAMES)]
+    name: Option<String>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const NAMES: [&str; 6] = ["features", "offline", "online", "frame", "start", "clock"];
+
+/// One measured quantity.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: &'static str,
+    what: String,
+    value: f64,
+    unit: &'static str,
+    /// The bar, in the same unit.
+    bar: f64,
+    /// How many times better than the bar (above 1 is better).
+    ratio: f64,
+}
+
+impl Row {
+    fn less_is_better(name: &'static str, what: impl Into<String>, value: f64, unit: &'static str, bar: f64) -> Self {
+        Self { name, what: what.into(), value, unit, bar, ratio: bar / value.max(1e-9) }
+    }
+
+    fn more_is_better(name: &'static str, what: impl Into<String>, value: f64, unit: &'static str, bar: f64) -> Self {
+        Self { name, what: what.into(), value, unit, bar, ratio: value / bar }
+    }
+}
+
+pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+    let wanted: Vec<&str> = args.name.as_deref().map_or(NAMES.to_vec(), |name| vec![name]);
+    let mut rows = Vec::new();
+    for name in wanted {
+        match name {
+            "features" => rows.push(features()?),
+            "offline" => rows.push(offline()?),
+            "online" => rows.extend(online()?),
+            "frame" => rows.extend(frame()?),
+            "start" => match start() {
+                Ok(row) => rows.push(row),
+                Err(fault) => output.warn(format!("start: {fault}")),
+            },
+            "clock" => rows.push(clock()),
+            other => return Err(bad_request(format!("there is no benchmark {other}"), NAMES.join(", "))),
+        }
+    }
+    let machine = machine();
+    let mut text = format!("{machine}\n{:<10} {:>12} {:<14} {:>9} {:>8}\n", "", "measured", "", "bar", "ratio");
+    for row in &rows {
+        text += &format!(
+            "{:<10} {:>12.3} {:<14} {:>9.3} {:>8.2}  {}\n",
+            row.name, row.value, row.unit, row.bar, row.ratio, row.what
+        );
+    }
+    output.result(&serde_json::json!({ "machine": machine, "rows": rows }), text)
+}
+
+/// Processor, threads, system and build profile.
+fn machine() -> String {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let build = if cfg!(debug_assertions) { "debug build" } else { "release build" };
+    format!("{}, {threads} threads, {}, {build}", processor_name(), std::env::consts::OS)
+}
+
+/// The processor's name where the system tells it.
+pub fn processor_name() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            text.lines()
+                .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+        })
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+fn demo_speaker() -> clips::Result<clips::Streams> {
+    let demos = speech::demo::clips();
+    let first = demos.first().ok_or_else(|| bad_request("no demo clip is built in", ""))?;
+    first.streams()
+}
+
+fn features() -> clips::Result<Row> {
+    let streams = demo_speaker()?;
+    let sound = streams.sound.ok_or_else(|| bad_request("the demo clip has no sound", ""))?;
+    let seconds = seconds_of_frame(sound.frames() as f64);
+    let (spent, _) = best_of(5, || speech::features_of(&sound));
+    Ok(Row::more_is_better("features", "78 MFCC columns of 30 s of sound", seconds / spent, "x real time", 300.0))
+}
+
+fn offline() -> clips::Result<Row> {
+    let (system, streams) = (listener::demo()?, demo_speaker()?);
+    let request = Request { latents: LatentChoice::All, ..Request::default() };
+    let seconds = seconds_of_frame(streams.frames() as f64);
+    let control = Control::default();
+    let (spent, takes) = best_of(3, || system.generate("bench", &streams, &request, &control));
+    let what = format!("{} ranked reactions of {} frames from sound and face", takes?.len(), streams.frames());
+    Ok(Row::more_is_better("offline", what, seconds / spent, "x real time", 10.0))
+}
+
+fn online() -> clips::Result<Vec<Row>> {
+    let mut times = listener::online_frame_times(&*listener::demo()?, &demo_speaker()?)?;
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] * 1e3;
+    let what = |which: &str| format!("one frame of every latent, {which} of {} frames", times.len());
+    Ok(vec![
+        Row::less_is_better("online", what("99th percentile"), at(0.99), "ms", 10.0),
+        Row::less_is_better("online", what("median"), at(0.5), "ms", 10.0),
+    ])
+}
+
+fn frame() -> clips::Result<Vec<Row>> {
+    let costs = studio::scenes::frame_cost(120)?;
+    Ok(vec![
+        Row::less_is_better("frame", "our CPU share of a Compare frame, 8 faces, 12 tracks, median", costs.median_ms, "ms", 4.0),
+        Row::less_is_better("frame", "the same, 95th percentile", costs.p95_ms, "ms", 4.0),
+    ])
+}
+
+fn start() -> clips::Result<Row> {
+    let program = std::env::current_exe().map_err(|error| clips::Fault::io("", &error))?;
+    let mut best = f64::INFINITY;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let done = std::process::Command::new(&program)
+            .env(studio::EXIT_AFTER_FIRST_FRAME, "1")
+            .stderr(std::process::Stdio::null())
+            .status()
+            .map_err(|error| clips::Fault::io(&program, &error))?;
+        if !done.success() {
+            return Err(bad_request("the window did not open", "run it where there is a display, or under xvfb-run"));
+        }
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    Ok(Row::less_is_better("start", "from the command to the first drawn frame, warm caches", best, "s", 1.0))
+}
+
+fn clock() -> Row {
+    let frames = media::wall_clock_drift_frames(5.0);
+    let what = format!("largest distance of the shown frame from wall time in 5 s at {FRAMES_PER_SECOND} fps");
+    Row::less_is_better("clock", what, frames, "frames", 1.0)
+}
+
+/// Best wall time of `times` runs in seconds, and the last result.
+fn best_of<T>(times: usize, mut work: impl FnMut() -> T) -> (f64, T) {
+    let timed = |work: &mut dyn FnMut() -> T| {
+        let begun = Instant::now();
+        let result = work();
+        (begun.elapsed().as_secs_f64(), result)
+    };
+    let (mut best, mut result) = timed(&mut work);
+    for _ in 1..times {
+        let (spent, again) = timed(&mut work);
+        best = best.min(spent);
+        result = again;
+    }
+    (best, result)
+}

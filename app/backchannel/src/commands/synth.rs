@@ -1,0 +1,31 @@
+//! `backchannel synth`: a synthetic dyadic corpus with known intents, in the REACT 2024 layout.
+
+use std::path::PathBuf;
+
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder to write; must be new, empty or an earlier synthetic corpus
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Sessions (pairs) in the training split; the other splits follow in proportion
+    #[arg(long)]
+    clips: Option<usize>,
+    /// Length of a clip in seconds
+    #[arg(long, default_value_t = 30.0)]
+    seconds: f64,
+    /// Seed of the templates and people; the world itself is fixed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+    let mut config = clips::synth::Config { seconds: args.seconds, seed: args.seed, ..Default::default() };
+    config.clips = args.clips;
+    let statistics = clips::synth::write(&config, &args.out, &output.control())?;
+    output.result(&statistics, format!("{statistics}\n-> {}", args.out.display()))
+}
