@@ -54,7 +54,7 @@ impl Frame {
         // the lights hang in the studio but turn some of the way with the camera, so that a profile is lit too
         let turn = Mat4::from_rotation_y(camera.yaw * 0.7);
         let light = |x: f32, y: f32, z: f32| turn.transform_vector3(Vec3::new(x, y, z).normalize());
-        let key = light(-0.58, 0.66, 0.76);
+        let key = light(-0.50, 0.66, 0.80);
         let centre = shift + Vec3::new(0.0, -1.0, 0.0);
         let from = rh::view::look_at_mat4(centre + key * 50.0, centre, Vec3::Y);
         let r = SHADOWED;
@@ -73,7 +73,7 @@ impl Frame {
             head_from_rest: pose.matrix().to_cols_array_2d(),
             body: v4(shift, pixel_cm),
             eye: v4(eye, look.exposure),
-            key: v4(key, 0.26 / (2.0 * r)),
+            key: v4(key, 0.42 / (2.0 * r)),
             fill: v4(light(0.95, 0.08, 0.50), 0.0),
             rim: v4(light(0.62, 0.45, -0.80), 0.0),
             kicker: v4(light(-0.85, 0.25, -0.70), 0.0),

@@ -31,7 +31,7 @@ impl Default for Camera {
 impl Camera {
     /// The framing of every tile: crown to collar, eyes above the middle.
     pub fn portrait() -> Self {
-        Self { yaw: 0.0, pitch: 0.015, distance: 66.0, target: [0.0, -0.6, 0.0] }
+        Self { yaw: 0.0, pitch: 0.015, distance: 68.0, target: [0.0, -0.9, 0.0] }
     }
 
     /// Turned by a drag: radians right and up, kept off the poles.

@@ -43,8 +43,8 @@ const GARMENT = 11u;
 const MOUTH_BAG = 12u;
 
 const PI = 3.14159265;
-const KEY = vec3f(2.75, 2.56, 2.32);
-const FILL = vec3f(0.50, 0.60, 0.82);
+const KEY = vec3f(2.72, 2.50, 2.24);
+const FILL = vec3f(0.40, 0.49, 0.70);
 const RIM = vec3f(1.75, 2.05, 2.45);
 const KICKER = vec3f(1.15, 0.92, 0.74);
 const SKY = vec3f(0.50, 0.56, 0.66);
@@ -69,6 +69,11 @@ fn noise(p: vec3f) -> f32 {
     let b = mix(mix(hash(i + vec3i(0, 0, 1)), hash(i + vec3i(1, 0, 1)), u.x),
                 mix(hash(i + vec3i(0, 1, 1)), hash(i + vec3i(1, 1, 1)), u.x), u.y);
     return mix(a, b, u.z);
+}
+
+// 1 below `low`, 0 above `high`.
+fn falls(low: f32, high: f32, x: f32) -> f32 {
+    return 1.0 - smoothstep(low, high, x);
 }
 
 // How much of a detail of this size (cm) the picture can carry: 0 where it would only shimmer.
@@ -127,7 +132,7 @@ fn eye_colour(rest: vec3f, eye: vec4f) -> vec3f {
     let r = clamp((angle - 13.0) / 18.0, 0.0, 1.0);
     var iris = mix(vec3f(0.150, 0.235, 0.200), vec3f(0.055, 0.165, 0.190), smoothstep(0.05, 0.55, r));
     iris *= mix(1.0, 0.55 + 0.6 * spoke + 0.4 * spoke2, 0.35 + 0.65 * fine);
-    iris = mix(iris, vec3f(0.24, 0.17, 0.08), 0.35 * exp(-pow((r - 0.16) * 7.0, 2.0)) * (0.4 + 0.6 * spoke));
+    iris = mix(iris, vec3f(0.24, 0.17, 0.08), 0.35 * exp(-(r - 0.16) * (r - 0.16) * 49.0) * (0.4 + 0.6 * spoke));
     // light gathers on the side away from the lamp
     iris *= 1.05 + 0.75 * clamp(dot(normalize(vec2f(d.x, d.y) + 1e-5), vec2f(0.5, -0.85)), -0.4, 1.0) * r;
     iris *= 1.0 - 0.78 * smoothstep(0.74, 0.98, r);       // dark ring at the rim
@@ -147,12 +152,20 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
     s.ao = v.material.w;
     s.gloss = 0.0;
     s.strand = vec3f(0.0);
-    if v.part == EYE_LEFT {
-        s.albedo = eye_colour(v.rest, frame.eye_left);
-    } else if v.part == EYE_RIGHT {
-        s.albedo = eye_colour(v.rest, frame.eye_right);
+    if v.part == EYE_LEFT || v.part == EYE_RIGHT {
+        var eye = frame.eye_right;
+        if v.part == EYE_LEFT {
+            eye = frame.eye_left;
+        }
+        s.albedo = eye_colour(v.rest, eye);
+        // the ball turns about its centre, so its normal is the direction from there, whatever the gaze
+        s.n = normalize(v.world - placed(eye.xyz, 1.0));
+        s.ao *= 1.0 - 0.35 * smoothstep(0.15, 0.75, s.n.y);
     } else if v.part == SKIN || v.part == EAR {
-        let lip = smoothstep(0.46, 0.36, s.rough) * smoothstep(-4.4, -5.2, v.rest.y);
+        if v.part == EAR {
+            s.ao = max(s.ao, 0.45);
+        }
+        let lip = falls(0.36, 0.46, s.rough) * falls(-5.2, -4.4, v.rest.y);
         let pore = carries(0.10);
         if pore > 0.0 {
             let fine = noise(v.rest * 9.0) - 0.5;
@@ -162,29 +175,35 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
             let crease = noise(vec3f(v.rest.x * 11.0, v.rest.y * 1.6, 3.0)) - 0.5;
             s.albedo *= 1.0 + lip * pore * 0.22 * crease;
         }
-        s.gloss = lip * 0.85;
+        s.gloss = lip * 0.5;
         // raised brows fold the forehead
-        let fold = smoothstep(0.12, 0.55, v.moved) * smoothstep(3.4, 4.4, v.rest.y) * smoothstep(8.6, 6.4, v.rest.y)
-            * smoothstep(5.2, 3.2, abs(v.rest.x)) * smoothstep(2.0, 4.0, v.rest.z) * carries(0.22);
+        let fold = smoothstep(0.12, 0.55, v.moved) * smoothstep(3.4, 4.4, v.rest.y) * falls(6.4, 8.6, v.rest.y)
+            * falls(3.2, 5.2, abs(v.rest.x)) * smoothstep(2.0, 4.0, v.rest.z) * carries(0.22);
         let bend = v.rest.y * 5.2 - v.rest.x * v.rest.x * 0.05;
         s.n = normalize(s.n + vec3f(0.0, 0.20 * fold * sin(bend), 0.0));
         s.albedo *= 1.0 - 0.10 * fold * smoothstep(0.2, 1.0, cos(bend));
     } else if v.part == TEETH_UPPER || v.part == TEETH_LOWER || v.part == TONGUE {
         s.gloss = 0.6;
-    } else if v.part == HAIR || v.part == BROW {
+        s.ao = max(s.ao, 0.34);
+    } else if v.part == MOUTH_BAG {
+        s.ao = max(s.ao, 0.26);
+    } else if v.part == BROW {
+        let hair = noise(vec3f(v.rest.x * 4.0 + v.rest.y * 5.0, v.rest.y * 16.0 - abs(v.rest.x) * 7.0, 5.0));
+        s.albedo *= 0.75 + 0.9 * hair * carries(0.06);
+        s.rough = 0.8;
+    } else if v.part == HAIR {
         let out = v.rest - vec3f(0.6, 10.5, -5.0);
-        let along = out - s.n * dot(out, s.n);
+        let from_whorl = (frame.head_from_rest * vec4f(out, 0.0)).xyz;
+        let along = from_whorl - s.n * dot(from_whorl, s.n);
         s.strand = along / max(length(along), 1e-3);
-        if v.part == HAIR {
-            let round = atan2(out.x, out.z);
-            let lock = noise(vec3f(cos(round) * 7.0, sin(round) * 7.0, length(out) * 0.10));
-            let hair = noise(vec3f(cos(round) * 34.0, sin(round) * 34.0, length(out) * 0.22));
-            let k = 0.5 + 0.5 * carries(0.16);
-            let whorl = smoothstep(1.5, 5.0, length(along));
-            s.albedo *= 1.0 + whorl * (0.50 * (lock - 0.5) + k * 0.9 * (hair - 0.5));
-            let side = cross(s.strand, s.n);
-            s.n = normalize(s.n + side * whorl * (0.30 * (lock - 0.5) + k * 0.34 * (hair - 0.5)));
-        }
+        let round = atan2(out.x, out.z);
+        let lock = noise(vec3f(cos(round) * 7.0, sin(round) * 7.0, length(out) * 0.10));
+        let hair = noise(vec3f(cos(round) * 34.0, sin(round) * 34.0, length(out) * 0.22));
+        let k = 0.3 + 0.7 * carries(0.16);
+        let whorl = smoothstep(1.5, 5.0, length(along));
+        s.albedo *= 1.0 + whorl * (0.45 * (lock - 0.5) + k * 0.8 * (hair - 0.5));
+        let side = cross(s.strand, s.n);
+        s.n = normalize(s.n + side * whorl * (0.22 * (lock - 0.5) + k * 0.26 * (hair - 0.5)));
     } else if v.part == GARMENT {
         let knit = carries(0.20) * smoothstep(-15.6, -14.8, v.rest.y);
         let rib = sin(atan2(v.rest.x, v.rest.z + 2.1) * 64.0);
@@ -225,7 +244,7 @@ fn strand_sheen(t: vec3f, n: vec3f, v: vec3f, l: vec3f, shift: f32, power: f32) 
     return pow(sqrt(max(1.0 - th * th, 0.0)), power) * smoothstep(-0.3, 0.5, dot(n, l));
 }
 
-fn lamp(s: Surface, v: vec3f, l: vec3f, colour: vec3f, arrives: f32) -> vec3f {
+fn lamp(s: Surface, v: vec3f, l: vec3f, colour: vec3f, arrives: f32, polish: f32) -> vec3f {
     let nl = dot(s.n, l);
     // red light travels farther under skin: it wraps farther round the form and into the shadow
     let wrap = 0.45 * s.sss * vec3f(1.0, 0.55, 0.42);
@@ -235,15 +254,15 @@ fn lamp(s: Surface, v: vec3f, l: vec3f, colour: vec3f, arrives: f32) -> vec3f {
     let ao = sqrt(s.ao);
     var shine = specular(s, v, l, s.rough, s.f0) * 1.2;
     if s.gloss > 0.0 {
-        shine += s.gloss * specular(s, v, l, 0.20, 0.035);
+        shine += s.gloss * specular(s, v, l, 0.26, 0.035);
     }
     if dot(s.strand, s.strand) > 0.5 {
-        let first = strand_sheen(s.strand, s.n, v, l, -0.10, 90.0);
-        let second = strand_sheen(s.strand, s.n, v, l, 0.18, 22.0);
-        c += (vec3f(0.055) * first + s.albedo * 1.1 * second) * arrives * ao;
-        shine *= 0.35;
+        let first = strand_sheen(s.strand, s.n, v, l, -0.12, 26.0);
+        let second = strand_sheen(s.strand, s.n, v, l, 0.20, 9.0);
+        c += (vec3f(0.020, 0.017, 0.014) * first + s.albedo * 0.22 * second) * arrives * ao * polish;
+        shine *= 0.7;
     }
-    return (c + vec3f(shine * arrives * ao)) * colour;
+    return (c + vec3f(shine * arrives * ao * polish)) * colour;
 }
 
 fn tone(x: vec3f) -> vec3f {
@@ -253,30 +272,39 @@ fn tone(x: vec3f) -> vec3f {
 fn shade(v: VertexOut, facing: f32) -> vec3f {
     let s = surface_of(v, facing);
     let view = normalize(frame.eye.xyz - v.world);
-    let arrives = lit(v.world, s.n);
-    var c = lamp(s, view, frame.key.xyz, KEY, arrives);
-    c += lamp(s, view, frame.fill.xyz, FILL, 1.0);
-    c += lamp(s, view, frame.rim.xyz, RIM, 1.0);
-    c += lamp(s, view, frame.kicker.xyz, KICKER, 1.0);
+    var arrives = lit(v.world, s.n);
+    if v.part == HAIR {
+        arrives = 0.30 + 0.70 * arrives;   // hair lets light through
+    }
+    var c = lamp(s, view, frame.key.xyz, KEY, arrives, 1.0);
+    c += lamp(s, view, frame.fill.xyz, FILL, 1.0, 0.25);
+    // lamps from behind graze the outline; folds of the face that they cannot reach are kept out by occlusion
+    let graze = s.ao * s.ao * (1.0 - 0.75 * clamp(dot(s.n, view), 0.0, 1.0));
+    c += lamp(s, view, frame.rim.xyz, RIM * graze, 1.0, 0.8);
+    c += lamp(s, view, frame.kicker.xyz, KICKER * graze, 1.0, 0.8);
     // sky above, warm ground below; light bounced between folds keeps the colour of skin
     let up = s.n.y * 0.5 + 0.5;
     let around = mix(GROUND, SKY, up);
     let bleed = 0.3 + 0.7 * s.sss;
     let open = pow(vec3f(s.ao), mix(vec3f(1.0), vec3f(1.0, 1.25, 1.35), bleed));
-    c += s.albedo * around * open * 0.55;
+    c += s.albedo * around * open * 0.50;
     let edge = pow(1.0 - clamp(dot(s.n, view), 0.0, 1.0), 4.0);
     c += edge * 0.10 * around * s.ao;
     c *= 0.35 + 0.65 * s.ao;
+    if v.part == MOUTH_BAG || v.part == TONGUE {
+        // light that has come in between the lips and bounced: an open mouth is dark, not a hole
+        c += s.albedo * 0.13;
+    }
     if v.part == EAR {
         // the rim light shines through the ears
-        c += s.albedo * vec3f(0.55, 0.10, 0.05) * clamp(dot(-s.n, frame.rim.xyz), 0.0, 1.0) * 0.9;
+        c += s.albedo * vec3f(0.55, 0.10, 0.05) * clamp(dot(-s.n, frame.rim.xyz), 0.0, 1.0) * 0.22;
     }
     if v.part == EYE_LEFT || v.part == EYE_RIGHT {
         // a window in every eye: without it a face is not alive
         let bounce = reflect(-view, s.n);
-        let window = normalize(frame.key.xyz * 0.75 + view * 0.55);
+        let window = normalize(frame.key.xyz + view * 0.10);
         let low = normalize(frame.fill.xyz * 0.7 + view * 0.6 - vec3f(0.0, 0.35, 0.0));
-        c += vec3f(0.95, 0.97, 1.0) * 1.15 * smoothstep(0.962, 0.985, dot(bounce, window)) * (0.35 + 0.65 * arrives);
+        c += vec3f(0.95, 0.97, 1.0) * 1.25 * smoothstep(0.968, 0.986, dot(bounce, window)) * (0.35 + 0.65 * arrives);
         c += vec3f(0.60, 0.72, 0.90) * 0.10 * smoothstep(0.93, 0.98, dot(bounce, low));
     }
     return tone(c * 0.80 * frame.eye.w);
@@ -296,18 +324,21 @@ fn fs_ghost(v: VertexOut, @builtin(front_facing) front: bool) -> @location(0) ve
     }
     let n = normalize(v.normal);
     let view = normalize(frame.eye.xyz - v.world);
-    let edge = pow(1.0 - clamp(dot(n, view), 0.0, 1.0), 1.7);
+    var edge = pow(1.0 - clamp(dot(n, view), 0.0, 1.0), 1.9);
+    if v.part == HAIR {
+        edge *= edge;
+    }
     var mark = 0.0;
     if v.part == BROW || v.part == LASH {
         mark = 0.85;
     } else if v.part == SKIN {
-        mark = 0.55 * smoothstep(0.46, 0.36, v.material.x) * smoothstep(-4.4, -5.2, v.rest.y);
+        mark = 0.55 * falls(0.36, 0.46, v.material.x) * falls(-5.2, -4.4, v.rest.y);
     } else if v.part == EYE_LEFT || v.part == EYE_RIGHT {
         mark = 0.6 * (1.0 - smoothstep(0.05, 0.4, v.albedo.r));
     } else if v.part == MOUTH_BAG {
         mark = 0.4;
     }
     let form = 0.6 + 0.5 * clamp(dot(n, frame.key.xyz), 0.0, 1.0);
-    let alpha = clamp(frame.ghost.a * (0.12 + 0.88 * edge + mark), 0.0, 1.0);
+    let alpha = clamp(frame.ghost.a * (0.06 + 0.94 * edge + mark), 0.0, 1.0);
     return vec4f(frame.ghost.rgb * form * alpha, alpha);
 }
