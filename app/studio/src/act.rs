@@ -1,0 +1,399 @@
+//! The one place where commands are carried out and answers of workers are taken in.
+
+use clips::Fault;
+use egui::{Context, ViewportCommand};
+
+use crate::app::Studio;
+use crate::commands::Command;
+use crate::desk::Overlay;
+use crate::jobs::{Done, Slot};
+use crate::state::{ClipKey, Message, Severity, Shelf, State, SystemRow, Workspace, file_name};
+use crate::theme::{self};
+use crate::tracks::{FIRST_TRACKS, View};
+use crate::work::{self, Answer, ClipSource, Made};
+
+/// Longest time a message floats, in seconds.
+fn float_seconds(severity: Severity) -> f64 {
+    match severity {
+        Severity::Note => 4.0,
+        Severity::Warning => 9.0,
+        Severity::Failure => 20.0,
+    }
+}
+
+impl Studio {
+    /// Carries out one command.
+    pub fn act(&mut self, ctx: &Context, command: Command) {
+        let now = ctx.input(|input| input.time);
+        match command {
+            Command::OpenFiles => self.ask_for_files(false),
+            Command::OpenFolder => self.ask_for_files(true),
+            Command::TypePath => {
+                self.state.list_open = true;
+                self.state.workspace = Workspace::Compare;
+                self.memory.path_focus = true;
+            }
+            Command::Open(path) => {
+                let title = format!("Opening {}", file_name(&path));
+                self.jobs.start(Slot::Open, title, move |control| work::open(&path, control));
+            }
+            Command::PlayPause => self.playback.toggle(),
+            Command::StepBack => self.playback.step(-1),
+            Command::StepForward => self.playback.step(1),
+            Command::ShuttleBack => self.playback.shuttle_backward(now),
+            Command::ShuttleStop => self.playback.stop(true),
+            Command::ShuttleForward => self.playback.shuttle_forward(),
+            Command::ToStart => self.playback.seek(0),
+            Command::ToEnd => self.playback.seek(self.state.frames().saturating_sub(1)),
+            Command::Seek(frame) => self.playback.seek(frame),
+            Command::MarkIn => self.playback.mark_in(),
+            Command::MarkOut => self.playback.mark_out(),
+            Command::Loop(a, b) => self.playback.set_loop(Some((a, b))),
+            Command::ClearLoop => self.playback.set_loop(None),
+            Command::NextRate => {
+                let rate = self.playback.transport().rate();
+                let next = crate::playback::RATES.into_iter().find(|next| *next > rate + 1e-6);
+                self.playback.transport().set_rate(next.unwrap_or(crate::playback::RATES[0]));
+            }
+            Command::Mute => self.playback.transport().set_muted(!self.playback.transport().muted()),
+            Command::Latent(tile) => {
+                if tile < self.state.tiles().len() {
+                    self.state.tile = tile;
+                }
+            }
+            Command::BestLatent => {
+                let reactions = &self.state.reactions;
+                let best = self.state.tiles().into_iter().enumerate().min_by_key(|(_, index)| {
+                    reactions.all[*index].take.header.rank.unwrap_or(usize::MAX)
+                });
+                if let Some((tile, _)) = best {
+                    self.state.tile = tile;
+                }
+            }
+            Command::Sample(sample) => self.state.sample = sample.min(self.state.reactions.samples().saturating_sub(1)),
+            Command::Clip(key) => self.choose_clip(key),
+            Command::NextClip => self.step_clip(1),
+            Command::PreviousClip => self.step_clip(-1),
+            Command::AddTrack(track) => {
+                if !self.state.tracks.contains(&track) {
+                    self.state.tracks.push(track);
+                }
+            }
+            Command::RemoveTrack(track) => {
+                self.state.tracks.retain(|shown| *shown != track);
+                self.memory.tracks.remove(&track);
+            }
+            Command::ResetTracks => self.state.tracks = FIRST_TRACKS.to_vec(),
+            Command::View(view) => self.state.view = view,
+            Command::ZoomIn => self.zoom(1.6),
+            Command::ZoomOut => self.zoom(1.0 / 1.6),
+            Command::ZoomAll => self.state.view = View::whole(self.state.frames()),
+            Command::ZoomLoop => {
+                if let Some((a, b)) = self.playback.transport().looped() {
+                    let air = (b - a) as f64 * 0.08 + 2.0;
+                    let view = View { first: a as f64 - air, last: b as f64 + air };
+                    self.state.view = view.moved(0.0, self.state.frames());
+                }
+            }
+            Command::Generate => self.generate(),
+            Command::Cancel => self.jobs.stop(Slot::Takes),
+            Command::System(index) => {
+                if index < self.state.systems.len() {
+                    self.state.system = index;
+                    self.generate();
+                }
+            }
+            Command::Show(workspace) => self.show(ctx, workspace),
+            Command::Present => {
+                let other = match self.state.workspace {
+                    Workspace::Compare => Workspace::Present,
+                    Workspace::Present => Workspace::Compare,
+                };
+                self.show(ctx, other);
+            }
+            Command::PresentOne => {
+                self.state.present_one = !self.state.present_one;
+                self.show(ctx, Workspace::Present);
+            }
+            Command::SwitchTheme => {
+                self.state.theme = self.state.theme.other();
+                theme::apply(ctx, self.state.theme);
+            }
+            Command::ToggleList => self.state.list_open = !self.state.list_open,
+            Command::ToggleInspector => self.state.inspector_open = !self.state.inspector_open,
+            Command::ToggleGhost => self.state.ghost = !self.state.ghost,
+            Command::Turn { yaw, pitch, closer } => {
+                self.state.camera.orbit(yaw, pitch);
+                self.state.camera.zoom(closer);
+            }
+            Command::ResetCamera => self.state.camera = face::Camera::portrait(),
+            Command::ResetLayout => {
+                let State { tracks, camera, list_open, inspector_open, .. } = State::default();
+                self.state.tracks = tracks;
+                self.state.camera = camera;
+                self.state.list_open = list_open;
+                self.state.inspector_open = inspector_open;
+                self.state.view = View::whole(self.state.frames());
+            }
+            Command::Wish(wishes) => self.state.wishes = wishes,
+            Command::Search(words) => {
+                self.state.library.search = words;
+                self.state.library.refresh();
+            }
+            Command::Shelf(shelf) => {
+                self.state.library.shelf = shelf;
+                self.state.library.refresh();
+            }
+            Command::Dismiss(index) => {
+                if let Some(message) = self.state.messages.get_mut(index) {
+                    message.floating = false;
+                }
+            }
+            Command::Palette => self.open(Overlay::Palette),
+            Command::Help => self.open(Overlay::Help),
+            Command::Messages => self.open(Overlay::Messages),
+            Command::Close => self.close(ctx),
+        }
+    }
+
+    fn open(&mut self, overlay: Overlay) {
+        self.memory.overlay = if self.memory.overlay == overlay { Overlay::None } else { overlay };
+        self.memory.palette_query.clear();
+        self.memory.palette_row = 0;
+    }
+
+    fn close(&mut self, ctx: &Context) {
+        if self.memory.overlay != Overlay::None {
+            self.memory.overlay = Overlay::None;
+        } else if self.state.workspace == Workspace::Present {
+            self.show(ctx, Workspace::Compare);
+        } else if let Some(message) = self.state.messages.iter_mut().rev().find(|message| message.floating) {
+            message.floating = false;
+        } else if self.playback.marked().is_some() || self.playback.transport().looped().is_some() {
+            self.playback.set_loop(None);
+        }
+    }
+
+    fn show(&mut self, ctx: &Context, workspace: Workspace) {
+        if self.state.workspace != workspace {
+            self.state.workspace = workspace;
+            ctx.send_viewport_cmd(ViewportCommand::Fullscreen(workspace == Workspace::Present));
+        }
+    }
+
+    fn zoom(&mut self, by: f64) {
+        let about = self.playback.moment();
+        let about = if (self.state.view.first..=self.state.view.last).contains(&about) {
+            about
+        } else {
+            (self.state.view.first + self.state.view.last) * 0.5
+        };
+        self.state.view = self.state.view.zoomed(by, about, self.state.frames());
+    }
+
+    fn ask_for_files(&mut self, folder: bool) {
+        self.jobs.start(Slot::Dialog, "Choosing what to open", move |_| {
+            let dialog = rfd::FileDialog::new();
+            let picked = if folder {
+                dialog.pick_folder().into_iter().collect()
+            } else {
+                dialog
+                    .add_filter("sound, predictions, checkpoints", &["wav", "flac", "ogg", "mp3", "npy", "safetensors"])
+                    .pick_files()
+                    .unwrap_or_default()
+            };
+            Ok(Made::Picked(picked).into())
+        });
+    }
+
+    fn step_clip(&mut self, by: isize) {
+        let rows = &self.state.library.rows;
+        let here = rows.iter().position(|row| Some(row.key) == self.state.chosen_clip);
+        let next = match here {
+            Some(here) => here.saturating_add_signed(by).min(rows.len().saturating_sub(1)),
+            None => 0,
+        };
+        if let Some(row) = rows.get(next).filter(|_| here != Some(next)) {
+            let key = row.key;
+            self.choose_clip(key);
+        }
+    }
+
+    /// Where a clip of the list is read from.
+    pub(crate) fn source(&self, key: ClipKey) -> Option<ClipSource> {
+        let library = &self.state.library;
+        match key {
+            ClipKey::Demo(index) => library.demos.get(index).cloned().map(ClipSource::Demo),
+            ClipKey::File(index) => library.files.get(index).cloned().map(ClipSource::File),
+            ClipKey::Corpus(split, index) => {
+                let corpus = library.corpus.clone()?;
+                let entry = corpus.clips(split).get(index)?.clone();
+                Some(ClipSource::Entry(corpus, entry))
+            }
+        }
+    }
+
+    fn choose_clip(&mut self, key: ClipKey) {
+        let Some(source) = self.source(key) else { return };
+        self.state.chosen_clip = Some(key);
+        self.memory.reveal_clip = true;
+        self.jobs.stop(Slot::Takes);
+        self.jobs.start(Slot::Clip, "Reading the clip", move |control| work::load_clip(key, &source, control));
+    }
+
+    /// Starts making reactions to the chosen clip with the chosen system.
+    fn generate(&mut self) {
+        let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else { return };
+        let (row, wishes): (SystemRow, _) = (row.clone(), self.state.wishes.clone());
+        let clip = clip.clone();
+        self.jobs.start(Slot::Takes, "Generating reactions", move |control| {
+            let reactions = work::react(&row, &clip, &wishes, control)?;
+            Ok(Made::Reactions(Box::new(reactions)).into())
+        });
+    }
+
+    /// Takes in the answers of workers.
+    pub(crate) fn take_in(&mut self, ctx: &Context) {
+        for done in self.jobs.drain() {
+            let now = ctx.input(|input| input.time);
+            let Done { slot, title, result, .. } = done;
+            match result {
+                Ok(answer) => self.take_in_one(ctx, now, &title, answer),
+                Err(fault) => {
+                    if slot == Slot::Clip {
+                        // What was shown before stays, and the list says so.
+                        self.state.chosen_clip = self.state.clip.as_ref().map(|clip| clip.key);
+                    }
+                    self.tell(message_of(&fault, &title, now));
+                }
+            }
+        }
+    }
+
+    fn take_in_one(&mut self, ctx: &Context, now: f64, title: &str, answer: Answer) {
+        for (index, warning) in answer.warnings.iter().enumerate() {
+            let message = Message {
+                severity: Severity::Warning,
+                about: title.to_owned(),
+                what: warning.clone(),
+                remedy: String::new(),
+                at: now,
+                floating: index < 2,
+            };
+            self.tell(message);
+        }
+        match answer.made {
+            Made::Demos(demos) => {
+                self.state.library.demos = demos;
+                self.state.library.refresh();
+                if self.state.chosen_clip.is_none() && !self.opened_by_arguments {
+                    self.choose_clip(ClipKey::Demo(0));
+                }
+            }
+            Made::Faces(renderer) => self.faces.set_renderer(*renderer),
+            Made::System(row) => self.take_system(row),
+            Made::Corpus(corpus) => {
+                self.state.library.corpus = Some(corpus);
+                self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));
+                let corpus_shelf = self.state.library.shelves().into_iter().find_map(|(shelf, ..)| match shelf {
+                    Shelf::Corpus(split) => Some((shelf, split)),
+                    _ => None,
+                });
+                if let Some((shelf, split)) = corpus_shelf {
+                    self.state.library.shelf = Some(shelf);
+                    self.state.library.refresh();
+                    self.choose_clip(ClipKey::Corpus(split, 0));
+                }
+            }
+            Made::Sound(path) => {
+                let files = &mut self.state.library.files;
+                let index = files.iter().position(|known| *known == path).unwrap_or_else(|| {
+                    files.push(path);
+                    files.len() - 1
+                });
+                self.state.library.shelf = None;
+                self.state.library.refresh();
+                self.choose_clip(ClipKey::File(index));
+            }
+            Made::Clip(clip) => {
+                self.state.clip = Some(*clip);
+                self.state.reactions = Default::default();
+                self.state.generation += 1;
+                let frames = self.state.frames();
+                self.state.view = View::whole(frames);
+                let sound = self.state.clip.as_ref().and_then(|clip| clip.speaker.streams.sound.clone());
+                self.playback.stop(true);
+                self.playback.transport().load(sound, frames);
+                self.playback.set_loop(None);
+                self.generate();
+            }
+            Made::Reactions(reactions) => {
+                self.state.reactions = *reactions;
+                self.state.generation += 1;
+                self.state.sample = self.state.sample.min(self.state.reactions.samples().saturating_sub(1));
+                if !std::mem::replace(&mut self.kept_tile, true) || self.state.tile >= self.state.tiles().len() {
+                    self.act(ctx, Command::BestLatent);
+                }
+            }
+            Made::Picked(paths) => {
+                for path in paths {
+                    self.act(ctx, Command::Open(path));
+                }
+            }
+            Made::Sparklines(pictures) => {
+                for (key, picture) in pictures {
+                    self.memory.sparklines.insert(key, Some(picture));
+                }
+            }
+        }
+    }
+
+    fn take_system(&mut self, row: SystemRow) {
+        let shipped = row.name == crate::text::SHIPPED_SYSTEM;
+        if shipped {
+            // The shipped one never takes over from what the user opened.
+            self.state.systems.insert(0, row);
+            self.state.system = if self.state.systems.len() == 1 { 0 } else { self.state.system + 1 };
+        } else {
+            self.state.systems.retain(|known| known.origin != row.origin);
+            self.state.systems.push(row);
+            self.state.system = self.state.systems.len() - 1;
+        }
+        if !shipped || self.state.reactions.all.is_empty() {
+            self.generate();
+        }
+    }
+
+    /// Adds a message.
+    pub(crate) fn tell(&mut self, message: Message) {
+        self.state.messages.push(message);
+    }
+
+    /// Ends the floating of old messages; returns the seconds until the next one ends.
+    pub(crate) fn age_messages(&mut self, now: f64) -> Option<f64> {
+        let mut next: Option<f64> = None;
+        for message in self.state.messages.iter_mut().filter(|message| message.floating) {
+            let left = message.at + float_seconds(message.severity) - now;
+            message.floating = left > 0.0;
+            if message.floating {
+                next = Some(next.map_or(left, |next| next.min(left)));
+            }
+        }
+        next
+    }
+}
+
+/// A fault as a message; a stop on request is good to know and no failure.
+fn message_of(fault: &Fault, title: &str, now: f64) -> Message {
+    let severity = if fault.is_cancelled() { Severity::Note } else { Severity::Failure };
+    let about = if fault.path.as_os_str().is_empty() { title.to_owned() } else { file_name(&fault.path) };
+    let mut what = String::new();
+    if !fault.place.is_empty() {
+        what = format!("{}: ", fault.place);
+    }
+    what += &fault.detail;
+    if let Some(folder) = fault.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        what += &format!(" (in {})", folder.display());
+    }
+    Message { severity, about, what, remedy: fault.remedy.clone(), at: now, floating: true }
+}

@@ -1,0 +1,334 @@
+//! The window: one frame of it, its keys, and the eframe shell around it.
+//!
+//! [`Studio`] knows nothing of eframe: the same code is drawn by the window, by tests and by the off-screen scenes.
+
+use std::time::Duration;
+
+use clips::Fault;
+use egui::{Context, Frame, Margin, Modal, Panel, Stroke, Ui};
+use egui_wgpu::RenderState;
+use media::{ClockKind, Transport};
+
+use crate::Options;
+use crate::commands::Command;
+use crate::desk::{Desk, Memory, Overlay};
+use crate::faces::Faces;
+use crate::jobs::{Jobs, Slot};
+use crate::panels;
+use crate::playback::Playback;
+use crate::state::{ClipKey, State, SystemRow, Workspace};
+use crate::text;
+use crate::theme::{self, size};
+use crate::work::{self, Answer, Made};
+
+/// Small pictures asked of one worker at a time.
+const SPARKLINES_AT_ONCE: usize = 24;
+
+/// Everything behind a window.
+pub struct Studio {
+    /// What is loaded and looked at.
+    pub state: State,
+    /// Time.
+    pub playback: Playback,
+    pub(crate) jobs: Jobs<Answer>,
+    pub(crate) faces: Faces,
+    pub(crate) memory: Memory,
+    pub(crate) opened_by_arguments: bool,
+    pub(crate) kept_tile: bool,
+    commands: Vec<Command>,
+}
+
+impl Studio {
+    /// A studio that loads what ships with the program and opens what `options` name. `gpu` draws the faces;
+    /// without it there are none. Time comes from `transport`.
+    pub fn new(ctx: &Context, gpu: Option<RenderState>, options: &Options, transport: Transport) -> Self {
+        let mut studio = Self::bare(ctx, gpu, transport);
+        studio.opened_by_arguments = !options.open.is_empty();
+        studio.start_shipped();
+        for path in &options.open {
+            studio.act(ctx, Command::Open(path.clone()));
+        }
+        studio
+    }
+
+    /// A studio that loads nothing by itself.
+    pub fn bare(ctx: &Context, gpu: Option<RenderState>, transport: Transport) -> Self {
+        theme::install(ctx);
+        let state = State::default();
+        theme::apply(ctx, state.theme);
+        let waker = ctx.clone();
+        let memory = Memory {
+            adapter: gpu.as_ref().map_or_else(String::new, |gpu| gpu.adapter.get_info().name),
+            ..Memory::default()
+        };
+        let mut studio = Self {
+            state,
+            playback: Playback::new(transport),
+            jobs: Jobs::new(move || waker.request_repaint()),
+            faces: Faces::new(gpu),
+            memory,
+            opened_by_arguments: false,
+            kept_tile: false,
+            commands: Vec::new(),
+        };
+        studio.start_faces();
+        studio
+    }
+
+    fn start_faces(&mut self) {
+        let Some(gpu) = self.faces.gpu() else { return };
+        let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
+        self.jobs.start(Slot::Start, "Preparing faces", move |_| {
+            let head = face::Head::builtin().map_err(|error| of_face(&error.to_string()))?;
+            let renderer = face::Renderer::new(&device, &queue, &head).map_err(|error| of_face(&error.to_string()))?;
+            Ok(Made::Faces(Box::new(renderer)).into())
+        });
+    }
+
+    fn start_shipped(&mut self) {
+        self.jobs.start(Slot::Start, "Loading the demo clips", |_| Ok(Made::Demos(speech::demo::clips().to_vec()).into()));
+        self.jobs.start(Slot::Start, "Loading the shipped system", |_| {
+            let row = SystemRow {
+                name: text::SHIPPED_SYSTEM.to_owned(),
+                origin: text::SHIPPED_ORIGIN.to_owned(),
+                maker: crate::state::Maker::System(listener::demo()?),
+            };
+            Ok(Made::System(row).into())
+        });
+    }
+
+    /// One frame of the window.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        self.before(&ctx);
+        let mut desk = Desk {
+            state: &self.state,
+            playback: &self.playback,
+            jobs: &self.jobs,
+            faces: &mut self.faces,
+            memory: &mut self.memory,
+            tokens: self.state.theme.tokens(),
+            commands: &mut self.commands,
+        };
+        draw(&mut desk, ui);
+        self.after(&ctx);
+    }
+
+    /// What happened since the last frame.
+    fn before(&mut self, ctx: &Context) {
+        let (now, delta) = ctx.input(|input| (input.time, input.unstable_dt));
+        self.take_in(ctx);
+        self.playback.tick(now);
+        if self.playback.moving() {
+            let fps = 1.0 / delta.max(1e-3);
+            let old = self.memory.frames_per_second.unwrap_or(fps);
+            self.memory.frames_per_second = Some(old + 0.08 * (fps - old));
+        } else {
+            self.memory.frames_per_second = None;
+        }
+        let dropped: Vec<Command> = ctx.input(|input| {
+            input.raw.dropped_files.iter().filter_map(|file| dropped_path(file).map(Command::Open)).collect()
+        });
+        for command in dropped.into_iter().chain(self.keys(ctx)) {
+            self.act(ctx, command);
+        }
+        self.faces.begin();
+    }
+
+    /// Carries out what panels asked for, and says when the next frame is needed.
+    fn after(&mut self, ctx: &Context) {
+        let commands = std::mem::take(&mut self.commands);
+        if !commands.is_empty() {
+            ctx.request_repaint();
+        }
+        for command in commands {
+            self.act(ctx, command);
+        }
+        self.ask_for_sparklines();
+        if self.playback.moving() && self.playback.badge() != ClockKind::Manual {
+            ctx.request_repaint();
+        }
+        let now = ctx.input(|input| input.time);
+        if let Some(left) = self.age_messages(now) {
+            ctx.request_repaint_after(Duration::from_secs_f64(left.clamp(0.05, 60.0)));
+        }
+    }
+
+    /// Commands whose keys were pressed.
+    fn keys(&self, ctx: &Context) -> Vec<Command> {
+        let typing = ctx.egui_wants_keyboard_input();
+        let on_top = self.memory.overlay != Overlay::None;
+        ctx.input_mut(|input| {
+            let mut pressed = Vec::new();
+            for command in Command::with_keys() {
+                for keys in command.keys() {
+                    let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
+                    let closes = command == Command::Close;
+                    // Words being typed are no commands, and what lies on top takes the plain keys.
+                    if bare && (typing || on_top) && !(closes && (on_top || !typing)) {
+                        continue;
+                    }
+                    if input.consume_shortcut(&keys) {
+                        pressed.push(command.clone());
+                    }
+                }
+            }
+            pressed
+        })
+    }
+
+    fn ask_for_sparklines(&mut self) {
+        let wanted: Vec<ClipKey> = std::mem::take(&mut self.memory.sparklines_wanted);
+        if wanted.is_empty() || self.jobs.in_slot(Slot::Sparklines).is_some() {
+            return;
+        }
+        let work: Vec<_> = wanted
+            .into_iter()
+            .take(SPARKLINES_AT_ONCE)
+            .filter_map(|key| self.source(key).map(|source| (key, source)))
+            .collect();
+        for (key, _) in &work {
+            self.memory.sparklines.insert(*key, None);
+        }
+        if !work.is_empty() {
+            self.jobs.start(Slot::Sparklines, "Looking at clips", move |control| work::sparklines(work, control));
+        }
+    }
+
+    /// Whether no worker is busy; scenes and tests wait for it.
+    pub fn settled(&self) -> bool {
+        self.jobs.running().is_empty()
+    }
+}
+
+fn of_face(what: &str) -> Fault {
+    Fault::new(clips::FaultKind::Unsupported, "", format!("faces cannot be drawn: {what}"))
+        .remedy("curves and numbers still work; update the graphics driver (Debian: mesa-vulkan-drivers)")
+}
+
+fn dropped_path(file: &egui::DroppedFileHandle) -> Option<std::path::PathBuf> {
+    Some(file.path().to_path_buf())
+}
+
+fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
+    let tokens = desk.tokens;
+    let window = ui.max_rect();
+    ui.painter().rect_filled(window, 0.0, tokens.ground);
+    match desk.state.workspace {
+        Workspace::Present => panels::present::ui(desk, ui, window),
+        Workspace::Compare => compare_ui(desk, ui),
+    }
+    panels::messages::floating_ui(desk, ui);
+    overlay_ui(desk, ui);
+    if ui.ctx().input(|input| !input.raw.hovered_files.is_empty()) {
+        panels::messages::drop_ui(desk, ui);
+    }
+}
+
+fn compare_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    let tokens = desk.tokens;
+    let bar = Frame::NONE.fill(tokens.panel);
+    Panel::top("top bar").exact_size(size::BAR).frame(bar).show(ui, |ui| panels::top_bar::ui(desk, ui));
+    Panel::bottom("status").exact_size(size::STATUS).frame(bar).show(ui, |ui| panels::status::ui(desk, ui));
+    let side = bar.inner_margin(Margin { left: 10, right: 10, top: 10, bottom: 4 });
+    if desk.state.list_open {
+        Panel::left("clips")
+            .default_size(size::LIST)
+            .size_range(170.0..=420.0)
+            .frame(side)
+            .show(ui, |ui| panels::clip_list::ui(desk, ui));
+    }
+    if desk.state.inspector_open {
+        Panel::right("inspector")
+            .default_size(size::INSPECTOR)
+            .size_range(220.0..=420.0)
+            .frame(side)
+            .show(ui, |ui| panels::inspector::ui(desk, ui));
+    }
+    let middle = ui.available_rect_before_wrap();
+    if middle.width() < 60.0 || middle.height() < 120.0 {
+        return;
+    }
+    let stage = (middle.height() * 0.47).clamp(80.0, middle.width() * 0.62).round();
+    let (top, rest) = middle.split_top_bottom_at_y(middle.top() + stage);
+    let (transport, tracks) = rest.split_top_bottom_at_y((rest.top() + size::TRANSPORT).min(rest.bottom()));
+    panels::tracks::ui(desk, ui, tracks);
+    panels::wall::ui(desk, ui, top);
+    panels::transport::ui(desk, ui, transport);
+}
+
+fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    let tokens = desk.tokens;
+    let (name, width) = match desk.memory.overlay {
+        Overlay::None => return,
+        Overlay::Palette => ("palette", 560.0f32),
+        Overlay::Help => ("help", 1010.0),
+        Overlay::Messages => ("messages", 620.0),
+    };
+    let screen = ui.ctx().content_rect();
+    let shadow = egui::Shadow { offset: [0, 12], blur: 40, spread: 0, color: egui::Color32::from_black_alpha(110) };
+    let frame =
+        Frame::NONE.fill(tokens.panel).stroke(Stroke::new(1.0, tokens.line)).corner_radius(12).shadow(shadow);
+    let id = egui::Id::unique(name);
+    let mut area = Modal::default_area(id);
+    if desk.memory.overlay == Overlay::Palette {
+        area = area.anchor(egui::Align2::CENTER_TOP, [0.0, screen.height() * 0.14]);
+    }
+    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(egui::Color32::from_black_alpha(120)).show(
+        ui.ctx(),
+        |ui| {
+            ui.set_width(width.min(screen.width() - 32.0));
+            ui.spacing_mut().item_spacing.y = 0.0;
+            match desk.memory.overlay {
+                Overlay::Palette => panels::palette::ui(desk, ui),
+                Overlay::Help => panels::help::ui(desk, ui),
+                Overlay::Messages => panels::messages::ui(desk, ui),
+                Overlay::None => {}
+            }
+        },
+    );
+    if modal.backdrop_response.clicked() {
+        desk.send(Command::Close);
+    }
+}
+
+/// The eframe shell: hands frames to the studio.
+pub struct Shell {
+    studio: Studio,
+    exit_after_first_frame: bool,
+    frames: u32,
+}
+
+impl Shell {
+    /// The shell around a new studio.
+    pub fn new(creation: &eframe::CreationContext<'_>, options: &Options) -> Self {
+        let gpu = creation.wgpu_render_state.clone();
+        Self {
+            studio: Studio::new(&creation.egui_ctx, gpu, options, Transport::new()),
+            exit_after_first_frame: std::env::var_os(crate::EXIT_AFTER_FIRST_FRAME).is_some(),
+            frames: 0,
+        }
+    }
+}
+
+impl eframe::App for Shell {
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        self.studio.ui(ui);
+        self.frames += 1;
+        if self.exit_after_first_frame {
+            // The second call comes after the first frame was shown.
+            if self.frames > 1 {
+                ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
+            }
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn on_exit(&mut self) {
+        self.studio.jobs.stop_all();
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

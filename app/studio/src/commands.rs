@@ -1,0 +1,359 @@
+//! Every action as a value: its words, its keys and its place in the palette. Menus, buttons, keys, palette and
+//! help read this file; [`crate::act`] is the one place that carries actions out.
+
+use std::path::PathBuf;
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::state::{ClipKey, Workspace};
+use crate::tracks::{Track, View};
+
+/// One action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Ask for files to open.
+    OpenFiles,
+    /// Ask for a corpus folder to open.
+    OpenFolder,
+    /// Put the keyboard into the path field.
+    TypePath,
+    /// Open something by its path.
+    Open(PathBuf),
+    /// Play or pause.
+    PlayPause,
+    /// One frame back.
+    StepBack,
+    /// One frame on.
+    StepForward,
+    /// Play backward, faster each time.
+    ShuttleBack,
+    /// Stop, normal speed.
+    ShuttleStop,
+    /// Play forward, faster each time.
+    ShuttleForward,
+    /// To the first frame.
+    ToStart,
+    /// To the last frame.
+    ToEnd,
+    /// To a frame.
+    Seek(usize),
+    /// The loop begins here.
+    MarkIn,
+    /// The loop ends here.
+    MarkOut,
+    /// Loop over frames.
+    Loop(usize, usize),
+    /// No loop.
+    ClearLoop,
+    /// Next playing speed.
+    NextRate,
+    /// Sound off or on.
+    Mute,
+    /// Choose a tile, counted from 0.
+    Latent(usize),
+    /// Choose the reaction ranked first.
+    BestLatent,
+    /// Show another sample of each latent, counted from 0.
+    Sample(usize),
+    /// Choose a clip.
+    Clip(ClipKey),
+    /// The clip below in the list.
+    NextClip,
+    /// The clip above in the list.
+    PreviousClip,
+    /// Show a track.
+    AddTrack(Track),
+    /// Take a track away.
+    RemoveTrack(Track),
+    /// The tracks of a new session.
+    ResetTracks,
+    /// Show a part of the time axis.
+    View(View),
+    /// Closer.
+    ZoomIn,
+    /// Further away.
+    ZoomOut,
+    /// The whole clip.
+    ZoomAll,
+    /// The loop.
+    ZoomLoop,
+    /// Make reactions to the clip.
+    Generate,
+    /// Stop making reactions.
+    Cancel,
+    /// Use another system, counted from 0.
+    System(usize),
+    /// Change the workspace.
+    Show(Workspace),
+    /// Full screen faces, and back.
+    Present,
+    /// In Present: the wall or one face.
+    PresentOne,
+    /// Dark or light.
+    SwitchTheme,
+    /// Clip list on or off.
+    ToggleList,
+    /// Inspector on or off.
+    ToggleInspector,
+    /// Turn the shared camera (radians, and a factor on the distance).
+    Turn {
+        /// To the side.
+        yaw: f32,
+        /// Up and down.
+        pitch: f32,
+        /// Factor on the distance.
+        closer: f32,
+    },
+    /// Wishes for the next reactions.
+    Wish(crate::state::Wishes),
+    /// Words in the search of the clip list.
+    Search(String),
+    /// Show a part of the list; `None` shows all.
+    Shelf(Option<crate::state::Shelf>),
+    /// Take a message off the window, counted from 0; it stays in the list.
+    Dismiss(usize),
+    /// The real listener as an outline over the reactions, on or off.
+    ToggleGhost,
+    /// Camera of all faces to the front.
+    ResetCamera,
+    /// Panels, camera, tracks and zoom as at the start.
+    ResetLayout,
+    /// Search all actions.
+    Palette,
+    /// The keys of this screen.
+    Help,
+    /// What has happened in this session.
+    Messages,
+    /// Close what is open on top.
+    Close,
+}
+
+use Command as C;
+
+/// Actions that the palette and the help list, in order, by group.
+pub const GROUPS: [(&str, &[Command]); 6] = [
+    ("File", &[C::OpenFiles, C::OpenFolder, C::TypePath, C::PreviousClip, C::NextClip]),
+    (
+        "Time",
+        &[
+            C::PlayPause,
+            C::StepBack,
+            C::StepForward,
+            C::ShuttleBack,
+            C::ShuttleStop,
+            C::ShuttleForward,
+            C::ToStart,
+            C::ToEnd,
+            C::MarkIn,
+            C::MarkOut,
+            C::ClearLoop,
+            C::NextRate,
+            C::Mute,
+        ],
+    ),
+    ("Reactions", &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost]),
+    ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
+    (
+        "Window",
+        &[
+            C::Present,
+            C::PresentOne,
+            C::SwitchTheme,
+            C::ToggleList,
+            C::ToggleInspector,
+            C::ResetCamera,
+            C::ResetLayout,
+        ],
+    ),
+    ("Help", &[C::Palette, C::Help, C::Messages, C::Close]),
+];
+
+const PLAIN: Modifiers = Modifiers::NONE;
+const COMMAND: Modifiers = Modifiers::COMMAND;
+const SHIFT: Modifiers = Modifiers::SHIFT;
+
+const DIGITS: [Key; 10] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9, Key::Num0];
+
+impl Command {
+    /// Words in menus, palette and help.
+    pub fn text(&self) -> String {
+        match self {
+            C::OpenFiles => "Open sound, predictions or checkpoint\u{2026}".to_owned(),
+            C::OpenFolder => "Open corpus folder\u{2026}".to_owned(),
+            C::TypePath => "Open by typing a path".to_owned(),
+            C::Open(path) => format!("Open {}", path.display()),
+            C::PlayPause => "Play or pause".to_owned(),
+            C::StepBack => "Step one frame back".to_owned(),
+            C::StepForward => "Step one frame on".to_owned(),
+            C::ShuttleBack => "Shuttle backward, faster each time".to_owned(),
+            C::ShuttleStop => "Stop the shuttle".to_owned(),
+            C::ShuttleForward => "Shuttle forward, faster each time".to_owned(),
+            C::ToStart => "Go to the first frame".to_owned(),
+            C::ToEnd => "Go to the last frame".to_owned(),
+            C::Seek(frame) => format!("Go to frame {frame}"),
+            C::MarkIn => "Loop from here".to_owned(),
+            C::MarkOut => "Loop to here".to_owned(),
+            C::Loop(a, b) => format!("Loop frames {a} to {b}"),
+            C::ClearLoop => "Clear the loop".to_owned(),
+            C::NextRate => "Change the playing speed".to_owned(),
+            C::Mute => "Mute or unmute".to_owned(),
+            C::Latent(index) => format!("Choose latent {}", index + 1),
+            C::BestLatent => "Choose the reaction ranked first".to_owned(),
+            C::Sample(index) => format!("Show sample {}", index + 1),
+            C::Clip(_) => "Choose a clip".to_owned(),
+            C::NextClip => "Next clip".to_owned(),
+            C::PreviousClip => "Previous clip".to_owned(),
+            C::AddTrack(track) => format!("Show track {}: {}", track.name(), track.meaning()),
+            C::RemoveTrack(track) => format!("Remove track {}: {}", track.name(), track.meaning()),
+            C::ResetTracks => "Reset the tracks".to_owned(),
+            C::View(_) => "Show a part of the time axis".to_owned(),
+            C::ZoomIn => "Zoom in on time".to_owned(),
+            C::ZoomOut => "Zoom out of time".to_owned(),
+            C::ZoomAll => "Show the whole clip".to_owned(),
+            C::ZoomLoop => "Zoom to the loop".to_owned(),
+            C::Generate => "Generate reactions".to_owned(),
+            C::Cancel => "Cancel generating".to_owned(),
+            C::System(index) => format!("Use system {}", index + 1),
+            C::Show(Workspace::Compare) => "Workspace: compare".to_owned(),
+            C::Show(Workspace::Present) => "Workspace: present".to_owned(),
+            C::Present => "Present, full screen".to_owned(),
+            C::PresentOne => "Present one face or the wall".to_owned(),
+            C::SwitchTheme => "Switch between dark and light".to_owned(),
+            C::ToggleList => "Show or hide the clip list".to_owned(),
+            C::ToggleInspector => "Show or hide the inspector".to_owned(),
+            C::Turn { .. } => "Turn the camera".to_owned(),
+            C::Wish(_) => "Change the sampling".to_owned(),
+            C::Search(words) => format!("Search clips for {words}"),
+            C::Shelf(_) => "Show a part of the clips".to_owned(),
+            C::Dismiss(_) => "Dismiss a message".to_owned(),
+            C::ToggleGhost => "Show or hide the real listener as an outline".to_owned(),
+            C::ResetCamera => "Reset the camera".to_owned(),
+            C::ResetLayout => "Reset the layout".to_owned(),
+            C::Palette => "All actions\u{2026}".to_owned(),
+            C::Help => "Keys of this screen".to_owned(),
+            C::Messages => "Messages of this session".to_owned(),
+            C::Close => "Close what is on top".to_owned(),
+        }
+    }
+
+    /// Keys that trigger it, most usual first.
+    pub fn keys(&self) -> Vec<KeyboardShortcut> {
+        let one = |modifiers, key| vec![KeyboardShortcut::new(modifiers, key)];
+        match self {
+            C::OpenFiles => one(COMMAND, Key::O),
+            C::OpenFolder => one(COMMAND.plus(SHIFT), Key::O),
+            C::TypePath => one(COMMAND, Key::L),
+            C::PlayPause => one(PLAIN, Key::Space),
+            C::StepBack => vec![KeyboardShortcut::new(PLAIN, Key::Comma), KeyboardShortcut::new(PLAIN, Key::ArrowLeft)],
+            C::StepForward => {
+                vec![KeyboardShortcut::new(PLAIN, Key::Period), KeyboardShortcut::new(PLAIN, Key::ArrowRight)]
+            }
+            C::ShuttleBack => one(PLAIN, Key::J),
+            C::ShuttleStop => one(PLAIN, Key::K),
+            C::ShuttleForward => one(PLAIN, Key::L),
+            C::ToStart => one(PLAIN, Key::Home),
+            C::ToEnd => one(PLAIN, Key::End),
+            C::MarkIn => one(PLAIN, Key::I),
+            C::MarkOut => one(PLAIN, Key::O),
+            C::ClearLoop => one(PLAIN, Key::X),
+            C::NextRate => one(PLAIN, Key::R),
+            C::Mute => one(PLAIN, Key::M),
+            C::BestLatent => one(PLAIN, Key::B),
+            C::Latent(index) if *index < 10 => one(PLAIN, DIGITS[*index]),
+            C::Latent(index) if *index < 16 => one(SHIFT, DIGITS[*index - 10]),
+            C::NextClip => one(PLAIN, Key::ArrowDown),
+            C::PreviousClip => one(PLAIN, Key::ArrowUp),
+            C::ZoomIn => vec![KeyboardShortcut::new(PLAIN, Key::Plus), KeyboardShortcut::new(PLAIN, Key::Equals)],
+            C::ZoomOut => one(PLAIN, Key::Minus),
+            C::ZoomAll => one(PLAIN, Key::A),
+            C::ZoomLoop => one(PLAIN, Key::Z),
+            C::Generate => one(PLAIN, Key::G),
+            C::Present => one(PLAIN, Key::F5),
+            C::PresentOne => one(PLAIN, Key::F6),
+            C::SwitchTheme => one(PLAIN, Key::T),
+            C::ToggleList => one(COMMAND, Key::B),
+            C::ToggleInspector => one(COMMAND, Key::I),
+            C::ToggleGhost => one(PLAIN, Key::H),
+            C::ResetCamera => one(PLAIN, Key::C),
+            C::Palette => one(COMMAND, Key::K),
+            C::Help => vec![KeyboardShortcut::new(PLAIN, Key::Questionmark), KeyboardShortcut::new(PLAIN, Key::F1)],
+            C::Messages => one(COMMAND, Key::M),
+            C::Close => one(PLAIN, Key::Escape),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Its keys as people read them: `Ctrl+K`; empty when it has none.
+    pub fn keys_text(&self) -> String {
+        self.keys().first().map_or_else(String::new, keys_text)
+    }
+
+    /// Words and keys for a tooltip.
+    pub fn hint(&self) -> String {
+        match self.keys_text() {
+            keys if keys.is_empty() => self.text(),
+            keys => format!("{} ({keys})", self.text()),
+        }
+    }
+
+    /// Everything that has a key, for the reader of keys.
+    pub fn with_keys() -> impl Iterator<Item = Command> {
+        GROUPS.iter().flat_map(|(_, commands)| commands.iter().cloned()).chain((0..16).map(Command::Latent))
+    }
+}
+
+/// A shortcut in plain letters, the same on every system.
+pub fn keys_text(keys: &KeyboardShortcut) -> String {
+    let mut text = String::new();
+    for (held, name) in [
+        (keys.modifiers.command || keys.modifiers.ctrl, "Ctrl+"),
+        (keys.modifiers.shift, "Shift+"),
+        (keys.modifiers.alt, "Alt+"),
+    ] {
+        if held {
+            text += name;
+        }
+    }
+    text
+        + match keys.logical_key {
+            Key::Comma => ",",
+            Key::Period => ".",
+            Key::Plus => "+",
+            Key::Equals => "=",
+            Key::Minus => "-",
+            Key::Questionmark => "?",
+            Key::Escape => "Esc",
+            Key::ArrowLeft => "Left",
+            Key::ArrowRight => "Right",
+            Key::ArrowUp => "Up",
+            Key::ArrowDown => "Down",
+            other => other.name(),
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_actions_claim_one_key() {
+        let mut seen: Vec<(KeyboardShortcut, Command)> = Vec::new();
+        for command in Command::with_keys() {
+            for keys in command.keys() {
+                if let Some((_, other)) = seen.iter().find(|(known, _)| *known == keys) {
+                    panic!("{} is claimed by {other:?} and {command:?}", keys_text(&keys));
+                }
+                seen.push((keys, command.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_sentence_case_without_a_full_stop() {
+        for command in Command::with_keys() {
+            let text = command.text();
+            assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a panel gets: read access to everything, a place to leave commands, and the window's own short memory
+//! (drawings that are still good, text being typed). Panels ask; [`crate::act`] acts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use egui::epaint::Mesh;
+
+use crate::commands::Command;
+use crate::faces::Faces;
+use crate::jobs::Jobs;
+use crate::playback::Playback;
+use crate::state::{ClipKey, State};
+use crate::theme::Tokens;
+use crate::tracks::Track;
+use crate::work::{Answer, Sparkline};
+
+/// What lies over the workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// The search of all actions.
+    Palette,
+    /// The keys of this screen.
+    Help,
+    /// The messages.
+    Messages,
+}
+
+/// A drawing of a track that is good as long as its key is.
+pub struct TrackDrawing {
+    /// What it was drawn from.
+    pub key: u64,
+    /// The lines.
+    pub mesh: Arc<Mesh>,
+    /// Smallest and largest value of the axis.
+    pub scale: (f32, f32),
+}
+
+/// What the window remembers from one frame to the next and nobody would save.
+#[derive(Default)]
+pub struct Memory {
+    /// What lies on top.
+    pub overlay: Overlay,
+    /// Words in the palette.
+    pub palette_query: String,
+    /// The highlighted row of the palette.
+    pub palette_row: usize,
+    /// The overlay was opened in this frame; its field takes the keyboard.
+    pub overlay_fresh: bool,
+    /// The path field asks for the keyboard.
+    pub path_focus: bool,
+    /// The path being typed.
+    pub path: String,
+    /// Words in the search field.
+    pub search: String,
+    /// The seed being typed.
+    pub wishes: Option<crate::state::Wishes>,
+    /// Drawings of tracks.
+    pub tracks: HashMap<Track, TrackDrawing>,
+    /// A selection being dragged, in frames.
+    pub selecting: Option<(f64, f64)>,
+    /// Small pictures of clips; `None` is on its way.
+    pub sparklines: HashMap<ClipKey, Option<Sparkline>>,
+    /// Clips whose small picture was asked for in this frame.
+    pub sparklines_wanted: Vec<ClipKey>,
+    /// Scrolls the chosen clip into view.
+    pub reveal_clip: bool,
+    /// Frames a second while something moves.
+    pub frames_per_second: Option<f32>,
+    /// Name of what draws.
+    pub adapter: String,
+}
+
+/// What a panel gets.
+pub struct Desk<'a> {
+    /// What is loaded and looked at.
+    pub state: &'a State,
+    /// Time.
+    pub playback: &'a Playback,
+    /// Workers.
+    pub jobs: &'a Jobs<Answer>,
+    /// Pictures of faces.
+    pub faces: &'a mut Faces,
+    /// The window's short memory.
+    pub memory: &'a mut Memory,
+    /// Colours.
+    pub tokens: &'static Tokens,
+    /// Actions to carry out after this frame.
+    pub commands: &'a mut Vec<Command>,
+}
+
+impl Desk<'_> {
+    /// Leaves a command.
+    pub fn send(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+}

@@ -1,0 +1,13 @@
+//! The parts of the screen, one file each. A panel draws from a [`crate::desk::Desk`] and leaves commands on it.
+
+pub mod clip_list;
+pub mod help;
+pub mod inspector;
+pub mod messages;
+pub mod palette;
+pub mod present;
+pub mod status;
+pub mod top_bar;
+pub mod tracks;
+pub mod transport;
+pub mod wall;

@@ -1,0 +1,330 @@
+//! The stage: the speaker, the real listener under it, and the wall of reactions, one tile a latent.
+//!
+//! All faces share one camera: a drag on any turns all, the wheel moves it closer.
+
+use egui::{
+    Align2, Color32, CornerRadius, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+};
+
+use crate::commands::Command;
+use crate::desk::Desk;
+use crate::faces::Seat;
+use crate::jobs::Slot;
+use crate::motion::Motion;
+use crate::state::Person;
+use crate::text::{self, empty, label};
+use crate::theme::{self, size};
+use crate::widgets::{self, icons, text_cut, veil};
+
+const ROUND: f32 = size::ROUND as f32;
+
+/// Draws speaker, listener and wall into `rect`.
+pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
+    let tokens = desk.tokens;
+    ui.painter().rect_filled(rect, 0.0, tokens.ground);
+    let inner = rect.shrink(size::GAP);
+    if desk.state.clip.is_none() {
+        if desk.jobs.in_slot(Slot::Clip).is_some() || desk.jobs.in_slot(Slot::Start).is_some() {
+            loading_ui(desk, ui, inner);
+        } else {
+            widgets::empty(ui, tokens, inner, empty::STAGE, empty::STAGE_REMEDY);
+        }
+        return;
+    }
+    let column = (inner.width() * 0.27).clamp(150.0, inner.height() * 0.92);
+    let (left, right) = inner.split_left_right_at_x(inner.left() + column);
+    people_ui(desk, ui, left);
+    wall_ui(desk, ui, right.with_min_x(right.left() + size::GAP));
+}
+
+fn loading_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
+    let tokens = desk.tokens;
+    let job = desk.jobs.in_slot(Slot::Clip).or(desk.jobs.in_slot(Slot::Start));
+    let title = job.map_or(label::LOADING, |job| job.title.as_str());
+    // Places where the faces will be, so that nothing jumps when they come.
+    let column = (rect.width() * 0.27).clamp(150.0, rect.height() * 0.92);
+    let (left, right) = rect.split_left_right_at_x(rect.left() + column);
+    let (top, bottom) = left.split_top_bottom_at_y(left.top() + left.height() * 0.6);
+    let ghost = |rect: Rect| {
+        ui.painter().rect_filled(rect, ROUND, tokens.panel);
+    };
+    ghost(top);
+    ghost(bottom.with_min_y(bottom.top() + size::GAP));
+    let right = right.with_min_x(right.left() + size::GAP);
+    grid(right, 8).into_iter().for_each(ghost);
+    let box_rect = Rect::from_center_size(rect.center(), vec2(280.0, 72.0));
+    ui.painter().rect(box_rect, 10.0, tokens.panel, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
+    let at = box_rect.center_top() + vec2(0.0, 24.0);
+    ui.painter().text(at, Align2::CENTER_CENTER, title, theme::strong(13.0), tokens.text);
+    let fraction = job.and_then(crate::jobs::Running::progress).map_or(0.0, |progress| progress.fraction());
+    let bar = Rect::from_min_size(box_rect.left_top() + vec2(24.0, 46.0), vec2(232.0, 4.0));
+    widgets::bar(ui.painter(), bar, fraction.max(0.04), tokens.accent, tokens.hover);
+    let response = ui.interact(box_rect, ui.scope_id().with("loading"), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, title));
+}
+
+fn people_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
+    let Some(clip) = &desk.state.clip else { return };
+    let (speaker, listener) = (clip.speaker.clone(), clip.listener.clone());
+    let share = if listener.is_some() { 0.585 } else { 0.82 };
+    let (top, bottom) = rect.split_top_bottom_at_y((rect.top() + rect.height() * share).round());
+    person_ui(desk, ui, top, Seat::Speaker, label::SPEAKER, &speaker);
+    let bottom = bottom.with_min_y(bottom.top() + size::GAP);
+    match listener {
+        Some(person) => person_ui(desk, ui, bottom, Seat::Listener, label::LISTENER, &person),
+        None => {
+            let tokens = desk.tokens;
+            ui.painter().rect_filled(bottom, ROUND, tokens.panel);
+            let at = bottom.center();
+            let room = bottom.width() - 20.0;
+            text_cut(ui.painter(), at, Align2::CENTER_CENTER, label::NO_LISTENER, theme::small(), tokens.faint, room);
+        }
+    }
+}
+
+fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &str, person: &Person) {
+    let response = ui.interact(rect, ui.scope_id().with(("person", name)), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
+    turn(desk, ui, &response);
+    match &person.motion {
+        Some(motion) => {
+            let motion = motion.clone();
+            face_ui(desk, ui, rect, seat, &motion);
+            caption_ui(desk, ui, rect, name, motion.source.label());
+            if seat == Seat::Listener {
+                let swatch = rect.left_bottom() + vec2(11.0, -13.0);
+                legend_dash(ui, swatch, desk.tokens.on_picture);
+            }
+        }
+        None => sound_face_ui(desk, ui, rect, name),
+    }
+}
+
+/// The short dashed line that says which curves are the real listener's.
+fn legend_dash(ui: &Ui, from: egui::Pos2, ink: Color32) {
+    let mut shapes = Vec::new();
+    let dash = theme::TRUTH_DASH;
+    let to = from + vec2(24.0, 0.0);
+    Shape::dashed_line_many(&[from, to], Stroke::new(1.6, ink), dash[0], dash[1], &mut shapes);
+    ui.painter().extend(shapes);
+}
+
+/// A speaker of whom only the voice is known: the sound around the playhead.
+fn sound_face_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str) {
+    let tokens = desk.tokens;
+    let painter = ui.painter_at(rect);
+    painter.rect(rect, ROUND, tokens.panel, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
+    painter.text(rect.left_top() + vec2(10.0, 16.0), Align2::LEFT_CENTER, name, theme::strong(12.5), tokens.text);
+    let right = rect.right_top() + vec2(-10.0, 16.0);
+    painter.text(right, Align2::RIGHT_CENTER, label::SOUND_ONLY, theme::small(), tokens.faint);
+    let below = rect.center_bottom() - vec2(0.0, 18.0);
+    painter.text(below, Align2::CENTER_CENTER, label::NO_FACE, theme::small(), tokens.faint);
+    let Some(clip) = &desk.state.clip else { return };
+    let (Some(peaks), Some(sound)) = (&clip.peaks, &clip.speaker.streams.sound) else { return };
+    let moment = desk.playback.moment();
+    let bars = ((rect.width() - 32.0) / 5.0).floor().max(4.0) as usize;
+    // One second and a half around the playhead.
+    let frames = 38.0;
+    let middle = rect.center();
+    let most = rect.height() * 0.28;
+    for bar in 0..bars {
+        let share = (bar as f64 + 0.5) / bars as f64 - 0.5;
+        let frame = moment + share * frames;
+        let at = |frame: f64| {
+            (clips::time::seconds_of_frame(frame.max(0.0)) * f64::from(sound.rate)).min(sound.len() as f64) as usize
+        };
+        let (from, to) = (at(frame - 0.5 * frames / bars as f64), at(frame + 0.5 * frames / bars as f64));
+        let (low, high) = peaks.range(from, to.max(from + 1), 1).first().copied().unwrap_or_default();
+        let level = (high - low).abs().clamp(0.0, 2.0) * 0.5;
+        let height = (level.sqrt() * most).max(1.5);
+        let x = rect.left() + 16.0 + (bar as f32 + 0.5) * (rect.width() - 32.0) / bars as f32;
+        let ink = if share <= 0.0 { tokens.accent } else { tokens.accent.lerp_to_gamma(tokens.panel, 0.6) };
+        let column = Rect::from_center_size(pos2(x, middle.y), vec2(3.0, 2.0 * height));
+        painter.rect_filled(column, 1.5, ink);
+    }
+}
+
+fn caption_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str, source: &str) {
+    let tokens = desk.tokens;
+    let painter = ui.painter_at(rect);
+    veil(&painter, tokens, rect.with_max_y(rect.top() + 34.0), true, 0.5, ROUND);
+    let at = rect.left_top() + vec2(11.0, 16.0);
+    painter.text(at, Align2::LEFT_CENTER, name, theme::strong(12.5), tokens.on_picture);
+    let at = rect.right_top() + vec2(-11.0, 16.0);
+    painter.text(at, Align2::RIGHT_CENTER, source, theme::small(), tokens.on_picture_dim);
+}
+
+/// Rectangles of `count` tiles that fill `rect` with the largest faces.
+pub fn grid(rect: Rect, count: usize) -> Vec<Rect> {
+    let count = count.max(1);
+    let gap = size::GAP;
+    let best = (1..=count)
+        .map(|columns| {
+            let rows = count.div_ceil(columns);
+            let width = (rect.width() - gap * (columns - 1) as f32) / columns as f32;
+            let height = (rect.height() - gap * (rows - 1) as f32) / rows as f32;
+            // A face wants to be a little higher than wide; empty cells cost a little.
+            let face = (width / 0.82).min(height);
+            let empty = (columns * rows - count) as f32;
+            (columns, face - 0.02 * face * empty)
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(1, |(columns, _)| columns);
+    let rows = count.div_ceil(best);
+    let cell = vec2(
+        (rect.width() - gap * (best - 1) as f32) / best as f32,
+        (rect.height() - gap * (rows - 1) as f32) / rows as f32,
+    );
+    (0..count)
+        .map(|index| {
+            let (row, column) = (index / best, index % best);
+            let min = rect.min + vec2(column as f32 * (cell.x + gap), row as f32 * (cell.y + gap));
+            Rect::from_min_size(min.round(), cell.floor())
+        })
+        .collect()
+}
+
+/// Draws the tiles into `rect`.
+pub fn wall_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
+    let tokens = desk.tokens;
+    let tiles = desk.state.tiles();
+    if tiles.is_empty() {
+        ui.painter().rect_filled(rect, ROUND, tokens.panel);
+        if let Some(job) = desk.jobs.in_slot(Slot::Takes) {
+            let words = job.progress().map_or_else(String::new, |progress| progress.stage.to_owned());
+            widgets::empty(ui, tokens, rect, &job.title, &words);
+        } else if desk.state.systems.is_empty() {
+            widgets::empty(ui, tokens, rect, empty::WALL_NO_SYSTEM, empty::WALL_NO_SYSTEM_REMEDY);
+        } else {
+            widgets::empty(ui, tokens, rect, empty::WALL, empty::WALL_REMEDY);
+        }
+        return;
+    }
+    for (tile, place) in grid(rect, tiles.len()).into_iter().enumerate() {
+        tile_ui(desk, ui, place, tile, tiles[tile]);
+    }
+}
+
+fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usize) {
+    let tokens = desk.tokens;
+    let name = desk.state.reactions.name(index);
+    let chosen = desk.state.chosen() == Some(index);
+    let reaction = &desk.state.reactions.all[index];
+    let (motion, rank) = (reaction.motion.clone(), reaction.take.header.rank);
+    let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
+    let signature = reaction.signature.text();
+    let score = desk.state.reactions.score(index);
+    let response = ui.interact(rect, ui.scope_id().with(("tile", tile)), Sense::click_and_drag());
+    response.widget_info(|| {
+        let words = match score {
+            Some(score) => format!("Reaction {name}, {signature}, score {score:.2}"),
+            None => format!("Reaction {name}, {signature}"),
+        };
+        WidgetInfo::selected(Role::Button, true, chosen, words)
+    });
+    turn(desk, ui, &response);
+    if response.clicked() {
+        desk.send(Command::Latent(tile));
+    }
+    face_ui(desk, ui, rect, Seat::Tile(tile), &motion);
+    let painter = ui.painter_at(rect);
+    let small = rect.width() < 112.0;
+    veil(&painter, tokens, rect.with_max_y(rect.top() + 32.0), true, 0.5, ROUND);
+    veil(&painter, tokens, rect.with_min_y(rect.bottom() - if small { 34.0 } else { 46.0 }), false, 0.72, ROUND);
+    let head = rect.left_top() + vec2(15.0, 15.0);
+    icons::glyph(&painter, head, 4.6, look.glyph, look.color);
+    painter.text(head + vec2(11.0, 0.0), Align2::LEFT_CENTER, &name, theme::strong(12.5), tokens.on_picture);
+    if let Some(rank) = rank {
+        let words = format!("#{rank}");
+        let ink = if rank == 1 { look.color } else { tokens.on_picture_dim };
+        let at = rect.right_top() + vec2(-10.0, 15.0);
+        painter.text(at, Align2::RIGHT_CENTER, words, theme::mono_small(), ink);
+    }
+    let foot = rect.left_bottom() + vec2(10.0, -19.0);
+    let mut room = rect.width() - 20.0;
+    if let Some(score) = score {
+        let at = rect.right_bottom() + vec2(-10.0, -19.0);
+        let number = painter.text(at, Align2::RIGHT_CENTER, format!("{score:.2}"), theme::mono_small(), tokens.on_picture);
+        room -= number.width() + 6.0;
+        let bar = Rect::from_min_max(
+            pos2(rect.left() + 10.0, rect.bottom() - 9.0),
+            pos2(rect.right() - 10.0, rect.bottom() - 6.0),
+        );
+        widgets::bar(&painter, bar, score, look.color, tokens.on_picture.gamma_multiply(0.2));
+    }
+    if room > 40.0 {
+        text_cut(&painter, foot, Align2::LEFT_CENTER, &signature, theme::small(), tokens.on_picture_dim, room);
+    }
+    if response.hovered() || chosen {
+        let source = motion.source.label();
+        let at = rect.right_top() + vec2(-10.0, 31.0);
+        if rect.height() > 110.0 && rect.width() > 96.0 {
+            painter.text(at, Align2::RIGHT_CENTER, source, egui::FontId::proportional(10.5), tokens.on_picture_dim);
+        }
+    }
+    if chosen {
+        let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
+        ui.painter().rect_stroke(rect, ROUND, Stroke::new(2.5, look.color), StrokeKind::Outside);
+    } else if response.hovered() || response.has_focus() {
+        ui.painter().rect_stroke(rect, ROUND, Stroke::new(1.5, tokens.faint), StrokeKind::Outside);
+    }
+}
+
+/// Turns the shared camera by dragging and the wheel.
+pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response) {
+    let drag = if response.dragged() { response.drag_delta() } else { egui::Vec2::ZERO };
+    let wheel = if response.hovered() { ui.input(|input| input.smooth_scroll_delta().y) } else { 0.0 };
+    if drag != egui::Vec2::ZERO || wheel != 0.0 {
+        desk.send(Command::Turn { yaw: -drag.x * 0.008, pitch: drag.y * 0.006, closer: (-wheel * 0.0016).exp() });
+    }
+    if response.double_clicked() {
+        desk.send(Command::ResetCamera);
+    }
+}
+
+/// Draws one face into `rect` with round corners.
+pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion) {
+    let tokens = desk.tokens;
+    let expression = motion.at(desk.playback.frame());
+    let scale = ui.ctx().pixels_per_point();
+    let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
+    let picture = desk.faces.picture(seat, pixels, &expression, &desk.state.camera, desk.state.theme);
+    match picture {
+        Some(texture) => {
+            let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            let shape = egui::epaint::RectShape::filled(rect, CornerRadius::same(size::ROUND), Color32::WHITE)
+                .with_texture(texture, uv);
+            ui.painter().add(shape);
+        }
+        None => {
+            ui.painter().rect_filled(rect, ROUND, tokens.card);
+            if desk.jobs.in_slot(Slot::Start).is_none() && seat == Seat::Speaker {
+                widgets::empty(ui, tokens, rect, text::empty::FACES, text::empty::FACES_REMEDY);
+            } else {
+                let side = (rect.height() * 0.3).min(64.0);
+                let place = Rect::from_center_size(rect.center(), vec2(side, side));
+                icons::paint(ui.painter(), place, icons::Icon::Person, tokens.hover);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_lie_inside_and_do_not_overlap_for_every_count() {
+        for size in [vec2(640.0, 360.0), vec2(300.0, 700.0), vec2(1800.0, 500.0)] {
+            let rect = Rect::from_min_size(pos2(10.0, 20.0), size);
+            for count in 1..=16 {
+                let tiles = grid(rect, count);
+                assert_eq!(tiles.len(), count);
+                for (index, tile) in tiles.iter().enumerate() {
+                    assert!(rect.expand(1.0).contains_rect(*tile) && tile.width() > 20.0, "{count} in {size:?}");
+                    assert!(tiles[..index].iter().all(|other| !other.shrink(1.0).intersects(tile.shrink(1.0))));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! What is loaded and what is looked at: clips, systems, takes, selection, view. Plain data; it draws nothing, reads
+//! no files and starts no workers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clips::arkit::FaceSource;
+use clips::corpus::{Corpus, Split};
+use clips::{Sampling, Streams, Take};
+use listener::System;
+use listener::import::Imported;
+use media::Peaks;
+
+use crate::motion::Motion;
+use crate::signature::Signature;
+use crate::theme::{MOST_LATENTS, Theme};
+use crate::tracks::{FIRST_TRACKS, Track, View};
+
+/// One job a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Workspace {
+    /// One speaker, the real listener and all reactions on one cursor.
+    #[default]
+    Compare,
+    /// Faces only, for an audience.
+    Present,
+}
+
+impl ClipKey {
+    /// Its number in its own list, which is how prediction files count clips.
+    pub fn number(self) -> usize {
+        match self {
+            Self::Demo(number) | Self::File(number) | Self::Corpus(_, number) => number,
+        }
+    }
+}
+
+/// Names a clip of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClipKey {
+    /// A clip that ships with the program.
+    Demo(usize),
+    /// A sound file that was opened.
+    File(usize),
+    /// A clip of an opened corpus.
+    Corpus(Split, usize),
+}
+
+/// A part of the list that a chip chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// Clips that ship with the program.
+    Demo,
+    /// Opened sounds.
+    Files,
+    /// A split of the opened corpus.
+    Corpus(Split),
+}
+
+/// A clip as the list shows it.
+#[derive(Debug, Clone)]
+pub struct ClipRow {
+    /// Which.
+    pub key: ClipKey,
+    /// First line.
+    pub name: String,
+    /// Second line.
+    pub detail: String,
+}
+
+/// One person of the chosen clip.
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    /// What is known.
+    pub streams: Arc<Streams>,
+    /// The face, if anything of it is known.
+    pub motion: Option<Arc<Motion>>,
+}
+
+impl Person {
+    /// Prepares the face; work for a worker.
+    pub fn new(streams: Streams) -> Self {
+        let motion = Motion::of(&streams).map(Arc::new);
+        Self { streams: Arc::new(streams), motion }
+    }
+}
+
+/// The chosen clip, in memory.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    /// Which of the list.
+    pub key: ClipKey,
+    /// The name that takes carry: `val/NoXI/001/Expert_video/1`, or a file name.
+    pub id: String,
+    /// Made by a program, not recorded.
+    pub synthetic: bool,
+    /// Who speaks.
+    pub speaker: Person,
+    /// Who really listened, if known.
+    pub listener: Option<Person>,
+    /// Frames of the clip.
+    pub frames: usize,
+    /// Sound as the time axis draws it.
+    pub peaks: Option<Arc<Peaks>>,
+}
+
+/// A system that makes reactions: a checkpoint or an opened prediction file.
+#[derive(Clone)]
+pub struct SystemRow {
+    /// Name in the picker.
+    pub name: String,
+    /// Where it comes from, for the tooltip.
+    pub origin: String,
+    /// What makes reactions.
+    pub maker: Maker,
+}
+
+/// What makes reactions, or has made them elsewhere.
+#[derive(Clone)]
+pub enum Maker {
+    /// A network.
+    System(Arc<dyn System>),
+    /// Predictions of another program, by the number of the clip in its list.
+    Imported(Arc<Imported>),
+}
+
+impl Maker {
+    /// A few words on what a latent does, when known.
+    pub fn signature(&self, latent: usize) -> Option<&str> {
+        match self {
+            Self::System(system) => system.signature(latent),
+            Self::Imported(_) => None,
+        }
+    }
+}
+
+/// One reaction with what the window shows of it.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    /// The reaction.
+    pub take: Take,
+    /// Its face.
+    pub motion: Arc<Motion>,
+    /// What it does most.
+    pub signature: Signature,
+}
+
+/// The reactions to the chosen clip.
+#[derive(Debug, Clone, Default)]
+pub struct Reactions {
+    /// All takes, by latent, then by sample.
+    pub all: Vec<Reaction>,
+    /// How far each pair is apart, in the order of `all`.
+    pub distances: Vec<Vec<f32>>,
+    /// Seconds it took to make them.
+    pub seconds: f64,
+    /// The system that made them.
+    pub system: String,
+}
+
+impl Reactions {
+    /// Frames made in all.
+    pub fn frames(&self) -> usize {
+        self.all.iter().map(|reaction| reaction.take.frames()).sum()
+    }
+
+    /// Samples of each latent (of the only one, for systems without).
+    pub fn samples(&self) -> usize {
+        self.all.iter().map(|reaction| reaction.take.header.sample + 1).max().unwrap_or(0)
+    }
+
+    /// Whether the system has latents.
+    pub fn has_latents(&self) -> bool {
+        self.all.iter().any(|reaction| reaction.take.header.latent.is_some())
+    }
+
+    /// Indices into `all` of the tiles on the wall: one a latent (its sample number `sample`), or one a sample for
+    /// systems without latents; at most sixteen.
+    pub fn tiles(&self, sample: usize) -> Vec<usize> {
+        let latents = self.has_latents();
+        (0..self.all.len())
+            .filter(|index| !latents || self.all[*index].take.header.sample == sample)
+            .take(MOST_LATENTS)
+            .collect()
+    }
+
+    /// The number whose look and name a reaction has: its latent, or its sample.
+    pub fn look_index(&self, index: usize) -> usize {
+        self.all.get(index).map_or(0, |reaction| {
+            let header = &reaction.take.header;
+            header.latent.unwrap_or(header.sample)
+        })
+    }
+
+    /// `z3`, or `s3` for systems without latents.
+    pub fn name(&self, index: usize) -> String {
+        let letter = if self.has_latents() { 'z' } else { 's' };
+        format!("{letter}{}", self.look_index(index) + 1)
+    }
+
+    /// Reaction-matching score as a probability of being appropriate.
+    pub fn score(&self, index: usize) -> Option<f32> {
+        let logit = self.all.get(index)?.take.header.rm_score?;
+        Some(1.0 / (1.0 + (-logit).exp()))
+    }
+}
+
+/// What the user chose for the next reactions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wishes {
+    /// How tokens are drawn.
+    pub sampling: Sampling,
+    /// Reactions for each latent.
+    pub samples: usize,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// What the system may see.
+    pub track: clips::Track,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { sampling: Sampling::default(), samples: 1, seed: 1, track: clips::Track::Offline }
+    }
+}
+
+/// How bad a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// Something is missing or odd; the work went on.
+    Warning,
+    /// Something failed.
+    Failure,
+}
+
+/// One message of the session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// How bad.
+    pub severity: Severity,
+    /// What it is about: a file name or a job.
+    pub about: String,
+    /// What happened, with the place in the file.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// Seconds of the window when it came.
+    pub at: f64,
+    /// Whether it still floats over the window.
+    pub floating: bool,
+}
+
+/// The list on the left.
+#[derive(Default)]
+pub struct Library {
+    /// Clips that ship with the program.
+    pub demos: Vec<speech::demo::DemoClip>,
+    /// Sound files that were opened.
+    pub files: Vec<PathBuf>,
+    /// The opened corpus.
+    pub corpus: Option<Arc<Corpus>>,
+    /// The chosen part; `None` shows all.
+    pub shelf: Option<Shelf>,
+    /// Search words.
+    pub search: String,
+    /// Rows that fit shelf and search; remade when one of them changes.
+    pub rows: Vec<ClipRow>,
+}
+
+/// Everything the window knows.
+pub struct State {
+    /// Which screen.
+    pub workspace: Workspace,
+    /// In Present: one face instead of the wall.
+    pub present_one: bool,
+    /// Dark or light.
+    pub theme: Theme,
+    /// Clips to choose from.
+    pub library: Library,
+    /// Systems to choose from.
+    pub systems: Vec<SystemRow>,
+    /// The chosen system.
+    pub system: usize,
+    /// The chosen clip.
+    pub clip: Option<Clip>,
+    /// The chosen row of the list; its clip may still be loading.
+    pub chosen_clip: Option<ClipKey>,
+    /// Reactions to the clip.
+    pub reactions: Reactions,
+    /// Grows whenever clip or reactions change, so that drawings know they are old.
+    pub generation: u64,
+    /// The chosen tile.
+    pub tile: usize,
+    /// The shown sample of each latent.
+    pub sample: usize,
+    /// Wishes for the next reactions.
+    pub wishes: Wishes,
+    /// Tracks, from the top.
+    pub tracks: Vec<Track>,
+    /// The shown part of the time axis.
+    pub view: View,
+    /// Camera of all faces.
+    pub camera: face::Camera,
+    /// The real listener as an outline over the reactions.
+    pub ghost: bool,
+    /// Left panel.
+    pub list_open: bool,
+    /// Right panel.
+    pub inspector_open: bool,
+    /// Messages, oldest first.
+    pub messages: Vec<Message>,
+    /// The path field.
+    pub path_field: String,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            workspace: Workspace::default(),
+            present_one: false,
+            theme: Theme::Dark,
+            library: Library::default(),
+            systems: Vec::new(),
+            system: 0,
+            clip: None,
+            chosen_clip: None,
+            reactions: Reactions::default(),
+            generation: 0,
+            tile: 0,
+            sample: 0,
+            wishes: Wishes::default(),
+            tracks: FIRST_TRACKS.to_vec(),
+            view: View::whole(1),
+            camera: face::Camera::portrait(),
+            ghost: false,
+            list_open: true,
+            inspector_open: true,
+            messages: Vec::new(),
+            path_field: String::new(),
+        }
+    }
+}
+
+impl State {
+    /// Indices of the reactions on the wall.
+    pub fn tiles(&self) -> Vec<usize> {
+        self.reactions.tiles(self.sample)
+    }
+
+    /// Index of the chosen reaction.
+    pub fn chosen(&self) -> Option<usize> {
+        let tiles = self.tiles();
+        tiles.get(self.tile).or(tiles.first()).copied()
+    }
+
+    /// Frames of the clip; 0 without one.
+    pub fn frames(&self) -> usize {
+        self.clip.as_ref().map_or(0, |clip| clip.frames)
+    }
+
+    /// Where the speaker's face comes from.
+    pub fn speaker_source(&self) -> Option<FaceSource> {
+        self.clip.as_ref()?.speaker.motion.as_ref().map(|motion| motion.source)
+    }
+}
+
+impl Library {
+    /// The shelves that hold something, with their sizes.
+    pub fn shelves(&self) -> Vec<(Shelf, &'static str, usize)> {
+        let mut shelves = vec![(Shelf::Demo, "demo", self.demos.len()), (Shelf::Files, "files", self.files.len())];
+        if let Some(corpus) = &self.corpus {
+            for (split, name) in [(Split::Val, "val"), (Split::Train, "train"), (Split::Test, "test")] {
+                shelves.push((Shelf::Corpus(split), name, corpus.clips(split).len()));
+            }
+        }
+        shelves.retain(|(_, _, count)| *count > 0);
+        shelves
+    }
+
+    /// Remakes the rows from shelf and search.
+    pub fn refresh(&mut self) {
+        let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
+        let fits = |name: &str, detail: &str| {
+            words.iter().all(|word| name.to_lowercase().contains(word) || detail.to_lowercase().contains(word))
+        };
+        let shown = |shelf| self.shelf.is_none_or(|chosen| chosen == shelf);
+        let mut rows = Vec::new();
+        let mut push = |key, name: String, detail: String| {
+            if fits(&name, &detail) {
+                rows.push(ClipRow { key, name, detail });
+            }
+        };
+        if shown(Shelf::Files) {
+            for (index, path) in self.files.iter().enumerate().rev() {
+                let folder = path.parent().map_or_else(String::new, |folder| folder.display().to_string());
+                push(ClipKey::File(index), file_name(path), folder);
+            }
+        }
+        if let Some(corpus) = &self.corpus {
+            for split in [Split::Val, Split::Train, Split::Test] {
+                if shown(Shelf::Corpus(split)) {
+                    for (index, entry) in corpus.clips(split).iter().enumerate() {
+                        let (name, detail) = row_words(&entry.id);
+                        push(ClipKey::Corpus(split, index), name, detail);
+                    }
+                }
+            }
+        }
+        if shown(Shelf::Demo) {
+            for (index, demo) in self.demos.iter().enumerate() {
+                push(ClipKey::Demo(index), demo.title.to_owned(), "synthetic".to_owned());
+            }
+        }
+        self.rows = rows;
+    }
+}
+
+/// File name of a path, or the whole path when it has none.
+pub fn file_name(path: &std::path::Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// `val/NoXI/001/Expert_video/1` as a name and a quieter second line.
+fn row_words(id: &str) -> (String, String) {
+    let parts: Vec<&str> = id.split('/').collect();
+    match parts.as_slice() {
+        [split, corpus, session, role, clip] => {
+            (format!("{session} \u{b7} {clip}"), format!("{split} \u{b7} {corpus} \u{b7} {}", role.replace("_video", "")))
+        }
+        _ => (id.to_owned(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corpus_names_are_short_and_complete() {
+        let (name, detail) = row_words("val/NoXI/010_2016-03-25/Novice_video/7");
+        assert_eq!((name.as_str(), detail.as_str()), ("010_2016-03-25 \u{b7} 7", "val \u{b7} NoXI \u{b7} Novice"));
+    }
+}

@@ -1,0 +1,148 @@
+//! The words of the window that are not the words of a command: sentence case, the field's terms, no full stop on
+//! labels. Widgets hold no text of their own.
+
+use std::path::Path;
+
+/// Name of the program.
+pub const PROGRAM: &str = "backchannel";
+
+/// What the studio opens.
+pub const OPENABLE: &str = "open a sound (wav, flac, ogg, mp3), predictions (.npy), a checkpoint (.safetensors) or a \
+                            corpus folder";
+
+/// Stage of reading a clip.
+pub const STAGE_CLIP: &str = "reading the clip";
+
+/// Headings.
+pub mod heading {
+    #![allow(missing_docs, reason = "each is its own text")]
+    pub const CLIPS: &str = "CLIPS";
+    pub const OPEN: &str = "OPEN";
+    pub const DISTANCE: &str = "DISTANCE BETWEEN LATENTS";
+    pub const DISTANCE_SAMPLES: &str = "DISTANCE BETWEEN SAMPLES";
+    pub const SAMPLING: &str = "SAMPLING";
+    pub const SYSTEM: &str = "SYSTEM";
+    pub const REACTION: &str = "REACTION";
+    pub const MESSAGES: &str = "Messages of this session";
+    pub const KEYS: &str = "Keys of this screen";
+    pub const POINTER: &str = "POINTER";
+}
+
+/// Labels.
+pub mod label {
+    #![allow(missing_docs, reason = "each is its own text")]
+    pub const SEARCH: &str = "Search clips";
+    pub const PATH: &str = "Path of a file or folder";
+    pub const SPEAKER: &str = "Speaker";
+    pub const LISTENER: &str = "Real listener";
+    pub const SYNTHETIC: &str = "synthetic";
+    pub const SOUND_ONLY: &str = "sound only";
+    pub const NO_FACE: &str = "No face in this file";
+    pub const NO_LISTENER: &str = "No real listener in this clip";
+    pub const SIGNATURE: &str = "Signature";
+    pub const LEARNED: &str = "Learned as";
+    pub const SCORE: &str = "RM score";
+    pub const RANK: &str = "Rank";
+    pub const STRONGEST: &str = "Strongest";
+    pub const EXPRESSION: &str = "Expression";
+    pub const AFFECT: &str = "Valence / arousal";
+    pub const HEAD: &str = "Head nod / turn / tilt";
+    pub const SOURCE: &str = "Face";
+    pub const SAMPLE: &str = "Sample";
+    pub const AGREEMENT: &str = "Valence r to real listener";
+    pub const TEMPERATURE: &str = "Temperature";
+    pub const TOP_K: &str = "Top-k";
+    pub const TOP_P: &str = "Top-p";
+    pub const GUIDANCE: &str = "Guidance";
+    pub const SAMPLES: &str = "Samples per latent";
+    pub const SEED: &str = "Seed";
+    pub const TRACK: &str = "Track";
+    pub const OFFLINE: &str = "Offline";
+    pub const ONLINE: &str = "Online";
+    pub const GENERATE: &str = "Generate all latents";
+    pub const CANCEL: &str = "Cancel";
+    pub const ADD_TRACK: &str = "+ track";
+    pub const LOOP_OFF: &str = "A\u{2013}B";
+    pub const ALL: &str = "all";
+    pub const IDLE: &str = "idle";
+    pub const PALETTE: &str = "Ctrl+K";
+    pub const PALETTE_HINT: &str = "Type what you want to do";
+    pub const NOTHING_FITS: &str = "Nothing fits these words";
+    pub const NO_MESSAGES: &str = "Nothing has happened yet";
+    pub const COMPARE: &str = "Compare";
+    pub const PRESENT: &str = "Present";
+    pub const LOADING: &str = "Loading the demo";
+    pub const DROP: &str = "Drop to open";
+    pub const TIME: &str = "Time";
+}
+
+/// States of panels with nothing to show: what is missing, and what to do.
+pub mod empty {
+    #![allow(missing_docs, reason = "each is its own text")]
+    pub const CLIPS: &str = "No clips yet";
+    pub const CLIPS_REMEDY: &str = "Drop a sound or a corpus folder on the window, or press Ctrl+O";
+    pub const SEARCH: &str = "No clip fits the search";
+    pub const SEARCH_REMEDY: &str = "Clear the search to see all clips";
+    pub const STAGE: &str = "Nothing is open";
+    pub const STAGE_REMEDY: &str = "Choose a clip on the left, drop a sound on the window, or press Ctrl+O";
+    pub const WALL: &str = "No reactions yet";
+    pub const WALL_REMEDY: &str = "Press G to generate one for each latent";
+    pub const WALL_NO_SYSTEM: &str = "No system is loaded";
+    pub const WALL_NO_SYSTEM_REMEDY: &str = "Open a checkpoint (.safetensors) or predictions (.npy) with Ctrl+O";
+    pub const TRACKS: &str = "No tracks";
+    pub const TRACKS_REMEDY: &str = "Add one with + track";
+    pub const INSPECTOR: &str = "No reaction is chosen";
+    pub const INSPECTOR_REMEDY: &str = "Click a face on the wall, or press a digit";
+    pub const FACES: &str = "Faces cannot be drawn";
+    pub const FACES_REMEDY: &str = "Curves and numbers still work; see the messages";
+}
+
+/// What the pointer does, for the help.
+pub const POINTER: [(&str, &str); 9] = [
+    ("Click a face", "choose its latent everywhere"),
+    ("Drag a face", "turn all heads"),
+    ("Wheel on a face", "camera closer or further"),
+    ("Click a track", "go to that moment"),
+    ("Drag on a track", "loop the selection"),
+    ("Wheel on a track", "zoom the time axis"),
+    ("Shift + wheel, middle drag", "move along the time axis"),
+    ("Drag the ruler", "scrub"),
+    ("Double click a track", "show the whole clip"),
+];
+
+/// Where a prediction file's system comes from.
+pub fn origin_predictions(path: &Path) -> String {
+    format!("predictions of another program, {}", path.display())
+}
+
+/// Where a checkpoint's system comes from.
+pub fn origin_checkpoint(path: &Path) -> String {
+    format!("checkpoint {}", path.display())
+}
+
+/// Name of the system that ships with the program.
+pub const SHIPPED_SYSTEM: &str = "latent-intent \u{b7} demo";
+
+/// Where the shipped system comes from.
+pub const SHIPPED_ORIGIN: &str = "ships with the program; trained on synthetic clips";
+
+/// The badge of the clock.
+pub fn clock_badge(kind: media::ClockKind, waiting: bool, has_sound: bool) -> String {
+    match kind {
+        media::ClockKind::Sound => "sound clock".to_owned(),
+        media::ClockKind::Wall if !has_sound => "silent clip - wall clock".to_owned(),
+        media::ClockKind::Wall if waiting => "wall clock".to_owned(),
+        media::ClockKind::Wall => "no sound device - wall clock".to_owned(),
+        media::ClockKind::Manual => "manual clock".to_owned(),
+    }
+}
+
+/// How fast reactions were made: `8 x 750 frames in 1.9 s (126x real time)`.
+pub fn speed(takes: usize, frames: usize, seconds: f64) -> String {
+    let clip_seconds = clips::time::seconds_of_frame(frames as f64);
+    if seconds <= 0.0 {
+        return format!("{takes} \u{d7} {frames} frames");
+    }
+    let times = takes as f64 * clip_seconds / seconds;
+    format!("{takes} \u{d7} {frames} frames in {seconds:.1} s ({times:.0}\u{d7} real time)")
+}

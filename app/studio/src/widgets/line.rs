@@ -1,0 +1,105 @@
+//! Lines of a plot as one finished mesh: dashed along the time axis, so that a steep edge stays closed, and
+//! tessellated once, so that a still picture costs nothing to draw again.
+
+use std::sync::Arc;
+
+use egui::epaint::{self, Mesh, PathShape, Shape};
+use egui::{Color32, Context, Pos2, Stroke, pos2};
+
+use crate::theme::Dash;
+
+/// Collects lines and turns them into a mesh.
+#[derive(Default)]
+pub struct Lines {
+    shapes: Vec<Shape>,
+}
+
+impl Lines {
+    /// Adds a line through points (x growing), dashed along x.
+    pub fn add(&mut self, points: &[Pos2], width: f32, color: Color32, dash: Dash) {
+        let stroke = Stroke::new(width, color);
+        if dash.is_empty() {
+            if points.len() > 1 {
+                self.shapes.push(Shape::Path(PathShape::line(points.to_vec(), stroke)));
+            }
+            return;
+        }
+        let mut piece: Vec<Pos2> = Vec::new();
+        let (mut part, mut left, mut on) = (0, dash[0], true);
+        for pair in points.windows(2) {
+            let (mut from, to) = (pair[0], pair[1]);
+            if on && piece.is_empty() {
+                piece.push(from);
+            }
+            while to.x - from.x > left {
+                let share = left / (to.x - from.x);
+                from = pos2(from.x + left, from.y + (to.y - from.y) * share);
+                if on {
+                    piece.push(from);
+                    self.finish(&mut piece, stroke);
+                }
+                part = (part + 1) % dash.len();
+                (left, on) = (dash[part], !on);
+                if on {
+                    piece.push(from);
+                }
+            }
+            left -= (to.x - from.x).max(0.0);
+            if on {
+                piece.push(to);
+            }
+        }
+        self.finish(&mut piece, stroke);
+    }
+
+    fn finish(&mut self, piece: &mut Vec<Pos2>, stroke: Stroke) {
+        let points = std::mem::take(piece);
+        if points.len() > 1 {
+            self.shapes.push(Shape::Path(PathShape::line(points, stroke)));
+        }
+    }
+
+    /// Adds any other shape.
+    pub fn push(&mut self, shape: Shape) {
+        self.shapes.push(shape);
+    }
+
+    /// The finished mesh.
+    pub fn mesh(self, ctx: &Context) -> Arc<Mesh> {
+        let options = ctx.tessellation_options(|options| *options);
+        let mut tessellator = epaint::Tessellator::new(ctx.pixels_per_point(), options, [1, 1], Vec::new());
+        let mut mesh = Mesh::default();
+        for shape in self.shapes {
+            tessellator.tessellate_shape(shape, &mut mesh);
+        }
+        Arc::new(mesh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(points: &[Pos2], dash: Dash) -> Vec<(f32, f32)> {
+        let mut lines = Lines::default();
+        lines.add(points, 1.0, Color32::WHITE, dash);
+        lines
+            .shapes
+            .iter()
+            .map(|shape| match shape {
+                Shape::Path(path) => (path.points[0].x, path.points[path.points.len() - 1].x),
+                _ => panic!("only paths"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn dashes_follow_the_time_axis_whatever_the_values() {
+        let flat: Vec<Pos2> = (0..=10).map(|x| pos2(x as f32 * 3.0, 0.0)).collect();
+        let wild: Vec<Pos2> = (0..=10).map(|x| pos2(x as f32 * 3.0, (x % 2) as f32 * 500.0)).collect();
+        let dash: Dash = &[8.0, 4.0];
+        assert_eq!(drawn(&flat, dash), [(0.0, 8.0), (12.0, 20.0), (24.0, 30.0)]);
+        assert_eq!(drawn(&wild, dash), drawn(&flat, dash));
+        assert_eq!(drawn(&flat, &[]), [(0.0, 30.0)]);
+    }
+}

@@ -1,0 +1,276 @@
+//! Small building blocks that know no data: buttons, chips, rows of a name and a value, sliders, bars, lines. Each
+//! has a name and a role for screen readers.
+
+pub mod heat;
+pub mod icons;
+pub mod line;
+
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
+};
+
+use crate::theme::{self, Tokens};
+use icons::Icon;
+
+/// A line of text cut with an ellipsis at `width`, in one colour; returns its rectangle.
+pub fn text_cut(
+    painter: &Painter,
+    at: Pos2,
+    anchor: Align2,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> Rect {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(8.0));
+    let galley = painter.layout_job(job);
+    let rect = anchor.anchor_size(at, galley.size());
+    painter.galley(rect.min, galley, color);
+    rect
+}
+
+/// A quiet heading of a section, with an optional remark on the right.
+pub fn heading(ui: &mut Ui, tokens: &Tokens, text: &str, remark: Option<(&str, Color32)>) {
+    let width = ui.available_width();
+    let (rect, response) = ui.allocate_exact_size(vec2(width, 20.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    let painter = ui.painter();
+    painter.text(rect.left_center(), Align2::LEFT_CENTER, text, theme::strong(10.5), tokens.faint);
+    if let Some((remark, color)) = remark {
+        painter.text(rect.right_center(), Align2::RIGHT_CENTER, remark, theme::strong(10.5), color);
+    }
+}
+
+/// A hairline across the panel with air around it.
+pub fn divider(ui: &mut Ui, tokens: &Tokens) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(1.0, tokens.line));
+}
+
+/// A name on the left, a value on the right.
+pub fn value_row(ui: &mut Ui, tokens: &Tokens, name: &str, value: &str, number: bool) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {value}")));
+    let painter = ui.painter();
+    let label = painter.text(rect.left_center(), Align2::LEFT_CENTER, name, theme::body(), tokens.dim);
+    let font = if number { theme::mono() } else { theme::body() };
+    let room = rect.right() - label.right() - 10.0;
+    text_cut(painter, rect.right_center(), Align2::RIGHT_CENTER, value, font, tokens.text, room);
+    response
+}
+
+/// A square button with an icon.
+pub fn icon_button(ui: &mut Ui, tokens: &Tokens, icon: Icon, name: &str, side: f32, on: bool) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), on, name));
+    let fill = if on {
+        tokens.accent
+    } else if response.hovered() {
+        tokens.hover
+    } else {
+        Color32::TRANSPARENT
+    };
+    ui.painter().rect_filled(rect, 7.0, fill);
+    focus_ring(ui, tokens, &response, rect);
+    let ink = if on {
+        tokens.on_accent
+    } else if response.hovered() {
+        tokens.text
+    } else {
+        tokens.dim
+    };
+    icons::paint(ui.painter(), rect.shrink(side * 0.26), icon, ink);
+    response
+}
+
+/// A pill with text.
+pub fn chip(ui: &mut Ui, tokens: &Tokens, text: &str, on: bool) -> Response {
+    chip_of(ui, tokens, text, on, theme::small())
+}
+
+/// A pill with a number.
+pub fn chip_mono(ui: &mut Ui, tokens: &Tokens, text: &str, on: bool) -> Response {
+    chip_of(ui, tokens, text, on, theme::mono_small())
+}
+
+fn chip_of(ui: &mut Ui, tokens: &Tokens, text: &str, on: bool, font: FontId) -> Response {
+    let ink = if on { tokens.text } else { tokens.dim };
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, ink);
+    let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 20.0, 24.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), on, text));
+    let (fill, edge) = if on {
+        (tokens.chosen, tokens.accent)
+    } else if response.hovered() {
+        (tokens.hover, tokens.faint)
+    } else {
+        (tokens.card, tokens.line)
+    };
+    ui.painter().rect(rect, CornerRadius::same(12), fill, Stroke::new(1.0, edge), StrokeKind::Inside);
+    focus_ring(ui, tokens, &response, rect);
+    let at = pos2(rect.center().x - galley.size().x * 0.5, rect.center().y - galley.size().y * 0.5);
+    ui.painter().galley(at, galley, ink);
+    response
+}
+
+/// The one coloured button of a screen, as wide as its panel.
+pub fn primary_button(ui: &mut Ui, tokens: &Tokens, text: &str, keys: &str, enabled: bool) -> Response {
+    let sense = if enabled { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), sense);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, text));
+    let fill = match (enabled, response.hovered()) {
+        (false, _) => tokens.card,
+        (true, true) => tokens.accent.lerp_to_gamma(tokens.text, 0.18),
+        (true, false) => tokens.accent,
+    };
+    let ink = if enabled { tokens.on_accent } else { tokens.faint };
+    ui.painter().rect_filled(rect, 8.0, fill);
+    focus_ring(ui, tokens, &response, rect);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::strong(13.0), ink);
+    let keys_at = icons::right_middle(rect, 12.0);
+    ui.painter().text(keys_at, Align2::RIGHT_CENTER, keys, theme::mono_small(), ink);
+    response
+}
+
+/// Two or more words of which one is chosen; returns the one that was clicked.
+pub fn segments(ui: &mut Ui, tokens: &Tokens, words: &[&str], chosen: usize, height: f32) -> Option<usize> {
+    let font = theme::body();
+    let galleys: Vec<_> = words
+        .iter()
+        .enumerate()
+        .map(|(index, word)| {
+            let ink = if index == chosen { tokens.text } else { tokens.dim };
+            ui.painter().layout_no_wrap((*word).to_owned(), font.clone(), ink)
+        })
+        .collect();
+    let width: f32 = galleys.iter().map(|galley| galley.size().x + 24.0).sum::<f32>() + 4.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
+    ui.painter().rect_filled(rect, 8.0, tokens.ground);
+    let mut clicked = None;
+    let mut x = rect.left() + 2.0;
+    for (index, galley) in galleys.into_iter().enumerate() {
+        let part = Rect::from_min_size(pos2(x, rect.top() + 2.0), vec2(galley.size().x + 24.0, height - 4.0));
+        x = part.right();
+        let response = ui.interact(part, ui.scope_id().with(("segment", words[index])), Sense::click());
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, index == chosen, words[index]));
+        if index == chosen || response.hovered() {
+            ui.painter().rect_filled(part, 6.0, tokens.hover);
+        }
+        focus_ring(ui, tokens, &response, part);
+        ui.painter().galley(part.center() - galley.size() * 0.5, galley, tokens.dim);
+        if response.clicked() {
+            clicked = Some(index);
+        }
+    }
+    clicked
+}
+
+/// A slider under its name and value; true when the value changed.
+pub fn slider(
+    ui: &mut Ui,
+    tokens: &Tokens,
+    name: &str,
+    value: &mut f32,
+    range: std::ops::RangeInclusive<f32>,
+    step: f32,
+    show: impl Fn(f32) -> String,
+) -> bool {
+    let (rect, mut response) = ui.allocate_exact_size(vec2(ui.available_width(), 36.0), Sense::click_and_drag());
+    let (low, high) = (*range.start(), *range.end());
+    let before = *value;
+    let rail = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 12.0), pos2(rect.right() - 6.0, rect.bottom() - 9.0));
+    if let Some(pointer) = response.interact_pointer_pos() {
+        let share = ((pointer.x - rail.left()) / rail.width()).clamp(0.0, 1.0);
+        *value = low + share * (high - low);
+    }
+    if response.has_focus() {
+        let by = ui.input(|input| {
+            f32::from(u8::from(input.key_pressed(egui::Key::ArrowRight)))
+                - f32::from(u8::from(input.key_pressed(egui::Key::ArrowLeft)))
+        });
+        *value += by * step;
+    }
+    *value = ((*value / step).round() * step).clamp(low, high);
+    let changed = *value != before;
+    if changed {
+        response.mark_changed();
+    }
+    let shown = show(*value);
+    response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), f64::from(*value), name));
+    let painter = ui.painter();
+    let row = rect.top() + 10.0;
+    painter.text(pos2(rect.left(), row), Align2::LEFT_CENTER, name, theme::body(), tokens.dim);
+    painter.text(pos2(rect.right(), row), Align2::RIGHT_CENTER, shown, theme::mono(), tokens.text);
+    let share = (*value - low) / (high - low);
+    painter.rect_filled(rail, 2.0, tokens.hover);
+    let knob = pos2(rail.left() + share * rail.width(), rail.center().y);
+    painter.rect_filled(Rect::from_min_max(rail.min, pos2(knob.x, rail.max.y)), 2.0, tokens.accent);
+    let radius = if response.hovered() || response.dragged() { 7.0 } else { 6.0 };
+    painter.circle(knob, radius, tokens.text, Stroke::new(2.0, tokens.panel));
+    if response.has_focus() {
+        painter.circle_stroke(knob, radius + 2.0, Stroke::new(1.5, tokens.accent));
+    }
+    changed
+}
+
+/// A thin bar that is filled from the left.
+pub fn bar(painter: &Painter, rect: Rect, share: f32, fill: Color32, ground: Color32) {
+    painter.rect_filled(rect, rect.height() * 0.5, ground);
+    let width = rect.width() * share.clamp(0.0, 1.0);
+    if width > 0.5 {
+        let part = Rect::from_min_size(rect.min, vec2(width.max(rect.height()), rect.height()));
+        painter.rect_filled(part, rect.height() * 0.5, fill);
+    }
+}
+
+/// What is missing, and what to do, in the middle of an empty place.
+pub fn empty(ui: &Ui, tokens: &Tokens, rect: Rect, what: &str, remedy: &str) {
+    let painter = ui.painter_at(rect);
+    let mut job = egui::text::LayoutJob::single_section(
+        remedy.to_owned(),
+        egui::TextFormat::simple(theme::small(), tokens.faint),
+    );
+    job.halign = egui::Align::Center;
+    job.wrap.max_width = (rect.width() - 24.0).clamp(40.0, 320.0);
+    let below = painter.layout_job(job);
+    let mut job = egui::text::LayoutJob::single_section(
+        what.to_owned(),
+        egui::TextFormat::simple(theme::strong(14.0), tokens.dim),
+    );
+    job.halign = egui::Align::Center;
+    job.wrap.max_width = (rect.width() - 24.0).max(40.0);
+    let above = painter.layout_job(job);
+    let height = above.size().y + 6.0 + below.size().y;
+    let top = pos2(rect.center().x, rect.center().y - height * 0.5);
+    let gap = above.size().y + 6.0;
+    painter.galley(top, above, tokens.dim);
+    painter.galley(top + vec2(0.0, gap), below, tokens.faint);
+    let response = ui.interact(rect, ui.scope_id().with(("empty", what)), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{what}. {remedy}")));
+}
+
+/// A ring around what has the keyboard.
+pub fn focus_ring(ui: &Ui, tokens: &Tokens, response: &Response, rect: Rect) {
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect.expand(1.0), 8.0, Stroke::new(1.5, tokens.accent), StrokeKind::Outside);
+    }
+}
+
+/// A veil over an edge of a picture (`strength` in 0..1), so that words on it are readable.
+pub fn veil(painter: &Painter, tokens: &Tokens, rect: Rect, from_top: bool, strength: f32, rounding: f32) {
+    let (dark, clear) = (tokens.veil.gamma_multiply(strength), Color32::TRANSPARENT);
+    // A gradient mesh has no round corners: the corner row is a rounded rectangle, the rest a gradient.
+    let cut = rounding.min(rect.height() * 0.5);
+    let radius = CornerRadius::same(rounding as u8);
+    let (cap, rest, radius) = if from_top {
+        let (cap, rest) = rect.split_top_bottom_at_y(rect.top() + cut);
+        (cap, rest, CornerRadius { sw: 0, se: 0, ..radius })
+    } else {
+        let (rest, cap) = rect.split_top_bottom_at_y(rect.bottom() - cut);
+        (cap, rest, CornerRadius { nw: 0, ne: 0, ..radius })
+    };
+    painter.rect_filled(cap, radius, dark);
+    let colors = if from_top { [dark, clear] } else { [clear, dark] };
+    painter.add(Shape::gradient_rect(rest, egui::Direction::TopDown, colors));
+}

@@ -1,0 +1,236 @@
+//! What workers do: open what the user named, read clips, make reactions. Everything slow is here and runs off the
+//! interface thread; the answers are plain values.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clips::corpus::{ClipEntry, Corpus, Split};
+use clips::{Control, Fault, FaultKind, Result, Streams, Take};
+use listener::{LatentChoice, Request};
+use media::Peaks;
+use speech::demo::DemoClip;
+
+use crate::motion::Motion;
+use crate::signature::{distances, signatures};
+use crate::state::{Clip, ClipKey, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
+use crate::text;
+
+/// Points of a small picture of a clip.
+const SPARKLINE_POINTS: usize = 36;
+
+/// A small picture of a clip: values in 0..1.
+pub type Sparkline = Arc<[f32]>;
+
+/// What a worker made.
+pub enum Made {
+    /// The clips that ship with the program.
+    Demos(Vec<DemoClip>),
+    /// The renderer of faces.
+    Faces(Box<face::Renderer>),
+    /// A system to choose.
+    System(SystemRow),
+    /// A corpus to browse.
+    Corpus(Arc<Corpus>),
+    /// A sound file to add to the list and choose.
+    Sound(PathBuf),
+    /// The chosen clip.
+    Clip(Box<Clip>),
+    /// Reactions to a clip.
+    Reactions(Box<Reactions>),
+    /// What a dialog gave.
+    Picked(Vec<PathBuf>),
+    /// Small pictures of clips.
+    Sparklines(Vec<(ClipKey, Sparkline)>),
+}
+
+/// What a worker made, and what it stumbled over on the way.
+pub struct Answer {
+    /// The result.
+    pub made: Made,
+    /// Partial failures, beside the result.
+    pub warnings: Vec<String>,
+}
+
+impl From<Made> for Answer {
+    fn from(made: Made) -> Self {
+        Self { made, warnings: Vec::new() }
+    }
+}
+
+/// Where a clip is read from.
+#[derive(Clone)]
+pub enum ClipSource {
+    /// Ships with the program.
+    Demo(DemoClip),
+    /// A sound file.
+    File(PathBuf),
+    /// An entry of a corpus.
+    Entry(Arc<Corpus>, ClipEntry),
+}
+
+/// Finds out what a path is and opens it.
+///
+/// # Errors
+/// A fault naming the path and what the studio opens.
+pub fn open(path: &Path, control: &Control) -> Result<Answer> {
+    let meta = std::fs::metadata(path).map_err(|error| Fault::io(path, &error))?;
+    if meta.is_dir() {
+        let corpus = Corpus::open(path, control)?;
+        if [Split::Train, Split::Val, Split::Test].into_iter().all(|split| corpus.clips(split).is_empty()) {
+            return Err(Fault::new(FaultKind::Empty, path, "the folder holds no clips")
+                .remedy("open the folder that holds train, val or test in the REACT 2024 layout"));
+        }
+        let warnings = corpus.faults().iter().map(ToString::to_string).collect();
+        return Ok(Answer { made: Made::Corpus(Arc::new(corpus)), warnings });
+    }
+    let extension = path.extension().map(|text| text.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match extension.as_str() {
+        "npy" => {
+            let maker = Maker::Imported(Arc::new(listener::import::predictions(path)?));
+            Ok(Made::System(SystemRow { name: file_name(path), origin: text::origin_predictions(path), maker }).into())
+        }
+        "safetensors" => {
+            let maker = Maker::System(listener::load(path)?);
+            Ok(Made::System(SystemRow { name: file_name(path), origin: text::origin_checkpoint(path), maker }).into())
+        }
+        "wav" | "flac" | "ogg" | "oga" | "mp3" | "mp4" | "m4a" | "aac" => Ok(Made::Sound(path.to_owned()).into()),
+        _ => Err(Fault::new(FaultKind::Unsupported, path, "this is no kind of file the studio opens")
+            .remedy(text::OPENABLE)),
+    }
+}
+
+/// Reads a clip and prepares what the window shows of it.
+///
+/// # Errors
+/// A fault naming the file.
+pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result<Answer> {
+    control.step(text::STAGE_CLIP, 0, 3, "")?;
+    let mut warnings = Vec::new();
+    let (id, synthetic, mut speaker, mut listener) = match source {
+        ClipSource::Demo(demo) => {
+            (format!("demo/{}", demo.name), true, demo.streams()?, demo.listener_streams()?)
+        }
+        ClipSource::File(path) => {
+            let decoded = speech::decode_with_warnings(path)?;
+            warnings.extend(decoded.warnings.iter().map(|warning| format!("{}: {warning}", file_name(path))));
+            (file_name(path), false, Streams { sound: Some(decoded.waveform), ..Streams::default() }, None)
+        }
+        ClipSource::Entry(corpus, entry) => {
+            let speaker = listener::corpus_speaker(corpus, entry)?;
+            let listener = entry.read_listener().map_err(|fault| warnings.push(fault.to_string())).ok();
+            (entry.id.clone(), false, speaker, listener)
+        }
+    };
+    control.step(text::STAGE_CLIP, 1, 3, "")?;
+    let frames = speaker.frames();
+    if frames == 0 {
+        return Err(Fault::new(FaultKind::Empty, &id, "the clip is shorter than one frame (40 ms)")
+            .remedy("choose a longer clip"));
+    }
+    speaker.cut(frames);
+    listener = listener.filter(|person| person.attributes.is_some() || person.coefficients.is_some());
+    if let Some(person) = &mut listener {
+        person.sound = None;
+        person.cut(frames);
+    }
+    let peaks = speaker.sound.as_ref().map(|sound| Arc::new(Peaks::of(sound)));
+    control.step(text::STAGE_CLIP, 2, 3, "")?;
+    let clip = Clip {
+        key,
+        id,
+        synthetic,
+        speaker: Person::new(speaker),
+        listener: listener.map(Person::new),
+        frames,
+        peaks,
+    };
+    Ok(Answer { made: Made::Clip(Box::new(clip)), warnings })
+}
+
+/// Makes reactions to a clip and what the window shows of them.
+///
+/// # Errors
+/// What the system says, and a stop on request.
+pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -> Result<Reactions> {
+    let request = Request {
+        latents: LatentChoice::All,
+        samples: wishes.samples,
+        seed: wishes.seed,
+        sampling: wishes.sampling,
+        track: wishes.track,
+    };
+    let started = Instant::now();
+    let takes = match &row.maker {
+        Maker::System(system) => system.generate(&clip.id, &clip.speaker.streams, &request, control)?,
+        Maker::Imported(imported) => {
+            let number = clip.key.number();
+            if number >= imported.clips() {
+                let what = format!("it holds {} clips and this is clip number {}", imported.clips(), number + 1);
+                return Err(Fault::new(FaultKind::Mismatch, &row.name, what)
+                    .remedy("choose one of the first clips, or open the predictions that belong to this list"));
+            }
+            imported.takes(number, &clip.id)
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    control.check()?;
+    Ok(Reactions { seconds, ..reactions_of(takes, &row.name) })
+}
+
+/// Takes with their faces, signatures and distances.
+pub fn reactions_of(mut takes: Vec<Take>, system: &str) -> Reactions {
+    takes.sort_by_key(|take| (take.header.latent, take.header.sample));
+    let signatures = signatures(&takes);
+    let distances = distances(&takes);
+    let all = takes
+        .into_iter()
+        .zip(signatures)
+        .map(|(take, signature)| {
+            let motion = match take.coefficients.as_deref() {
+                Some(rows) if !rows.is_empty() => Motion::of_coefficients(rows),
+                _ => Motion::of_attributes(&take.attributes),
+            };
+            Reaction { take, motion: Arc::new(motion), signature }
+        })
+        .collect();
+    Reactions { all, distances, seconds: 0.0, system: system.to_owned() }
+}
+
+/// Small pictures of clips: valence of the real listener, else loudness of the speaker. Clips that cannot be read
+/// get a flat line; choosing them says why.
+///
+/// # Errors
+/// A stop on request.
+pub fn sparklines(wanted: Vec<(ClipKey, ClipSource)>, control: &Control) -> Result<Answer> {
+    let mut pictures = Vec::with_capacity(wanted.len());
+    for (key, source) in wanted {
+        control.check()?;
+        pictures.push((key, sparkline(&source).into()));
+    }
+    Ok(Made::Sparklines(pictures).into())
+}
+
+fn sparkline(source: &ClipSource) -> Vec<f32> {
+    let streams = match source {
+        ClipSource::Demo(demo) => demo.streams().ok(),
+        ClipSource::File(path) => {
+            speech::decode(path).ok().map(|sound| Streams { sound: Some(sound), ..Streams::default() })
+        }
+        ClipSource::Entry(_, entry) => entry.read_listener().ok(),
+    };
+    let Some(streams) = streams else { return vec![0.0; 2] };
+    if let Some(sound) = &streams.sound {
+        let peaks = Peaks::of(sound);
+        let ranges = peaks.range(0, sound.len(), SPARKLINE_POINTS);
+        return ranges.into_iter().map(|(low, high)| (high - low).abs().min(2.0) * 0.5).collect();
+    }
+    let Some(rows) = streams.attributes.filter(|rows| !rows.is_empty()) else { return vec![0.0; 2] };
+    let width = rows.len().div_ceil(SPARKLINE_POINTS);
+    rows.chunks(width)
+        .map(|part| {
+            let mean = part.iter().map(|row| row[clips::channels::VALENCE]).sum::<f32>() / part.len() as f32;
+            (mean * 0.5 + 0.5).clamp(0.0, 1.0)
+        })
+        .collect()
+}
