@@ -53,7 +53,7 @@ fn listeners(corpus: &Corpus, split: Split) -> Result<Vec<Listener>> {
         .filter(|row| row.split == split)
         .map(|row| {
             let entry = &corpus.clips(split)[row.row];
-            let streams = entry.read_listener()?;
+            let streams = entry.listener.read()?;
             let attributes = streams.attributes.unwrap_or_default();
             let centred = |row: &[f32; 58]| std::array::from_fn(|column| row[column] - mean[column]);
             let coefficients = streams.coefficients.unwrap_or_default().iter().map(centred).collect();
