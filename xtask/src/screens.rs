@@ -12,10 +12,15 @@ use crate::shell::{cargo, program, root, say_and_run};
 /// (file in `screenshots/`, the command that draws it, without `--out`)
 const PICTURES: &[(&str, &[&str])] = &[
     ("compare-dark.png", &["screenshot", "compare", "--theme", "dark", "--size", "1600x1000"]),
-    ("compare-light.png", &["screenshot", "compare", "--theme", "light", "--size", "1600x1000"]),
-    ("compare-empty.png", &["screenshot", "compare-empty", "--theme", "dark", "--size", "1600x1000"]),
-    ("compare-narrow.png", &["screenshot", "compare", "--theme", "dark", "--size", "900x700"]),
-    ("wall.png", &["render", "demo", "--layout", "wall", "--size", "1600x800"]),
+    ("compare-light.png", &["screenshot", "compare", "--theme", "light", "--size", "1280x800"]),
+    (
+        "compare-sound-only.png",
+        &["screenshot", "compare-sound-only", "--theme", "dark", "--size", "1280x800"],
+    ),
+    ("compare-fault.png", &["screenshot", "compare-fault", "--theme", "dark", "--size", "1280x800"]),
+    ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
+    ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),
+    ("wall.png", &["render", "demo", "--layout", "wall", "--from", "310", "--size", "1600x800"]),
 ];
 
 /// Draws all pictures of the README again.

@@ -23,8 +23,9 @@ impl Output {
     /// The result of the command: `text` for people, `value` for programs.
     pub fn result(&self, value: &impl Serialize, text: impl std::fmt::Display) -> clips::Result<()> {
         if self.json {
-            let line = serde_json::to_string(value)
-                .map_err(|error| Fault::new(FaultKind::Internal, "", format!("the result is not JSON: {error}")))?;
+            let line = serde_json::to_string(value).map_err(|error| {
+                Fault::new(FaultKind::Internal, "", format!("the result is not JSON: {error}"))
+            })?;
             println!("{line}");
         } else {
             println!("{}", text.to_string().trim_end());
@@ -56,7 +57,9 @@ impl Output {
                     old.finish_and_clear();
                 }
                 let new = ProgressBar::new(progress.total);
-                if let Ok(style) = ProgressStyle::with_template("{prefix:<22} {bar:32} {pos}/{len} {eta} {msg}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{prefix:<22} {bar:32} {pos}/{len} {eta} {msg}")
+                {
                     new.set_style(style);
                 }
                 new.set_prefix(progress.stage);

@@ -50,10 +50,24 @@ fn a_corpus_is_written_answered_and_scored_and_the_same_command_gives_the_same_b
     let run = |name: &str, seed: &str| {
         let out = dir.path().join(name);
         let made = json(&[
-            "generate", "--checkpoint", "demo", "--corpus", text(&corpus), "--split", "val", "--seed", seed, "--out", text(&out),
+            "generate",
+            "--checkpoint",
+            "demo",
+            "--corpus",
+            text(&corpus),
+            "--split",
+            "val",
+            "--seed",
+            seed,
+            "--out",
+            text(&out),
         ]);
         assert_eq!(made["frames"], 100);
-        (std::fs::read(out.join("attributes.npy")).unwrap(), std::fs::read(out.join("takes.json")).unwrap(), out)
+        (
+            std::fs::read(out.join("attributes.npy")).unwrap(),
+            std::fs::read(out.join("takes.json")).unwrap(),
+            out,
+        )
     };
     let (first, second, other) = (run("a", "1"), run("b", "1"), run("c", "2"));
     assert!(first.0 == second.0 && first.1 == second.1);
@@ -66,13 +80,27 @@ fn a_corpus_is_written_answered_and_scored_and_the_same_command_gives_the_same_b
     let takes: Value = serde_json::from_slice(&first.1).unwrap();
     assert_eq!(takes["takes"].as_array().unwrap().len(), attributes.shape[0] * attributes.shape[1]);
 
-    let scores = json(&["evaluate", "--predictions", text(&first.2), "--corpus", text(&corpus), "--split", "val", "--bootstrap", "20"]);
-    for key in ["FRCorr", "FRDist", "FRDiv", "FRVar", "FRDvs", "FRSyn", "FRSyn_all_samples", "constant_share"] {
+    let scores = json(&[
+        "evaluate",
+        "--predictions",
+        text(&first.2),
+        "--corpus",
+        text(&corpus),
+        "--split",
+        "val",
+        "--bootstrap",
+        "20",
+    ]);
+    for key in ["FRCorr", "FRDist", "FRDiv", "FRVar", "FRDvs", "FRSyn", "FRSyn_all_samples", "constant_share"]
+    {
         assert!(scores[key].is_number(), "{key}");
     }
     assert!(scores["per_clip"].is_array() && scores["intervals"].is_object());
 
-    let said = fails(1, &["generate", "--checkpoint", "demo-plain", "--corpus", text(&corpus), "--out", text(&first.2)]);
+    let said = fails(
+        1,
+        &["generate", "--checkpoint", "demo-plain", "--corpus", text(&corpus), "--out", text(&first.2)],
+    );
     assert!(said.contains("another request"), "{said}");
 }
 
@@ -87,23 +115,60 @@ fn a_sound_alone_gets_reactions_to_the_sound() {
         .map(|chat| chat.path().join("Expert_video/1.wav"))
         .unwrap();
     let out = dir.path().join("out");
-    let made = json(&["generate", "--checkpoint", "demo", "--clip", text(&sound), "--latent", "2", "--samples", "2", "--out", text(&out)]);
-    assert_eq!((&made["clips"], &made["takes_per_clip"], &made["frames"]), (&1.into(), &2.into(), &100.into()));
+    let made = json(&[
+        "generate",
+        "--checkpoint",
+        "demo",
+        "--clip",
+        text(&sound),
+        "--latent",
+        "2",
+        "--samples",
+        "2",
+        "--out",
+        text(&out),
+    ]);
+    assert_eq!(
+        (&made["clips"], &made["takes_per_clip"], &made["frames"]),
+        (&1.into(), &2.into(), &100.into())
+    );
     let online = dir.path().join("online");
-    json(&["generate", "--checkpoint", "demo", "--clip", text(&sound), "--track", "online", "--out", text(&online)]);
+    json(&[
+        "generate",
+        "--checkpoint",
+        "demo",
+        "--clip",
+        text(&sound),
+        "--track",
+        "online",
+        "--out",
+        text(&online),
+    ]);
 }
 
 #[test]
 fn arrays_of_any_program_are_scored_like_ours() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    let values = |seed: usize, count: usize| -> Vec<f32> { (0..count).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 101.0).collect() };
+    let values = |seed: usize, count: usize| -> Vec<f32> {
+        (0..count).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 101.0).collect()
+    };
     write_npy(&at("p.npy"), &[2, 3, 60, 25], &values(1, 2 * 3 * 60 * 25)).unwrap();
     write_npy(&at("l.npy"), &[2, 60, 25], &values(2, 2 * 60 * 25)).unwrap();
     write_npy(&at("s.npy"), &[2, 60, 25], &values(3, 2 * 60 * 25)).unwrap();
     write_npy(&at("n.npy"), &[2, 2], &[1.0, 0.0, 0.0, 1.0]).unwrap();
     let [p, l, s, n] = ["p.npy", "l.npy", "s.npy", "n.npy"].map(at);
-    let arguments = ["evaluate", "--predictions", text(&p), "--listeners", text(&l), "--speakers", text(&s), "--neighbours", text(&n)];
+    let arguments = [
+        "evaluate",
+        "--predictions",
+        text(&p),
+        "--listeners",
+        text(&l),
+        "--speakers",
+        text(&s),
+        "--neighbours",
+        text(&n),
+    ];
     assert!(json(&arguments)["FRDist"].as_f64().unwrap() > 0.0);
 
     let mut broken = values(1, 2 * 3 * 60 * 25);
@@ -140,9 +205,14 @@ fn bad_files_are_explained_with_file_and_remedy() {
     std::fs::create_dir(&nothing).unwrap();
     generate("--corpus", &nothing);
 
-    for (name, bytes) in [("other.safetensors", b"\x02\0\0\0\0\0\0\0{}".as_slice()), ("text.safetensors", b"hello"), ("void.safetensors", b"")] {
+    for (name, bytes) in [
+        ("other.safetensors", b"\x02\0\0\0\0\0\0\0{}".as_slice()),
+        ("text.safetensors", b"hello"),
+        ("void.safetensors", b""),
+    ] {
         let path = at(name, bytes);
-        let said = fails(1, &["generate", "--checkpoint", text(&path), "--clip", "x.wav", "--out", text(&out)]);
+        let said =
+            fails(1, &["generate", "--checkpoint", text(&path), "--clip", "x.wav", "--out", text(&out)]);
         assert!(said.contains(name) && said.contains('('), "{said}");
     }
 }
@@ -170,7 +240,8 @@ fn wrong_usage_exits_with_two() {
 #[test]
 fn the_doctor_names_what_is_missing_and_the_way_on() {
     let found = json(&["doctor"]);
-    let display = found["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == "display").unwrap();
+    let display =
+        found["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == "display").unwrap();
     assert_eq!(display["state"], "missing");
     assert!(!display["remedy"].as_str().unwrap().is_empty());
 }

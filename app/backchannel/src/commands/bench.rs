@@ -38,11 +38,23 @@ struct Row {
 }
 
 impl Row {
-    fn less_is_better(name: &'static str, what: impl Into<String>, value: f64, unit: &'static str, bar: f64) -> Self {
+    fn less_is_better(
+        name: &'static str,
+        what: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        bar: f64,
+    ) -> Self {
         Self { name, what: what.into(), value, unit, bar, ratio: bar / value.max(1e-9) }
     }
 
-    fn more_is_better(name: &'static str, what: impl Into<String>, value: f64, unit: &'static str, bar: f64) -> Self {
+    fn more_is_better(
+        name: &'static str,
+        what: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        bar: f64,
+    ) -> Self {
         Self { name, what: what.into(), value, unit, bar, ratio: value / bar }
     }
 }
@@ -65,7 +77,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         }
     }
     let machine = machine();
-    let mut text = format!("{machine}\n{:<10} {:>12} {:<14} {:>9} {:>8}\n", "", "measured", "", "bar", "ratio");
+    let mut text =
+        format!("{machine}\n{:<10} {:>12} {:<14} {:>9} {:>8}\n", "", "measured", "", "bar", "ratio");
     for row in &rows {
         text += &format!(
             "{:<10} {:>12.3} {:<14} {:>9.3} {:>8.2}  {}\n",
@@ -87,8 +100,9 @@ pub fn processor_name() -> String {
     std::fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| {
-            text.lines()
-                .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+            text.lines().find_map(|line| {
+                line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned())
+            })
         })
         .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
@@ -104,7 +118,13 @@ fn features() -> clips::Result<Row> {
     let sound = streams.sound.ok_or_else(|| bad_request("the demo clip has no sound", ""))?;
     let seconds = seconds_of_frame(sound.frames() as f64);
     let (spent, _) = best_of(5, || speech::features_of(&sound));
-    Ok(Row::more_is_better("features", "78 MFCC columns of 30 s of sound", seconds / spent, "x real time", 300.0))
+    Ok(Row::more_is_better(
+        "features",
+        "78 MFCC columns of 30 s of sound",
+        seconds / spent,
+        "x real time",
+        300.0,
+    ))
 }
 
 fn offline() -> clips::Result<Row> {
@@ -113,7 +133,8 @@ fn offline() -> clips::Result<Row> {
     let seconds = seconds_of_frame(streams.frames() as f64);
     let control = Control::default();
     let (spent, takes) = best_of(3, || system.generate("bench", &streams, &request, &control));
-    let what = format!("{} ranked reactions of {} frames from sound and face", takes?.len(), streams.frames());
+    let what =
+        format!("{} ranked reactions of {} frames from sound and face", takes?.len(), streams.frames());
     Ok(Row::more_is_better("offline", what, seconds / spent, "x real time", 10.0))
 }
 
@@ -131,7 +152,13 @@ fn online() -> clips::Result<Vec<Row>> {
 fn frame() -> clips::Result<Vec<Row>> {
     let costs = studio::scenes::frame_cost(120)?;
     Ok(vec![
-        Row::less_is_better("frame", "our CPU share of a Compare frame, 8 faces, 12 tracks, median", costs.median_ms, "ms", 4.0),
+        Row::less_is_better(
+            "frame",
+            "our CPU share of a Compare frame, 8 faces, 12 tracks, median",
+            costs.median_ms,
+            "ms",
+            4.0,
+        ),
         Row::less_is_better("frame", "the same, 95th percentile", costs.p95_ms, "ms", 4.0),
     ])
 }
@@ -147,7 +174,10 @@ fn start() -> clips::Result<Row> {
             .status()
             .map_err(|error| clips::Fault::io(&program, &error))?;
         if !done.success() {
-            return Err(bad_request("the window did not open", "run it where there is a display, or under xvfb-run"));
+            return Err(bad_request(
+                "the window did not open",
+                "run it where there is a display, or under xvfb-run",
+            ));
         }
         best = best.min(begun.elapsed().as_secs_f64());
     }
@@ -156,7 +186,8 @@ fn start() -> clips::Result<Row> {
 
 fn clock() -> Row {
     let frames = media::wall_clock_drift_frames(5.0);
-    let what = format!("largest distance of the shown frame from wall time in 5 s at {FRAMES_PER_SECOND} fps");
+    let what =
+        format!("largest distance of the shown frame from wall time in 5 s at {FRAMES_PER_SECOND} fps");
     Row::less_is_better("clock", what, frames, "frames", 1.0)
 }
 

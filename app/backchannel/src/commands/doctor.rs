@@ -68,8 +68,10 @@ fn display() -> Finding {
 }
 
 fn adapters() -> Finding {
-    let names: Vec<String> =
-        face::adapters().iter().map(|adapter| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.kind)).collect();
+    let names: Vec<String> = face::adapters()
+        .iter()
+        .map(|adapter| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.kind))
+        .collect();
     if names.is_empty() {
         finding(
             "graphics",

@@ -53,13 +53,19 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         predictions.iter_mut().for_each(|samples| samples.truncate(most.max(1)));
     }
     let frames = predictions.first().and_then(|samples| samples.first()).map_or(0, Vec::len);
-    let (listeners, speakers, neighbours) = match (&args.corpus, &args.listeners, &args.speakers, &args.neighbours) {
-        (Some(root), ..) => of_corpus(root, &args.split, frames, &control)?,
-        (None, Some(listeners), Some(speakers), Some(neighbours)) => {
-            (read_clips(listeners)?, read_clips(speakers)?, Neighbours::read(neighbours)?.rows)
-        }
-        _ => return Err(super::bad_request("nothing to compare with", "give --corpus or --listeners, --speakers and --neighbours")),
-    };
+    let (listeners, speakers, neighbours) =
+        match (&args.corpus, &args.listeners, &args.speakers, &args.neighbours) {
+            (Some(root), ..) => of_corpus(root, &args.split, frames, &control)?,
+            (None, Some(listeners), Some(speakers), Some(neighbours)) => {
+                (read_clips(listeners)?, read_clips(speakers)?, Neighbours::read(neighbours)?.rows)
+            }
+            _ => {
+                return Err(super::bad_request(
+                    "nothing to compare with",
+                    "give --corpus or --listeners, --speakers and --neighbours",
+                ));
+            }
+        };
     let options = Options { bootstrap: args.bootstrap, seed: args.seed };
     let evaluation = Evaluation::of(&predictions, &listeners, &speakers, &neighbours, &options, &control)?;
     for warning in &evaluation.warnings {
@@ -69,8 +75,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
 }
 
 fn table(evaluation: &Evaluation) -> String {
-    let mut text =
-        format!("{} clips x {} samples x {} frames\n", evaluation.clips, evaluation.samples, evaluation.frames);
+    let mut text = format!(
+        "{} clips x {} samples x {} frames\n",
+        evaluation.clips, evaluation.samples, evaluation.frames
+    );
     let rows = [
         ("FRCorr", "higher", Some(evaluation.FRCorr)),
         ("FRDist", "lower", Some(evaluation.FRDist)),

@@ -140,7 +140,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let spent = started.elapsed().as_secs_f64();
     control.step("clips", sources.len() as u64, sources.len() as u64, "")?;
     if kept.is_empty() {
-        return Err(Fault::new(FaultKind::Empty, &args.out, "no clip could be read").remedy("see the warnings above"));
+        return Err(
+            Fault::new(FaultKind::Empty, &args.out, "no clip could be read").remedy("see the warnings above")
+        );
     }
     let (rows, shape) = parts.combine(&kept, &args.out, &control)?;
     let summary = json!({
@@ -183,15 +185,27 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         guidance: args.guidance,
     };
     if !(0.0..=10.0).contains(&sampling.temperature) {
-        return Err(bad_request(format!("--temperature {} is out of range", sampling.temperature), "use 0 to 10"));
+        return Err(bad_request(
+            format!("--temperature {} is out of range", sampling.temperature),
+            "use 0 to 10",
+        ));
     }
     if !(sampling.top_p > 0.0 && sampling.top_p <= 1.0) {
-        return Err(bad_request(format!("--top-p {} is out of range", sampling.top_p), "use more than 0, at most 1"));
+        return Err(bad_request(
+            format!("--top-p {} is out of range", sampling.top_p),
+            "use more than 0, at most 1",
+        ));
     }
     if !(0.0..=5.0).contains(&sampling.guidance) {
         return Err(bad_request(format!("--guidance {} is out of range", sampling.guidance), "use 0 to 5"));
     }
-    Ok(Request { latents, samples: args.samples, seed: args.seed, sampling, track: parse_track(&args.track)? })
+    Ok(Request {
+        latents,
+        samples: args.samples,
+        seed: args.seed,
+        sampling,
+        track: parse_track(&args.track)?,
+    })
 }
 
 /// `offline` or `online`.
@@ -268,8 +282,12 @@ fn one_clip(
     let have = streams.frames();
     let want = frames.unwrap_or_else(|| have.min(CLIP_FRAMES));
     if have < want || want == 0 {
-        return Err(Fault::new(FaultKind::WrongShape, source.name(), format!("the clip has {have} frames of {want}"))
-            .remedy("cut all clips to a common length with --frames"));
+        return Err(Fault::new(
+            FaultKind::WrongShape,
+            source.name(),
+            format!("the clip has {have} frames of {want}"),
+        )
+        .remedy("cut all clips to a common length with --frames"));
     }
     streams.cut(want);
     // The bar of the command counts clips; the steps inside one clip only carry the stop flag.
@@ -288,8 +306,12 @@ impl Parts {
         if let Ok(text) = std::fs::read_to_string(&file) {
             let same = serde_json::from_str::<RequestFile>(&text).is_ok_and(|old| old == *identity);
             if !same {
-                return Err(Fault::new(FaultKind::Mismatch, &file, "the folder holds takes of another request")
-                    .remedy("choose another --out, or remove this folder"));
+                return Err(Fault::new(
+                    FaultKind::Mismatch,
+                    &file,
+                    "the folder holds takes of another request",
+                )
+                .remedy("choose another --out, or remove this folder"));
             }
         }
         make_folder(&folder)?;
@@ -317,24 +339,38 @@ impl Parts {
                 .filter_map(|take| take.coefficients.as_ref())
                 .flat_map(|rows| rows.iter().flatten().copied())
                 .collect();
-            write_npy(&self.file(index, "coefficients.npy"), &[takes.len(), frames, COEFFICIENT_COUNT], &coefficients)?;
+            write_npy(
+                &self.file(index, "coefficients.npy"),
+                &[takes.len(), frames, COEFFICIENT_COUNT],
+                &coefficients,
+            )?;
         }
         let headers: Vec<&TakeHeader> = takes.iter().map(|take| &take.header).collect();
-        write_atomically(&self.file(index, "json"), |file| serde_json::to_writer(file, &headers).map_err(Into::into))
+        write_atomically(&self.file(index, "json"), |file| {
+            serde_json::to_writer(file, &headers).map_err(Into::into)
+        })
     }
 
     /// Joins the parts into the two arrays; returns the rows of `takes.json` and [clips, takes, frames].
-    fn combine(&self, kept: &[usize], out: &Path, control: &Control) -> clips::Result<(Vec<TakeRow>, [usize; 3])> {
+    fn combine(
+        &self,
+        kept: &[usize],
+        out: &Path,
+        control: &Control,
+    ) -> clips::Result<(Vec<TakeRow>, [usize; 3])> {
         let mut rows = Vec::new();
         for (clip_index, index) in kept.iter().enumerate() {
             let path = self.file(*index, "json");
             let text = std::fs::read_to_string(&path).map_err(|error| Fault::io(&path, &error))?;
             let headers: Vec<TakeHeader> = serde_json::from_str(&text).map_err(|error| {
-                Fault::new(FaultKind::Malformed, &path, error.to_string()).remedy("remove the folder and run again")
+                Fault::new(FaultKind::Malformed, &path, error.to_string())
+                    .remedy("remove the folder and run again")
             })?;
-            rows.extend(
-                headers.into_iter().enumerate().map(|(take_index, header)| TakeRow { clip_index, take_index, header }),
-            );
+            rows.extend(headers.into_iter().enumerate().map(|(take_index, header)| TakeRow {
+                clip_index,
+                take_index,
+                header,
+            }));
         }
         let shape = self.join(kept, "attributes.npy", &out.join("attributes.npy"), control)?;
         if kept.iter().all(|index| self.file(*index, "coefficients.npy").exists()) {
@@ -343,7 +379,13 @@ impl Parts {
         Ok((rows, [shape[0], shape[1], shape[2]]))
     }
 
-    fn join(&self, kept: &[usize], what: &str, target: &Path, control: &Control) -> clips::Result<Vec<usize>> {
+    fn join(
+        &self,
+        kept: &[usize],
+        what: &str,
+        target: &Path,
+        control: &Control,
+    ) -> clips::Result<Vec<usize>> {
         let first = read_npy(&self.file(kept[0], what))?;
         let mut shape = vec![kept.len()];
         shape.extend(&first.shape);

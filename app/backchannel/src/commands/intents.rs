@@ -64,14 +64,21 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let track = super::generate::parse_track(&args.track)?;
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
     let truth = corpus.intents()?.ok_or_else(|| {
-        Fault::new(FaultKind::NotFound, args.corpus.join("intents.csv"), "the corpus does not know its intents")
-            .remedy("use a corpus written by backchannel synth")
+        Fault::new(
+            FaultKind::NotFound,
+            args.corpus.join("intents.csv"),
+            "the corpus does not know its intents",
+        )
+        .remedy("use a corpus written by backchannel synth")
     })?;
     let split = parse_split(&args.split)?;
     let training = read(&corpus, &truth, Split::Train, false, &control)?;
     let judged = read(&corpus, &truth, split, true, &control)?;
     if judged.is_empty() || training.is_empty() {
-        return Err(bad_request(format!("the {} or train split has no known listener", args.split), "choose another split"));
+        return Err(bad_request(
+            format!("the {} or train split has no known listener", args.split),
+            "choose another split",
+        ));
     }
     let judge = fit_judge(&*system, &training)?;
     let (real, labels) = summaries(&judged)?;
@@ -130,7 +137,12 @@ fn table(system: &dyn System, measures: &IntentMeasures, average: &Average) -> S
         let _ = writeln!(text, "{name:<12} {value:>7}   {meaning}"); // writing to a String cannot fail
     }
     for (latent, name) in measures.names.iter().enumerate() {
-        let _ = writeln!(text, "z{:<3} {}", latent + 1, name.map_or("never recognised", |intent| INTENTS[intent]));
+        let _ = writeln!(
+            text,
+            "z{:<3} {}",
+            latent + 1,
+            name.map_or("never recognised", |intent| INTENTS[intent])
+        );
     }
     let _ = writeln!(
         text,
@@ -140,7 +152,13 @@ fn table(system: &dyn System, measures: &IntentMeasures, average: &Average) -> S
     text
 }
 
-fn read(corpus: &Corpus, truth: &[IntentRow], split: Split, speakers: bool, control: &Control) -> clips::Result<Vec<Known>> {
+fn read(
+    corpus: &Corpus,
+    truth: &[IntentRow],
+    split: Split,
+    speakers: bool,
+    control: &Control,
+) -> clips::Result<Vec<Known>> {
     let entries = corpus.clips(split);
     truth
         .par_iter()
@@ -148,10 +166,15 @@ fn read(corpus: &Corpus, truth: &[IntentRow], split: Split, speakers: bool, cont
         .map(|row| {
             control.check()?;
             let entry = entries.get(row.row).ok_or_else(|| {
-                Fault::new(FaultKind::Mismatch, corpus.root().join("intents.csv"), format!("there is no row {}", row.row))
-                    .remedy("write the corpus again with backchannel synth")
+                Fault::new(
+                    FaultKind::Mismatch,
+                    corpus.root().join("intents.csv"),
+                    format!("there is no row {}", row.row),
+                )
+                .remedy("write the corpus again with backchannel synth")
             })?;
-            let speaker = if speakers { listener::corpus_speaker(corpus, entry)? } else { Streams::default() };
+            let speaker =
+                if speakers { listener::corpus_speaker(corpus, entry)? } else { Streams::default() };
             Ok(Known { row: row.clone(), speaker, listener: listener::corpus_listener(corpus, entry)? })
         })
         .collect()
@@ -167,7 +190,11 @@ fn streams(known: &Known) -> clips::Result<(&clips::Attributes, &clips::Coeffici
 fn summaries(known: &[Known]) -> clips::Result<(Vec<Vec<f64>>, Vec<usize>)> {
     let all: clips::Result<Vec<Vec<f64>>> = known
         .par_iter()
-        .map(|known| streams(known).and_then(|(attributes, coefficients)| summary(attributes, coefficients)).map(|s| s.to_vec()))
+        .map(|known| {
+            streams(known)
+                .and_then(|(attributes, coefficients)| summary(attributes, coefficients))
+                .map(|s| s.to_vec())
+        })
         .collect();
     Ok((all?, known.iter().map(|known| known.row.intent).collect()))
 }
@@ -180,7 +207,8 @@ fn fit_judge(system: &dyn System, training: &[Known]) -> clips::Result<Judge> {
         .map(|known| {
             let (attributes, coefficients) = streams(known)?;
             let Some(books) = books else { return Ok(summary(attributes, coefficients)?.to_vec()) };
-            let (attributes, coefficients) = books.detokenise(&books.tokenise("training", attributes, coefficients)?)?;
+            let (attributes, coefficients) =
+                books.detokenise(&books.tokenise("training", attributes, coefficients)?)?;
             Ok(summary(&attributes, &coefficients)?.to_vec())
         })
         .collect();
@@ -197,7 +225,9 @@ struct Recognised {
 }
 
 fn recognise(system: &dyn System, judged: &[Known], seed: u64, track: Track) -> clips::Result<Recognised> {
-    let Some(model) = system.latent_intent().filter(|_| system.latents() > 0) else { return Ok(Recognised::default()) };
+    let Some(model) = system.latent_intent().filter(|_| system.latents() > 0) else {
+        return Ok(Recognised::default());
+    };
     let rows: clips::Result<Vec<(Vec<f64>, f64, Option<f64>, f64)>> = judged
         .par_iter()
         .enumerate()
@@ -205,7 +235,8 @@ fn recognise(system: &dyn System, judged: &[Known], seed: u64, track: Track) -> 
             let mut chance = Chance::new(seed, "intents", &[index as u64]);
             let (posterior, own) = model.recognise("", &known.speaker, &known.listener)?;
             let posterior: Vec<f64> = posterior.into_iter().map(f64::from).collect();
-            let foreign: Vec<&Known> = judged.iter().filter(|other| other.row.class != known.row.class).collect();
+            let foreign: Vec<&Known> =
+                judged.iter().filter(|other| other.row.class != known.row.class).collect();
             let foreign = match foreign.get(chance.below(foreign.len())) {
                 Some(other) => Some(f64::from(model.recognise("", &known.speaker, &other.listener)?.1)),
                 None => None,
@@ -241,7 +272,9 @@ fn answer_all(
 ) -> clips::Result<Answered> {
     let mut chosen: Vec<&Known> = Vec::new();
     for known in judged {
-        if chosen.iter().filter(|other| other.row.template == known.row.template).count() < SPEAKERS_PER_TEMPLATE {
+        if chosen.iter().filter(|other| other.row.template == known.row.template).count()
+            < SPEAKERS_PER_TEMPLATE
+        {
             chosen.push(known);
         }
     }
@@ -260,7 +293,10 @@ fn answer_all(
         let mut by_latent = Vec::new();
         for take in &takes {
             let coefficients = take.coefficients.as_ref().ok_or_else(|| {
-                bad_request(format!("{} makes no coefficients", system.name()), "the judge needs attributes and coefficients")
+                bad_request(
+                    format!("{} makes no coefficients", system.name()),
+                    "the judge needs attributes and coefficients",
+                )
             })?;
             let probabilities = judge.probabilities(&summary(&take.attributes, coefficients)?);
             by_latent.push(Judged { probabilities, score: take.header.rm_score.map(f64::from) });
@@ -271,8 +307,13 @@ fn answer_all(
         answers.push(Answers { by_latent, appropriate: appropriate(known.row.class) });
     }
     control.step("answering speakers", chosen.len() as u64, chosen.len() as u64, "")?;
-    let mean = |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    Ok(Answered { variances: mean(&variance).zip(real_variance(judged)), diversity: mean(&diversity), judged: answers })
+    let mean =
+        |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    Ok(Answered {
+        variances: mean(&variance).zip(real_variance(judged)),
+        diversity: mean(&diversity),
+        judged: answers,
+    })
 }
 
 fn real_variance(known: &[Known]) -> Option<f64> {
@@ -305,7 +346,8 @@ fn average_of_modes(judge: &Judge, judged: &[Known]) -> clips::Result<Average> {
             add(&mut coefficients, c, group.len());
         }
         let probabilities = judge.probabilities(&summary(&attributes, &coefficients)?);
-        unsure += usize::from(probabilities.iter().copied().fold(0.0, f64::max) < measures::intents::MIXED_BELOW);
+        unsure +=
+            usize::from(probabilities.iter().copied().fold(0.0, f64::max) < measures::intents::MIXED_BELOW);
         variance += frvar::of_reaction(&attributes).unwrap_or(0.0);
         groups += 1;
     }

@@ -29,7 +29,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         return output.result(&serde_json::json!({ "scenes": scenes }), scenes.join("\n"));
     }
     if !scenes.iter().any(|scene| *scene == args.scene) {
-        return Err(bad_request(format!("there is no scene {}", args.scene), format!("choose from: {}", scenes.join(", "))));
+        return Err(bad_request(
+            format!("there is no scene {}", args.scene),
+            format!("choose from: {}", scenes.join(", ")),
+        ));
     }
     let [width, height] = parse_size(&args.size)?;
     let theme = match args.theme.as_str() {

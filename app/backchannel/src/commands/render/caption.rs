@@ -23,7 +23,15 @@ impl Letters {
     }
 
     /// Draws a line with its top left corner at (x, y); what falls outside is left out.
-    pub fn draw(&self, picture: &mut [u8], [width, height]: [u32; 2], [x, y]: [f32; 2], size: f32, text: &str, color: [u8; 3]) {
+    pub fn draw(
+        &self,
+        picture: &mut [u8],
+        [width, height]: [u32; 2],
+        [x, y]: [f32; 2],
+        size: f32,
+        text: &str,
+        color: [u8; 3],
+    ) {
         let font = self.font.as_scaled(PxScale::from(size));
         let mut pen = x;
         for letter in text.chars() {
@@ -38,7 +46,8 @@ impl Letters {
                     let at = 4 * (py as usize * width as usize + px as usize);
                     for (channel, ink) in color.iter().enumerate() {
                         let below = f32::from(picture[at + channel]);
-                        picture[at + channel] = (below + (f32::from(*ink) - below) * coverage.min(1.0)).round() as u8;
+                        picture[at + channel] =
+                            (below + (f32::from(*ink) - below) * coverage.min(1.0)).round() as u8;
                     }
                 }
             });

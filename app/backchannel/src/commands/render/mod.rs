@@ -61,7 +61,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         "single" => Layout::Single,
         "wall" => Layout::Wall,
         "pair" => Layout::Pair,
-        other => return Err(bad_request(format!("--layout {other} is not a layout"), "say single, wall or pair")),
+        other => {
+            return Err(bad_request(format!("--layout {other} is not a layout"), "say single, wall or pair"));
+        }
     };
     let theme = match args.theme.as_str() {
         "dark" => studio::Theme::Dark,
@@ -71,7 +73,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let [width, height] = parse_size(&args.size)?;
     let kind = args.out.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_lowercase();
     if !["png", "gif", "mp4", ""].contains(&kind.as_str()) {
-        return Err(bad_request(format!("{} is no kind of picture we write", args.out.display()), "end it in .png, .gif or .mp4, or name a folder"));
+        return Err(bad_request(
+            format!("{} is no kind of picture we write", args.out.display()),
+            "end it in .png, .gif or .mp4, or name a folder",
+        ));
     }
     let control = output.control();
     let cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
@@ -83,14 +88,18 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let stage = Stage::new(&head, &cast, layout, theme, [width, height])?;
     let sound = cast.sound.as_ref().filter(|_| args.sound);
     if args.sound && cast.sound.is_none() {
-        return Err(bad_request("these takes bring no sound", "name the speaker's sound with --speaker FILE"));
+        return Err(bad_request(
+            "these takes bring no sound",
+            "name the speaker's sound with --speaker FILE",
+        ));
     }
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
     let written = if kind == "png" {
         let frame = args.from.unwrap_or(cast.frames / 2).min(cast.frames.saturating_sub(1));
         let picture = stage.frame(frame);
-        let bytes = image::RgbaImage::from_raw(width, height, picture)
-            .ok_or_else(|| Fault::new(FaultKind::Internal, &args.out, "the picture has another size than asked for"))?;
+        let bytes = image::RgbaImage::from_raw(width, height, picture).ok_or_else(|| {
+            Fault::new(FaultKind::Internal, &args.out, "the picture has another size than asked for")
+        })?;
         bytes.save(&args.out).map_err(|error| {
             Fault::new(FaultKind::NotWritable, &args.out, error.to_string())
                 .remedy("choose a folder you may write to, with space left")
@@ -98,7 +107,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         1
     } else {
         if from >= to {
-            return Err(bad_request(format!("no frame from {from} to {to}"), format!("the takes have {} frames", cast.frames)));
+            return Err(bad_request(
+                format!("no frame from {from} to {to}"),
+                format!("the takes have {} frames", cast.frames),
+            ));
         }
         // GIF players keep 12.5 frames a second; everything else keeps the 25 of the data.
         let stride = if kind == "gif" { 2 } else { 1 };
@@ -119,7 +131,12 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "out": args.out, "frames": written, "width": width, "height": height,
             "takes": cast.tiles.len(), "drawn_by": stage.drawn_by(),
         }),
-        format!("{written} frames of {} takes, drawn by {} -> {}", cast.tiles.len(), stage.drawn_by(), args.out.display()),
+        format!(
+            "{written} frames of {} takes, drawn by {} -> {}",
+            cast.tiles.len(),
+            stage.drawn_by(),
+            args.out.display()
+        ),
     )
 }
 

@@ -72,7 +72,12 @@ fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result
     let demos = speech::demo::clips();
     let names = || demos.iter().map(|demo| demo.name.clone()).collect::<Vec<_>>().join(", ");
     let found = name.map_or(demos.first(), |name| demos.iter().find(|demo| demo.name == name));
-    let demo = found.ok_or_else(|| bad_request(format!("there is no demo clip {}", name.unwrap_or("")), format!("choose from: {}", names())))?;
+    let demo = found.ok_or_else(|| {
+        bad_request(
+            format!("there is no demo clip {}", name.unwrap_or("")),
+            format!("choose from: {}", names()),
+        )
+    })?;
     let streams = demo.streams()?;
     let takes = listener::demo()?.generate(&demo.name, &streams, &Request::default(), control)?;
     cast.speaker = Motion::of(&streams);
@@ -114,21 +119,30 @@ fn folder(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
         takes: Vec<TakeRow>,
     }
     let sheet = path.join("takes.json");
-    let text = std::fs::read_to_string(&sheet).map_err(|error| Fault::io(&sheet, &error).remedy("name a folder written by backchannel generate"))?;
-    let rows: Sheet = serde_json::from_str(&text)
-        .map_err(|error| Fault::new(FaultKind::Malformed, &sheet, error.to_string()).remedy("generate the folder again"))?;
+    let text = std::fs::read_to_string(&sheet)
+        .map_err(|error| Fault::io(&sheet, &error).remedy("name a folder written by backchannel generate"))?;
+    let rows: Sheet = serde_json::from_str(&text).map_err(|error| {
+        Fault::new(FaultKind::Malformed, &sheet, error.to_string()).remedy("generate the folder again")
+    })?;
     let attributes = read_rows::<25>(&path.join("attributes.npy"), clip)?;
     let file = path.join("coefficients.npy");
     let coefficients = if file.is_file() { Some(read_rows::<58>(&file, clip)?) } else { None };
     for row in rows.takes.into_iter().filter(|row| row.clip_index == clip) {
         let Some(attributes) = attributes.get(row.take_index) else {
-            return Err(Fault::new(FaultKind::Mismatch, &sheet, format!("take {} is not in attributes.npy", row.take_index))
-                .remedy("generate the folder again"));
+            return Err(Fault::new(
+                FaultKind::Mismatch,
+                &sheet,
+                format!("take {} is not in attributes.npy", row.take_index),
+            )
+            .remedy("generate the folder again"));
         };
         cast.tiles.push(tile(&Take {
             header: row.header,
             attributes: attributes.clone().into(),
-            coefficients: coefficients.as_ref().and_then(|all| all.get(row.take_index)).map(|rows| rows.clone().into()),
+            coefficients: coefficients
+                .as_ref()
+                .and_then(|all| all.get(row.take_index))
+                .map(|rows| rows.clone().into()),
         }));
     }
     Ok(())
@@ -138,13 +152,18 @@ fn folder(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
 fn read_rows<const N: usize>(path: &Path, clip: usize) -> clips::Result<Vec<Vec<[f32; N]>>> {
     let array = read_npy(path)?;
     let [clips, samples, frames, width] = array.shape[..] else {
-        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text())).remedy("takes are clips x samples x frames x columns"));
+        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text()))
+            .remedy("takes are clips x samples x frames x columns"));
     };
     if clip >= clips {
-        return Err(bad_request(format!("{} has {clips} clips, there is no clip {clip}", path.display()), "clips are counted from 0"));
+        return Err(bad_request(
+            format!("{} has {clips} clips, there is no clip {clip}", path.display()),
+            "clips are counted from 0",
+        ));
     }
     if width != N {
-        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text())).remedy(format!("the last dimension must be {N}")));
+        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text()))
+            .remedy(format!("the last dimension must be {N}")));
     }
     array.require_finite(path)?;
     let rows = array.rows::<N>(path)?;
@@ -158,7 +177,10 @@ fn predictions(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
     let motions: Vec<Motion> = match shape.last() {
         Some(25) => read_rows::<25>(path, clip)?.iter().map(|rows| Motion::of_attributes(rows)).collect(),
         Some(58) => read_rows::<58>(path, clip)?.iter().map(|rows| Motion::of_coefficients(rows)).collect(),
-        _ => return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {shape:?}")).remedy("predictions are clips x samples x frames x 25 or 58")),
+        _ => {
+            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {shape:?}"))
+                .remedy("predictions are clips x samples x frames x 25 or 58"));
+        }
     };
     cast.tiles.extend(motions.into_iter().enumerate().map(|(sample, motion)| Tile {
         name: format!("{name} / {}", sample + 1),

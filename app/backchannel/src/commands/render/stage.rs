@@ -46,20 +46,35 @@ const GAP: u32 = 6;
 
 impl<'a> Stage<'a> {
     /// Lays the cast out in a picture of `size` pixels.
-    pub fn new(head: &Arc<Head>, cast: &'a Cast, layout: Layout, theme: Theme, size: [u32; 2]) -> clips::Result<Self> {
+    pub fn new(
+        head: &Arc<Head>,
+        cast: &'a Cast,
+        layout: Layout,
+        theme: Theme,
+        size: [u32; 2],
+    ) -> clips::Result<Self> {
         let painter = Painter::with_head(head);
         let best = cast.tiles.iter().min_by_key(|tile| tile.rank.unwrap_or(usize::MAX));
         let [width, height] = size;
         let whole = [GAP, GAP, width.saturating_sub(2 * GAP), height.saturating_sub(2 * GAP)];
         let mut places = Vec::new();
         let speaker = |at: [u32; 4]| {
-            cast.speaker.as_ref().map(|motion| Place { at, name: "Speaker", remark: "", color: None, frames: &motion.frames })
+            cast.speaker.as_ref().map(|motion| Place {
+                at,
+                name: "Speaker",
+                remark: "",
+                color: None,
+                frames: &motion.frames,
+            })
         };
         let place = |at: [u32; 4], tile: &'a Tile| Place {
             at,
             name: &tile.name,
             remark: &tile.remark,
-            color: tile.latent.map(|latent| latent_look(theme, latent).color.to_srgba_unmultiplied()).map(|[r, g, b, _]| [r, g, b]),
+            color: tile
+                .latent
+                .map(|latent| latent_look(theme, latent).color.to_srgba_unmultiplied())
+                .map(|[r, g, b, _]| [r, g, b]),
             frames: &tile.motion.frames,
         };
         match layout {
@@ -76,14 +91,30 @@ impl<'a> Stage<'a> {
                     places.extend(speaker([whole[0], whole[1], wide, whole[3]]));
                     rest = [whole[0] + wide + GAP, whole[1], whole[2].saturating_sub(wide + GAP), whole[3]];
                 }
-                places.extend(grid(rest, cast.tiles.len()).into_iter().zip(&cast.tiles).map(|(at, tile)| place(at, tile)));
+                places.extend(
+                    grid(rest, cast.tiles.len())
+                        .into_iter()
+                        .zip(&cast.tiles)
+                        .map(|(at, tile)| place(at, tile)),
+                );
             }
         }
         if places.iter().any(|place| place.at[2] < 8 || place.at[3] < 8) {
-            return Err(super::bad_request(format!("{} faces do not fit into {width} x {height} pixels", places.len()), "choose a larger --size"));
+            return Err(super::bad_request(
+                format!("{} faces do not fit into {width} x {height} pixels", places.len()),
+                "choose a larger --size",
+            ));
         }
         let look = if theme == Theme::Dark { Look::dark() } else { Look::light() };
-        Ok(Self { places, painter, letters: Letters::new()?, look, theme, size, drawn_by: RefCell::default() })
+        Ok(Self {
+            places,
+            painter,
+            letters: Letters::new()?,
+            look,
+            theme,
+            size,
+            drawn_by: RefCell::default(),
+        })
     }
 
     /// What drew the last frame ("software ..." or the name of the graphics device).
@@ -114,7 +145,12 @@ impl<'a> Stage<'a> {
             let (left, top) = (x as f32 + size * 0.5, y as f32 + size * 0.4);
             let mut text_left = left;
             if let Some(color) = place.color {
-                fill(&mut picture, self.size, [left as u32, (top + size * 0.25) as u32, (size * 0.5) as u32, (size * 0.5) as u32], color);
+                fill(
+                    &mut picture,
+                    self.size,
+                    [left as u32, (top + size * 0.25) as u32, (size * 0.5) as u32, (size * 0.5) as u32],
+                    color,
+                );
                 fill(&mut picture, self.size, [x, y + h - 4, w, 4], color);
                 text_left += size * 0.8;
             }
