@@ -17,19 +17,13 @@ use crate::{frdiv, frdvs, frsyn, frvar};
 const OFFICIAL_SAMPLES: usize = 10;
 
 /// How to evaluate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Bootstrap resamples over clips; 0 for no intervals.
     pub bootstrap: usize,
     /// Seed of the resamples.
     pub seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { bootstrap: 0, seed: 0 }
-    }
 }
 
 /// A 95 % percentile interval.

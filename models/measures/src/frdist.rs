@@ -172,11 +172,9 @@ fn smaller(a: f64, b: f64) -> f64 {
 
 /// Lanes from `start` on. The callers keep room behind the end; were it missing, zeros would be read, not a panic.
 #[inline(always)]
-fn lanes(values: &[f64], start: usize) -> [f64; LANES] {
-    match values.get(start..start + LANES).and_then(|slice| <[f64; LANES]>::try_from(slice).ok()) {
-        Some(lanes) => lanes,
-        None => [0.0; LANES],
-    }
+fn lanes(values: &[f64], start: usize) -> &[f64; LANES] {
+    const ZEROS: &[f64; LANES] = &[0.0; LANES];
+    values.get(start..).and_then(|rest| rest.first_chunk()).unwrap_or(ZEROS)
 }
 
 /// The distance to the nearest appropriate reaction and which it is (the first listed of equals); `None` without any.

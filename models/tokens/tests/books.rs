@@ -1,4 +1,5 @@
 //! Laws of the code books on made-up listeners: round trips, error bounds, reproducibility, hostile checkpoints.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 
@@ -6,6 +7,7 @@ use clips::{Attributes, Chance, Coefficients, Control, FaultKind};
 use tokens::{CodeBooks, Diagnostics, FitConfig, Reaction, Stream, TensorData, Tensors};
 
 type Listener = (String, Attributes, Coefficients);
+type Change<'a> = &'a dyn Fn(&mut (Vec<usize>, TensorData));
 
 /// Listeners that switch between a few faces, with noise.
 fn listeners(clips: usize, seed: u64) -> Vec<Listener> {
@@ -150,7 +152,7 @@ fn the_books_survive_the_checkpoint() {
 #[test]
 fn a_hostile_checkpoint_is_explained() {
     let good = by_name(&fitted(&listeners(2, 3)));
-    let refused = |name: &str, change: &dyn Fn(&mut (Vec<usize>, TensorData))| {
+    let refused = |name: &str, change: Change| {
         let mut tensors = good.clone();
         change(tensors.get_mut(name).unwrap());
         let fault = CodeBooks::from_tensors(Path::new("c.safetensors"), &tensors).unwrap_err();
