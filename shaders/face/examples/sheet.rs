@@ -95,6 +95,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     large.put(&draw(&faces[2].1, &camera, &Look::light(), 710, 780)?, 714, 0);
     save(&large, "large.png")?;
 
+    let mut all = Sheet(image::RgbaImage::new(11 * 144, 5 * 164));
+    for (i, _) in face::NAMES.iter().enumerate() {
+        let mut e = Expression::default();
+        e.weights[i] = 1.0;
+        let i = i as u32;
+        all.put(&draw(&e, &camera, &Look::dark(), 142, 162)?, i % 11 * 144, i / 11 * 164);
+    }
+    save(&all, "shapes.png")?;
+
     let mut turn = Sheet(image::RgbaImage::new(4 * 364, 404 * 2));
     for (i, yaw) in [-1.2_f32, -0.6, 0.6, 2.6].into_iter().enumerate() {
         let c = Camera { yaw, ..camera };

@@ -5,7 +5,7 @@
 use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
 use crate::frame::{Frame, weights};
-use crate::head::{Head, Static};
+use crate::head::{CLOSED, GROUPS, Head, Static};
 use crate::morph::{Dynamic, Weights, morph};
 use crate::view::{Camera, Look};
 use std::mem::size_of;
@@ -53,7 +53,8 @@ pub struct Renderer {
     shadow_sampler: wgpu::Sampler,
     shadow: wgpu::RenderPipeline,
     wall: wgpu::RenderPipeline,
-    face: wgpu::RenderPipeline,
+    /// One for each material group, see `head.rs`.
+    face: Vec<wgpu::RenderPipeline>,
     ghost_depth: wgpu::RenderPipeline,
     ghost: wgpu::RenderPipeline,
 }
@@ -105,8 +106,9 @@ impl Renderer {
     /// # Errors
     /// [`crate::FaceError::Device`] when the device refuses a pipeline or a buffer.
     pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, head: &Arc<Head>) -> Result<Self> {
-        let few = device.limits().max_storage_buffers_per_shader_stage < 4;
-        Self::with_path(device, queue, head, if few { MorphPath::Cpu } else { MorphPath::Compute })
+        // the compute shader also unpacks half floats, which a device may refuse: then the CPU moves the vertices
+        Self::with_path(device, queue, head, MorphPath::Compute)
+            .or_else(|_| Self::with_path(device, queue, head, MorphPath::Cpu))
     }
 
     /// The same with a chosen morph path; `Compute` needs four storage buffers a stage.
@@ -125,10 +127,9 @@ impl Renderer {
         let invalid = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let renderer = Self::build(device, queue, head, path);
-        for problem in [pollster::block_on(memory.pop()), pollster::block_on(invalid.pop())] {
-            if let Some(e) = problem {
-                return Err(device_error(format!("the face's pipelines were refused: {e}")));
-            }
+        let problems = [pollster::block_on(memory.pop()), pollster::block_on(invalid.pop())];
+        if let Some(e) = problems.into_iter().flatten().next() {
+            return Err(device_error(format!("the face's pipelines were refused: {e}")));
         }
         Ok(renderer)
     }
@@ -198,6 +199,8 @@ impl Renderer {
             vertex: "vs_shadow",
             fragment: None,
             mesh: true,
+            group: 0,
+            cull: false,
             compare: wgpu::CompareFunction::Less,
             write: true,
             samples: 1,
@@ -209,6 +212,8 @@ impl Renderer {
             vertex: "vs_wall",
             fragment: Some("fs_wall"),
             mesh: false,
+            group: 0,
+            cull: false,
             compare: wgpu::CompareFunction::Always,
             write: false,
             samples: SAMPLES,
@@ -216,13 +221,19 @@ impl Renderer {
         };
         let wall = pipes.make(&over);
         let on = Pipe { module: &shade_module, vertex: "vs_face", mesh: true, ..over };
-        let face = pipes.make(&Pipe {
-            label: "face",
-            fragment: Some("fs_face"),
-            compare: wgpu::CompareFunction::Less,
-            write: true,
-            ..on
-        });
+        let face = (0..GROUPS)
+            .map(|group| {
+                pipes.make(&Pipe {
+                    label: "face",
+                    fragment: Some("fs_face"),
+                    group: group as u32,
+                    cull: CLOSED[group],
+                    compare: wgpu::CompareFunction::Less,
+                    write: true,
+                    ..on
+                })
+            })
+            .collect();
         let ghost_depth = pipes.make(&Pipe {
             label: "face ghost depth",
             module: &shade_module,
@@ -300,7 +311,7 @@ impl Renderer {
             });
             pass.set_pipeline(&self.shadow);
             pass.set_bind_group(0, &main.frame_group, &[]);
-            self.mesh(&mut pass, main);
+            self.mesh(&mut pass, main, 0..self.index_count);
         }
         {
             let mut pass =
@@ -308,25 +319,27 @@ impl Renderer {
             pass.set_pipeline(&self.wall);
             pass.set_bind_group(0, &main.shade_group, &[]);
             pass.draw(0..3, 0..1);
-            pass.set_pipeline(&self.face);
-            self.mesh(&mut pass, main);
+            for (pipeline, triangles) in self.face.iter().zip(&self.head.groups) {
+                pass.set_pipeline(pipeline);
+                self.mesh(&mut pass, main, triangles.start * 3..triangles.end * 3);
+            }
         }
         if let Some(body) = ghost {
             let mut pass = target.pass(&mut encoder, wgpu::LoadOp::Load, false);
             pass.set_bind_group(0, &body.shade_group, &[]);
             pass.set_pipeline(&self.ghost_depth);
-            self.mesh(&mut pass, body);
+            self.mesh(&mut pass, body, 0..self.index_count);
             pass.set_pipeline(&self.ghost);
-            self.mesh(&mut pass, body);
+            self.mesh(&mut pass, body, 0..self.index_count);
         }
         queue.submit([encoder.finish()]);
     }
 
-    fn mesh(&self, pass: &mut wgpu::RenderPass<'_>, body: &Body) {
+    fn mesh(&self, pass: &mut wgpu::RenderPass<'_>, body: &Body, indices: std::ops::Range<u32>) {
         pass.set_vertex_buffer(0, body.dynamic.slice(..));
         pass.set_vertex_buffer(1, self.statics.slice(..));
         pass.set_index_buffer(self.indices.slice(..), wgpu::IndexFormat::Uint32);
-        pass.draw_indexed(0..self.index_count, 0, 0..1);
+        pass.draw_indexed(indices, 0, 0..1);
     }
 }
 
@@ -395,6 +408,8 @@ struct Pipe<'a> {
     vertex: &'a str,
     fragment: Option<&'a str>,
     mesh: bool,
+    group: u32,
+    cull: bool,
     compare: wgpu::CompareFunction,
     write: bool,
     samples: u32,
@@ -423,6 +438,7 @@ impl Pipes<'_> {
         let write_mask =
             if p.fragment.is_some() { wgpu::ColorWrites::ALL } else { wgpu::ColorWrites::empty() };
         let colour = [Some(wgpu::ColorTargetState { format: FORMAT, blend: p.blend, write_mask })];
+        let constants = [("GROUP", f64::from(p.group))];
         let entry = p.fragment.or((p.samples > 1).then_some("fs_ghost"));
         self.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
             label: Some(p.label),
@@ -433,8 +449,10 @@ impl Pipes<'_> {
                 compilation_options: Default::default(),
                 buffers: if p.mesh { &buffers } else { &[] },
             },
-            // no culling: lashes and the collar's inside are single sheets
-            primitive: wgpu::PrimitiveState::default(),
+            primitive: wgpu::PrimitiveState {
+                cull_mode: p.cull.then_some(wgpu::Face::Back),
+                ..Default::default()
+            },
             depth_stencil: Some(wgpu::DepthStencilState {
                 format: DEPTH,
                 depth_write_enabled: Some(p.write),
@@ -446,7 +464,10 @@ impl Pipes<'_> {
             fragment: entry.map(|entry| wgpu::FragmentState {
                 module: p.module,
                 entry_point: Some(entry),
-                compilation_options: Default::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: if entry == "fs_face" { &constants } else { &[] },
+                    ..Default::default()
+                },
                 targets: &colour,
             }),
             multiview_mask: None,

@@ -82,7 +82,10 @@ pub struct Entry {
 pub struct Head {
     pub(crate) neutral: Vec<[[f32; 4]; 2]>,
     pub(crate) statics: Vec<Static>,
+    /// Sorted by material group.
     pub(crate) triangles: Vec<[u32; 3]>,
+    /// The triangles of each material group.
+    pub(crate) groups: [std::ops::Range<u32>; GROUPS],
     pub(crate) first: Vec<u32>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) mirror: Vec<u32>,
@@ -127,7 +130,13 @@ impl Head {
         self.statics.iter().map(|s| s.part as u8)
     }
 
-    pub(crate) fn new(p: Parts) -> Self {
+    pub(crate) fn new(mut p: Parts) -> Self {
+        let of = |t: &[u32; 3]| group(p.part[t[0] as usize]);
+        p.triangle.sort_by_key(of);
+        let groups = std::array::from_fn(|g| {
+            let at = |g: usize| p.triangle.partition_point(|t| of(t) < g) as u32;
+            at(g)..at(g + 1)
+        });
         let n = p.position.len();
         let statics = (0..n)
             .map(|v| {
@@ -153,11 +162,30 @@ impl Head {
             neutral,
             statics,
             triangles: p.triangle,
+            groups,
             first,
             entries,
             mirror: p.mirror,
             eyes: p.eye_centre.map(eye),
         }
+    }
+}
+
+/// Materials that `shade.wgsl` has a pipeline for.
+pub(crate) const GROUPS: usize = 5;
+
+/// Groups whose parts are closed: their back faces are never seen and are not drawn. Lashes, brows and the inside of
+/// the collar are single sheets.
+pub(crate) const CLOSED: [bool; GROUPS] = [true, true, true, false, false];
+
+/// The material group of a part; mirrors the constants beside `GROUP` in `shade.wgsl`.
+fn group(part: u8) -> usize {
+    match part {
+        part::SKIN | part::EAR => 0,
+        part::EYE_LEFT | part::EYE_RIGHT => 1,
+        part::HAIR => 2,
+        part::GARMENT => 3,
+        _ => 4,
     }
 }
 

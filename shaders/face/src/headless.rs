@@ -172,7 +172,11 @@ pub fn adapters() -> Vec<Adapter> {
         .iter()
         .map(|adapter| {
             let info = adapter.get_info();
-            Adapter { name: info.name, backend: format!("{:?}", info.backend), kind: format!("{:?}", info.device_type) }
+            Adapter {
+                name: info.name,
+                backend: format!("{:?}", info.backend),
+                kind: format!("{:?}", info.device_type),
+            }
         })
         .collect()
 }

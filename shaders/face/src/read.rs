@@ -15,6 +15,8 @@ pub const MOST: usize = 2_000_000;
 /// Largest file that is read, in bytes.
 pub const MOST_BYTES: u64 = 1 << 28;
 
+/// (vertex, offset at weight 1) of one shape.
+type Moves = Vec<(u32, [f32; 3])>;
 type Read<T> = Result<T, HeadError>;
 
 struct Source<'a> {
@@ -161,7 +163,7 @@ impl Source<'_> {
         }
     }
 
-    fn shapes(&self, names: &[String], vertices: usize) -> Read<Vec<Vec<(u32, [f32; 3])>>> {
+    fn shapes(&self, names: &[String], vertices: usize) -> Read<Vec<Moves>> {
         let span = self.words("span", 2, usize::MAX)?;
         if span.len() != names.len() * 2 {
             return Err(self.fault(format!("span: {} rows for {} shape names", span.len() / 2, names.len())));

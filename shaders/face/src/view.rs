@@ -109,6 +109,7 @@ impl Default for Heat {
 
 /// What an analyst lays over the face.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a picture; being Copy is worth more than 200 bytes")]
 pub enum Overlay {
     /// Nothing.
     #[default]

@@ -58,7 +58,7 @@ pub fn picture(
     let (w, h) = (width as usize * SIDE, height as usize * SIDE);
     let clip = Mat4::from_cols_array_2d(&frame.clip_from_world);
     let points: Vec<(Vec3, f32)> = corners.iter().map(|c| screen(clip, c.world, w, h)).collect();
-    let hits = raster::fill(&points, &head.triangles, w, h);
+    let hits = raster::fill(&points, head, w, h);
 
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(16);
     let rows = (height as usize).div_ceil(threads).max(1);

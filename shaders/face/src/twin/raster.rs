@@ -1,5 +1,6 @@
 //! Fills triangles: depth alone (shadow), or which triangle is seen where (picture). Perspective-correct. No light.
 
+use crate::head::{CLOSED, Head};
 use glam::{Vec2, Vec3};
 
 /// A placed vertex.
@@ -67,16 +68,18 @@ pub(super) fn fill_depth(map: &mut Depth, points: &[Vec3], triangles: &[[u32; 3]
     }
 }
 
-pub(super) fn fill(points: &[(Vec3, f32)], triangles: &[[u32; 3]], width: usize, height: usize) -> Vec<Hit> {
+pub(super) fn fill(points: &[(Vec3, f32)], head: &Head, width: usize, height: usize) -> Vec<Hit> {
     let mut z = vec![1.0_f32; width * height];
     let mut hits = vec![Hit { triangle: None, front: true, b: 0.0, c: 0.0 }; width * height];
-    for (n, t) in triangles.iter().enumerate() {
+    let closed = |n: u32| head.groups.iter().zip(CLOSED).any(|(g, closed)| closed && g.contains(&n));
+    for (n, t) in head.triangles.iter().enumerate() {
+        let cull = closed(n as u32);
         let p = t.map(|v| points[v as usize]);
         if p.iter().any(|(_, w)| *w <= 0.0) {
             continue;
         }
         cover(p.map(|(p, _)| p), width, height, |i, k, depth, front| {
-            if depth < z[i] {
+            if depth < z[i] && (front || !cull) {
                 z[i] = depth;
                 let q = [k[0] * p[0].1, k[1] * p[1].1, k[2] * p[2].1];
                 let sum = q[0] + q[1] + q[2];

@@ -236,7 +236,10 @@ impl Light<'_> {
                 s.gloss = 0.6;
                 s.ao = s.ao.max(0.34);
             }
-            part::MOUTH_BAG => s.ao = s.ao.max(0.26),
+            part::MOUTH_BAG => {
+                s.ao = s.ao.max(0.26);
+                s.albedo = s.albedo.max(Vec3::new(0.15, 0.034, 0.030));
+            }
             part::BROW => {
                 let x = rest.x * 4.0 + rest.y * 5.0;
                 let hair = noise(Vec3::new(x, rest.y * 16.0 - rest.x.abs() * 7.0, 5.0));
@@ -257,7 +260,6 @@ impl Light<'_> {
             s.albedo = heat(v.moved / self.frame.overlay[1]);
             s.sss = 0.2;
             s.gloss = 0.0;
-            s.strand = Vec3::ZERO;
         }
         s
     }
@@ -299,6 +301,7 @@ impl Light<'_> {
         let hair = noise(Vec3::new(cos * 34.0, sin * 34.0, out.length() * 0.22)) - 0.5;
         let k = 0.3 + 0.7 * self.carries(0.16);
         let whorl = smoothstep(1.5, 5.0, along.length());
+        s.albedo *= Vec3::new(0.86, 0.78, 0.72);
         s.albedo *= 1.0 + whorl * (0.45 * lock + k * 0.8 * hair);
         let side = s.strand.cross(s.n);
         s.n = (s.n + side * whorl * (0.22 * lock + k * 0.26 * hair)).normalize_or_zero();
@@ -326,18 +329,18 @@ impl Light<'_> {
         c += edge * 0.10 * around * s.ao;
         c *= 0.35 + 0.65 * s.ao;
         if matches!(v.part, part::MOUTH_BAG | part::TONGUE) {
-            c += s.albedo * 0.13;
+            c += s.albedo * 0.16;
         }
         if v.part == part::EAR {
             c += s.albedo * Vec3::new(0.55, 0.10, 0.05) * (-s.n).dot(v3(f.rim)).clamp(0.0, 1.0) * 0.22;
         }
         if matches!(v.part, part::EYE_LEFT | part::EYE_RIGHT) {
             let bounce = -view - 2.0 * s.n * s.n.dot(-view);
-            let window = (v3(f.key) + view * 0.10).normalize();
+            let window = (v3(f.key) * Vec3::new(1.0, 0.62, 1.0) + view * 0.10).normalize();
             let low = (v3(f.fill) * 0.7 + view * 0.6 - Vec3::new(0.0, 0.35, 0.0)).normalize();
             let bright = 1.25 * smoothstep(0.968, 0.986, bounce.dot(window)) * (0.35 + 0.65 * arrives);
             c += Vec3::new(0.95, 0.97, 1.0) * bright;
-            c += Vec3::new(0.60, 0.72, 0.90) * 0.10 * smoothstep(0.93, 0.98, bounce.dot(low));
+            c += Vec3::new(0.60, 0.72, 0.90) * 0.04 * smoothstep(0.93, 0.98, bounce.dot(low));
         }
         tone(c * 0.80 * f.eye[3])
     }

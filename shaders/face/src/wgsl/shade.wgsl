@@ -29,6 +29,15 @@ fn vs_face(v: VertexIn) -> VertexOut {
     return o;
 }
 
+// Each material is drawn by a pipeline of its own with this constant set, so that no pixel pays for the others
+// (software drivers run both sides of every branch). Triangles are sorted by it; `head.rs`, fn group, mirrors it.
+override GROUP: u32 = 0u;
+const SKIN_AND_EARS = 0u;
+const EYES = 1u;
+const HAIRS = 2u;
+const CLOTH = 3u;
+const OTHERS = 4u;
+
 const SKIN = 0u;
 const EYE_LEFT = 2u;
 const EYE_RIGHT = 3u;
@@ -152,7 +161,7 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
     s.ao = v.material.w;
     s.gloss = 0.0;
     s.strand = vec3f(0.0);
-    if v.part == EYE_LEFT || v.part == EYE_RIGHT {
+    if GROUP == EYES {
         var eye = frame.eye_right;
         if v.part == EYE_LEFT {
             eye = frame.eye_left;
@@ -161,7 +170,7 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
         // the ball turns about its centre, so its normal is the direction from there, whatever the gaze
         s.n = normalize(v.world - placed(eye.xyz, 1.0));
         s.ao *= 1.0 - 0.35 * smoothstep(0.15, 0.75, s.n.y);
-    } else if v.part == SKIN || v.part == EAR {
+    } else if GROUP == SKIN_AND_EARS {
         if v.part == EAR {
             s.ao = max(s.ao, 0.45);
         }
@@ -182,16 +191,7 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
         let bend = v.rest.y * 5.2 - v.rest.x * v.rest.x * 0.05;
         s.n = normalize(s.n + vec3f(0.0, 0.20 * fold * sin(bend), 0.0));
         s.albedo *= 1.0 - 0.10 * fold * smoothstep(0.2, 1.0, cos(bend));
-    } else if v.part == TEETH_UPPER || v.part == TEETH_LOWER || v.part == TONGUE {
-        s.gloss = 0.6;
-        s.ao = max(s.ao, 0.34);
-    } else if v.part == MOUTH_BAG {
-        s.ao = max(s.ao, 0.26);
-    } else if v.part == BROW {
-        let hair = noise(vec3f(v.rest.x * 4.0 + v.rest.y * 5.0, v.rest.y * 16.0 - abs(v.rest.x) * 7.0, 5.0));
-        s.albedo *= 0.75 + 0.9 * hair * carries(0.06);
-        s.rough = 0.8;
-    } else if v.part == HAIR {
+    } else if GROUP == HAIRS {
         let out = v.rest - vec3f(0.6, 10.5, -5.0);
         let from_whorl = (frame.head_from_rest * vec4f(out, 0.0)).xyz;
         let along = from_whorl - s.n * dot(from_whorl, s.n);
@@ -201,21 +201,31 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
         let hair = noise(vec3f(cos(round) * 34.0, sin(round) * 34.0, length(out) * 0.22));
         let k = 0.3 + 0.7 * carries(0.16);
         let whorl = smoothstep(1.5, 5.0, length(along));
+        s.albedo *= vec3f(0.86, 0.78, 0.72);
         s.albedo *= 1.0 + whorl * (0.45 * (lock - 0.5) + k * 0.8 * (hair - 0.5));
         let side = cross(s.strand, s.n);
         s.n = normalize(s.n + side * whorl * (0.22 * (lock - 0.5) + k * 0.26 * (hair - 0.5)));
-    } else if v.part == GARMENT {
+    } else if GROUP == CLOTH {
         let knit = carries(0.20) * smoothstep(-15.6, -14.8, v.rest.y);
         let rib = sin(atan2(v.rest.x, v.rest.z + 2.1) * 64.0);
         s.albedo *= 1.0 + 0.22 * knit * rib;
         s.albedo *= 1.0 + 0.25 * carries(0.12) * (noise(v.rest * vec3f(9.0, 5.0, 9.0)) - 0.5);
+    } else if v.part == TEETH_UPPER || v.part == TEETH_LOWER || v.part == TONGUE {
+        s.gloss = 0.6;
+        s.ao = max(s.ao, 0.34);
+    } else if v.part == MOUTH_BAG {
+        s.ao = max(s.ao, 0.26);
+        s.albedo = max(s.albedo, vec3f(0.15, 0.034, 0.030));
+    } else if v.part == BROW {
+        let hair = noise(vec3f(v.rest.x * 4.0 + v.rest.y * 5.0, v.rest.y * 16.0 - abs(v.rest.x) * 7.0, 5.0));
+        s.albedo *= 0.75 + 0.9 * hair * carries(0.06);
+        s.rough = 0.8;
     }
-    if frame.overlay.x > 0.5 && v.part != EYE_LEFT && v.part != EYE_RIGHT && v.part != LASH {
+    if frame.overlay.x > 0.5 && GROUP != EYES && v.part != LASH {
         let t = v.moved / frame.overlay.y;
         s.albedo = heat(t);
         s.sss = 0.2;
         s.gloss = 0.0;
-        s.strand = vec3f(0.0);
     }
     return s;
 }
@@ -253,10 +263,10 @@ fn lamp(s: Surface, v: vec3f, l: vec3f, colour: vec3f, arrives: f32, polish: f32
     var c = s.albedo * diffuse * shade * (1.6 / PI);
     let ao = sqrt(s.ao);
     var shine = specular(s, v, l, s.rough, s.f0) * 1.2;
-    if s.gloss > 0.0 {
+    if GROUP != HAIRS && GROUP != CLOTH && GROUP != EYES {
         shine += s.gloss * specular(s, v, l, 0.26, 0.035);
     }
-    if dot(s.strand, s.strand) > 0.5 {
+    if GROUP == HAIRS {
         let first = strand_sheen(s.strand, s.n, v, l, -0.12, 26.0);
         let second = strand_sheen(s.strand, s.n, v, l, 0.20, 9.0);
         c += (vec3f(0.020, 0.017, 0.014) * first + s.albedo * 0.22 * second) * arrives * ao * polish;
@@ -273,7 +283,7 @@ fn shade(v: VertexOut, facing: f32) -> vec3f {
     let s = surface_of(v, facing);
     let view = normalize(frame.eye.xyz - v.world);
     var arrives = lit(v.world, s.n);
-    if v.part == HAIR {
+    if GROUP == HAIRS {
         arrives = 0.30 + 0.70 * arrives;   // hair lets light through
     }
     var c = lamp(s, view, frame.key.xyz, KEY, arrives, 1.0);
@@ -291,21 +301,21 @@ fn shade(v: VertexOut, facing: f32) -> vec3f {
     let edge = pow(1.0 - clamp(dot(s.n, view), 0.0, 1.0), 4.0);
     c += edge * 0.10 * around * s.ao;
     c *= 0.35 + 0.65 * s.ao;
-    if v.part == MOUTH_BAG || v.part == TONGUE {
+    if GROUP == OTHERS && (v.part == MOUTH_BAG || v.part == TONGUE) {
         // light that has come in between the lips and bounced: an open mouth is dark, not a hole
-        c += s.albedo * 0.13;
+        c += s.albedo * 0.16;
     }
-    if v.part == EAR {
+    if GROUP == SKIN_AND_EARS && v.part == EAR {
         // the rim light shines through the ears
         c += s.albedo * vec3f(0.55, 0.10, 0.05) * clamp(dot(-s.n, frame.rim.xyz), 0.0, 1.0) * 0.22;
     }
-    if v.part == EYE_LEFT || v.part == EYE_RIGHT {
+    if GROUP == EYES {
         // a window in every eye: without it a face is not alive
         let bounce = reflect(-view, s.n);
-        let window = normalize(frame.key.xyz + view * 0.10);
+        let window = normalize(frame.key.xyz * vec3f(1.0, 0.62, 1.0) + view * 0.10);
         let low = normalize(frame.fill.xyz * 0.7 + view * 0.6 - vec3f(0.0, 0.35, 0.0));
         c += vec3f(0.95, 0.97, 1.0) * 1.25 * smoothstep(0.968, 0.986, dot(bounce, window)) * (0.35 + 0.65 * arrives);
-        c += vec3f(0.60, 0.72, 0.90) * 0.10 * smoothstep(0.93, 0.98, dot(bounce, low));
+        c += vec3f(0.60, 0.72, 0.90) * 0.04 * smoothstep(0.93, 0.98, dot(bounce, low));
     }
     return tone(c * 0.80 * frame.eye.w);
 }
