@@ -444,7 +444,7 @@ def ears(M):
         Pw = np.column_stack([sd*(6.12+out), -1.45+y, -0.55+f2])
         t = np.arange(na); tt = []
         for i in range(nr-1): tt += strip(i*na+t, (i+1)*na+t)
-        tt = np.array(tt); tt = tt if sd == -1 else tt[:, [0, 2, 1]]
+        tt = np.array(tt); tt = tt if sd == 1 else tt[:, [0, 2, 1]]
         w = np.clip((V[:, 2]-0.2)/1.0, 0, 1)[:, None]
         M.add(Pw, tt, EAR, PAL['skin']*(0.72+0.28*w)*np.array([1.0, 0.92, 0.9]), 0.5, 0.03, 1.0)
 

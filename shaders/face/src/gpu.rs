@@ -5,7 +5,7 @@
 use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
 use crate::frame::{Frame, weights};
-use crate::head::{CLOSED, GROUPS, Head, Static};
+use crate::head::{CLOSED, GROUPS, Head, SHADED_AS, Static};
 use crate::morph::{Dynamic, Weights, morph};
 use crate::view::{Camera, Look};
 use std::mem::size_of;
@@ -226,7 +226,7 @@ impl Renderer {
                 pipes.make(&Pipe {
                     label: "face",
                     fragment: Some("fs_face"),
-                    group: group as u32,
+                    group: SHADED_AS[group],
                     cull: CLOSED[group],
                     compare: wgpu::CompareFunction::Less,
                     write: true,
@@ -548,6 +548,11 @@ impl Body {
     }
 }
 
+/// Texels a side of the shadow map of a picture.
+pub(crate) fn shadow_size(width: u32, height: u32) -> u32 {
+    if width.max(height) <= 420 { 512 } else { 1024 }
+}
+
 /// One picture: textures of its size and the face in it. Make a new one when the size changes.
 pub struct Target {
     width: u32,
@@ -582,7 +587,7 @@ impl Target {
         };
         let seen = Usage::RENDER_ATTACHMENT | Usage::TEXTURE_BINDING | Usage::COPY_SRC;
         let drawn = Usage::RENDER_ATTACHMENT;
-        let shadow_size = if width.max(height) <= 256 { 512 } else { 1024 };
+        let shadow_size = shadow_size(width, height);
         let view = |t: &wgpu::Texture| t.create_view(&wgpu::TextureViewDescriptor::default());
         let resolved = texture("face", width, height, 1, FORMAT, seen);
         let shadow =

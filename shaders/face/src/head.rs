@@ -172,19 +172,23 @@ impl Head {
 }
 
 /// Materials that `shade.wgsl` has a pipeline for.
-pub(crate) const GROUPS: usize = 5;
+pub(crate) const GROUPS: usize = 6;
 
-/// Groups whose parts are closed: their back faces are never seen and are not drawn. Lashes, brows and the inside of
-/// the collar are single sheets.
-pub(crate) const CLOSED: [bool; GROUPS] = [true, true, true, false, false];
+/// Groups whose parts are closed: their back faces are never seen and are not drawn. Lashes, brows, ears and the
+/// inside of the collar are single sheets.
+pub(crate) const CLOSED: [bool; GROUPS] = [true, true, true, false, false, false];
 
-/// The material group of a part; mirrors the constants beside `GROUP` in `shade.wgsl`.
+/// `GROUP` in `shade.wgsl` for each group: ears are skin, but an open sheet.
+pub(crate) const SHADED_AS: [u32; GROUPS] = [0, 1, 2, 3, 4, 0];
+
+/// The material group of a part; with [`SHADED_AS`] it mirrors the constants beside `GROUP` in `shade.wgsl`.
 fn group(part: u8) -> usize {
     match part {
-        part::SKIN | part::EAR => 0,
+        part::SKIN => 0,
         part::EYE_LEFT | part::EYE_RIGHT => 1,
         part::HAIR => 2,
         part::GARMENT => 3,
+        part::EAR => 5,
         _ => 4,
     }
 }

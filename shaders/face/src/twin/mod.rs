@@ -7,6 +7,7 @@ mod shade;
 
 use crate::expression::Expression;
 use crate::frame::{Frame, weights};
+use crate::gpu::shadow_size;
 use crate::head::Head;
 use crate::headless::Picture;
 use crate::morph::morph;
@@ -48,7 +49,7 @@ pub fn picture(
         })
         .collect();
 
-    let size = if width.max(height) <= 256 { 512 } else { 1024 };
+    let size = shadow_size(width, height) as usize;
     let from = Mat4::from_cols_array_2d(&frame.light_from_world);
     let mut map = Depth::new(size, size);
     let seen: Vec<Vec3> = corners.iter().map(|c| screen(from, c.world, size, size).0).collect();

@@ -267,7 +267,7 @@ impl Light<'_> {
     fn skin(&self, v: &Pixel, s: &mut Surface) {
         let rest = v.rest;
         if v.part == part::EAR {
-            s.ao = s.ao.max(0.45);
+            s.ao = s.ao.max(0.30);
         }
         let lip = falls(0.36, 0.46, s.rough) * falls(-5.2, -4.4, rest.y);
         let pore = self.carries(0.10);

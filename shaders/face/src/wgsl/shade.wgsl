@@ -172,7 +172,7 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
         s.ao *= 1.0 - 0.35 * smoothstep(0.15, 0.75, s.n.y);
     } else if GROUP == SKIN_AND_EARS {
         if v.part == EAR {
-            s.ao = max(s.ao, 0.45);
+            s.ao = max(s.ao, 0.30);
         }
         let lip = falls(0.36, 0.46, s.rough) * falls(-5.2, -4.4, v.rest.y);
         let pore = carries(0.10);
