@@ -1,0 +1,351 @@
+//! Settings of a run: one flat type for the file in the run folder, `--set key=value` and the form of the studio.
+
+use clips::{Fault, FaultKind, Result};
+use listener::latent_intent::{self, Attention};
+use serde::{Deserialize, Serialize};
+
+/// Which system a run trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemKind {
+    /// Both stages: K latents, ranking.
+    LatentIntent,
+    /// The first stage alone: no latent, no ranking.
+    LatentIntentPlain,
+}
+
+/// Which tracks a batch may be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Offline or online, drawn for every batch.
+    Mix,
+    /// Always offline.
+    Offline,
+    /// Always online.
+    Online,
+}
+
+/// Settings of a run. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is trained.
+    pub system: SystemKind,
+    /// Preset the other values started from; says so in the run folder, changes nothing.
+    pub preset: String,
+    /// Seed of every draw.
+    pub seed: u64,
+
+    /// Model width.
+    pub width: usize,
+    /// Query and key width.
+    pub key_width: usize,
+    /// Values of the latent intent.
+    pub latents: usize,
+    /// Gated attention units of the encoder.
+    pub encoder_units: usize,
+    /// Decoder layers.
+    pub decoder_layers: usize,
+    /// Kind of attention.
+    pub attention: Attention,
+    /// Widths of the token embeddings (m3d, au, va, ex).
+    pub token_widths: [usize; 4],
+    /// Widths of the projected feature groups (au, va, ex, m3d, mfcc, w2v).
+    pub feature_widths: [usize; 6],
+    /// Centres of the coefficient code book.
+    pub book_m3d: usize,
+    /// Centres of the expression code book.
+    pub book_ex: usize,
+
+    /// Frames of a training crop.
+    pub frames: usize,
+    /// Clips of a batch.
+    pub batch: usize,
+    /// Steps of the first stage.
+    pub stage1_steps: usize,
+    /// Steps of the second stage.
+    pub stage2_steps: usize,
+    /// Peak learning rate of the first stage.
+    pub stage1_rate: f64,
+    /// Peak learning rate of the second stage.
+    pub stage2_rate: f64,
+    /// Steps of linear warm-up in each stage.
+    pub warmup: usize,
+    /// The learning rate ends at this share of its peak.
+    pub final_rate: f64,
+    /// Weight decay of matrices.
+    pub decay: f64,
+    /// Largest global norm of the gradient.
+    pub clip: f64,
+    /// Tracks of the batches.
+    pub mode: Mode,
+
+    /// Weight of the conditional likelihood.
+    pub weight_likelihood: f64,
+    /// Weight of reaction matching.
+    pub weight_matching: f64,
+    /// Weight of the bag of words.
+    pub weight_bag: f64,
+    /// Weight of the usage bonus that keeps latents from dying out.
+    pub weight_usage: f64,
+    /// Temperature of the Gumbel-softmax.
+    pub gumbel_temperature: f64,
+    /// Use the hard choice forward and the soft one backward.
+    pub straight_through: bool,
+    /// Share of clips generated without a latent; makes guidance possible.
+    pub latent_dropout: f64,
+    /// Share of clips whose history is corrupted at a random rate.
+    pub history_random: f64,
+    /// Share of clips whose history is hidden altogether.
+    pub history_hidden: f64,
+    /// Share of clips without wav2vec2 states.
+    pub drop_w2v: f64,
+    /// Share of clips without cepstra.
+    pub drop_mfcc: f64,
+    /// Share of clips without coefficients.
+    pub drop_m3d: f64,
+    /// Share of clips without any face, so that sound alone works.
+    pub drop_face: f64,
+    /// Positives are the true listener only, not the neighbours.
+    pub true_pairs_only: bool,
+    /// Learn from rows that have an alternative answer only (where there are any). In a synthetic corpus these are the
+    /// rows whose speaker speaks; rows with only themselves teach one-to-one.
+    pub alternatives_only: bool,
+
+    /// Steps between two looks at the validation clips.
+    pub watch_every: usize,
+    /// Steps between two saved states.
+    pub save_every: usize,
+}
+
+impl Config {
+    /// Two CPU cores, minutes.
+    pub fn tiny() -> Self {
+        let sizes = latent_intent::Config::tiny([1; 4]);
+        Self {
+            system: SystemKind::LatentIntent,
+            preset: "tiny".to_owned(),
+            seed: 1,
+            width: sizes.width,
+            key_width: sizes.key_width,
+            latents: sizes.latents,
+            encoder_units: sizes.encoder_units,
+            decoder_layers: sizes.decoder_layers,
+            attention: Attention::Softmax,
+            token_widths: sizes.token_widths,
+            feature_widths: sizes.feature_widths,
+            book_m3d: 64,
+            book_ex: 32,
+            frames: sizes.training_frames,
+            batch: 16,
+            stage1_steps: 300,
+            stage2_steps: 500,
+            stage1_rate: 2e-3,
+            stage2_rate: 1.4e-3,
+            warmup: 30,
+            final_rate: 0.05,
+            decay: 0.01,
+            clip: 1.0,
+            mode: Mode::Mix,
+            weight_likelihood: 1.0,
+            weight_matching: 0.5,
+            weight_bag: 1.0,
+            weight_usage: 0.5,
+            gumbel_temperature: 0.67,
+            straight_through: false,
+            latent_dropout: 0.1,
+            history_random: 0.25,
+            history_hidden: 0.25,
+            drop_w2v: 0.3,
+            drop_mfcc: 0.1,
+            drop_m3d: 0.1,
+            drop_face: 0.05,
+            true_pairs_only: false,
+            alternatives_only: true,
+            watch_every: 50,
+            save_every: 100,
+        }
+    }
+
+    /// A preset by name: tiny, small or base. The larger two train without dropout.
+    ///
+    /// # Errors
+    /// [`FaultKind::BadRequest`] for another name.
+    pub fn preset(name: &str) -> Result<Self> {
+        let sized = |sizes: latent_intent::Config| Self {
+            preset: name.to_owned(),
+            width: sizes.width,
+            key_width: sizes.key_width,
+            latents: sizes.latents,
+            encoder_units: sizes.encoder_units,
+            decoder_layers: sizes.decoder_layers,
+            token_widths: sizes.token_widths,
+            feature_widths: sizes.feature_widths,
+            frames: sizes.training_frames,
+            ..Self::tiny()
+        };
+        match name {
+            "tiny" => Ok(Self::tiny()),
+            "small" => Ok(Self {
+                book_m3d: 512,
+                book_ex: 256,
+                stage1_steps: 3_000,
+                stage2_steps: 6_000,
+                stage1_rate: 6e-4,
+                stage2_rate: 4e-4,
+                warmup: 200,
+                ..sized(latent_intent::Config::small([1; 4]))
+            }),
+            "base" => Ok(Self {
+                book_m3d: 2048,
+                book_ex: 1024,
+                batch: 32,
+                stage1_steps: 15_000,
+                stage2_steps: 30_000,
+                stage1_rate: 3e-4,
+                stage2_rate: 1.5e-4,
+                warmup: 1_000,
+                final_rate: 0.005,
+                ..sized(latent_intent::Config::base([1; 4]))
+            }),
+            other => Err(Fault::new(FaultKind::BadRequest, "", format!("there is no preset {other}"))
+                .remedy("choose tiny, small or base")),
+        }
+    }
+
+    /// Applies one `key=value`; values are written as in TOML, bare words are text.
+    ///
+    /// # Errors
+    /// [`FaultKind::BadRequest`] for an unknown key or a value of the wrong kind.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let bad = |detail: String| Fault::new(FaultKind::BadRequest, "", detail).at(format!("--set {assignment}"));
+        let (key, text) = assignment
+            .split_once('=')
+            .ok_or_else(|| bad("there is no =".to_owned()).remedy("write --set key=value"))?;
+        let (key, text) = (key.trim(), text.trim());
+        let mut table = toml::Table::try_from(&*self).map_err(|error| bad(error.to_string()))?;
+        let known = table.get(key).ok_or_else(|| {
+            let keys = table.keys().cloned().collect::<Vec<_>>().join(", ");
+            bad(format!("there is no setting {key}")).remedy(format!("settings are {keys}"))
+        })?;
+        let value = toml::from_str::<toml::Table>(&format!("x = {text}"))
+            .ok()
+            .and_then(|mut table| table.remove("x"))
+            .unwrap_or_else(|| toml::Value::String(text.to_owned()));
+        // 1 is a fine way to write 1.0
+        let value = match (known, value) {
+            (toml::Value::Float(_), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
+            (_, value) => value,
+        };
+        table.insert(key.to_owned(), value);
+        let changed: Self = table.try_into().map_err(|error| bad(error.to_string()))?;
+        changed.check().map_err(|fault| fault.at(format!("--set {assignment}")))?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// Reads the text of a config file.
+    ///
+    /// # Errors
+    /// Unknown keys, missing keys, impossible values.
+    pub fn from_toml(path: &std::path::Path, text: &str) -> Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            Fault::new(FaultKind::Malformed, path, error.to_string()).remedy("correct or remove the setting")
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The text of a config file.
+    ///
+    /// # Errors
+    /// Never for a checked config.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|error| Fault::new(FaultKind::Internal, "", error.to_string()))
+    }
+
+    /// Sizes of the network for code books of these sizes.
+    pub fn network(&self, vocabulary: [usize; 4]) -> latent_intent::Config {
+        latent_intent::Config {
+            width: self.width,
+            key_width: self.key_width,
+            latents: self.latents,
+            encoder_units: self.encoder_units,
+            decoder_layers: self.decoder_layers,
+            attention: self.attention,
+            training_frames: self.frames,
+            token_widths: self.token_widths,
+            feature_widths: self.feature_widths,
+            ..latent_intent::Config::tiny(vocabulary)
+        }
+    }
+
+    /// Refuses settings that cannot be trained.
+    ///
+    /// # Errors
+    /// [`FaultKind::BadRequest`] naming the setting.
+    pub fn check(&self) -> Result<()> {
+        let bad = |detail: &str| Err(Fault::new(FaultKind::BadRequest, "", detail.to_owned()));
+        let shares = [
+            self.latent_dropout,
+            self.history_random + self.history_hidden,
+            self.drop_w2v,
+            self.drop_mfcc,
+            self.drop_m3d,
+            self.drop_face,
+            self.final_rate,
+        ];
+        if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
+            return bad("shares (dropouts, history, final_rate) lie in 0..1");
+        }
+        let positive = [self.stage1_rate, self.stage2_rate, self.gumbel_temperature, self.clip];
+        if positive.iter().any(|value| !value.is_finite() || *value <= 0.0) {
+            return bad("learning rates, gumbel_temperature and clip are positive numbers");
+        }
+        if self.batch == 0 || self.batch > 4096 || self.watch_every == 0 || self.save_every == 0 {
+            return bad("batch (at most 4096), watch_every and save_every are at least 1");
+        }
+        if self.latents < 2 && self.system == SystemKind::LatentIntent {
+            return bad("latents must be at least 2");
+        }
+        if !(1..=8192).contains(&self.book_m3d) || !(1..=8192).contains(&self.book_ex) {
+            return bad("code books have 1 to 8192 centres");
+        }
+        self.network([1; 4]).check()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::tiny()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_set_by_name_and_typos_are_refused() {
+        let mut config = Config::tiny();
+        config.set("stage2_steps=900").unwrap();
+        config.set("mode = online").unwrap();
+        config.set("weight_bag=0").unwrap();
+        assert_eq!((config.stage2_steps, config.mode, config.weight_bag), (900, Mode::Online, 0.0));
+        for wrong in ["stage3_steps=1", "batch=many", "batch", "width=63", "latent_dropout=2"] {
+            assert!(config.set(wrong).is_err(), "{wrong}");
+        }
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::from_toml("c".as_ref(), &text).unwrap(), config);
+        assert!(Config::from_toml("c".as_ref(), &format!("{text}\nspeed = 1\n")).is_err());
+    }
+
+    #[test]
+    fn every_preset_fits_together() {
+        for name in ["tiny", "small", "base"] {
+            Config::preset(name).unwrap().check().unwrap();
+        }
+        assert!(Config::preset("huge").is_err());
+    }
+}

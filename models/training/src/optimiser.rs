@@ -1,0 +1,90 @@
+//! AdamW with its state in the open, clipping by the global norm, and a cosine schedule with warm-up.
+
+use listener::latent_intent::parameters::{Layout, Start};
+
+/// Decay rates of the two moments.
+const BETAS: (f64, f64) = (0.9, 0.95);
+const EPSILON: f64 = 1e-8;
+
+/// The optimiser's state, in the layout of the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdamW {
+    /// First moments.
+    pub first: Vec<f32>,
+    /// Second moments.
+    pub second: Vec<f32>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+impl AdamW {
+    /// Before the first step.
+    pub fn new(parameters: usize) -> Self {
+        Self { first: vec![0.0; parameters], second: vec![0.0; parameters], steps: 0 }
+    }
+
+    /// One step; only matrices decay.
+    pub fn step(&mut self, layout: &Layout, values: &mut [f32], gradient: &[f32], rate: f64, decay: f64) {
+        self.steps += 1;
+        let count = self.steps.min(1 << 20) as i32;
+        let (corrected1, corrected2) = (1.0 - BETAS.0.powi(count), 1.0 - BETAS.1.powi(count));
+        let step = (rate / corrected1) as f32;
+        let root = (1.0 / corrected2) as f32;
+        let (b1, b2, epsilon) = (BETAS.0 as f32, BETAS.1 as f32, EPSILON as f32);
+        for entry in layout.entries() {
+            let keep = if matches!(entry.start, Start::Matrix(_)) { (1.0 - rate * decay) as f32 } else { 1.0 };
+            let (first, second) = (entry.slot.of_mut(&mut self.first), entry.slot.of_mut(&mut self.second));
+            let (values, gradient) = (entry.slot.of_mut(values), entry.slot.of(gradient));
+            for i in 0..values.len() {
+                first[i] = b1 * first[i] + (1.0 - b1) * gradient[i];
+                second[i] = b2 * second[i] + (1.0 - b2) * gradient[i] * gradient[i];
+                values[i] = values[i] * keep - step * first[i] / ((second[i] * root).sqrt() + epsilon);
+            }
+        }
+    }
+}
+
+/// Scales the gradient to at most `limit`; returns its norm before.
+pub fn clip(gradient: &mut [f32], limit: f64) -> f64 {
+    let norm = gradient.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    if norm > limit {
+        let scale = (limit / norm) as f32;
+        gradient.iter_mut().for_each(|x| *x *= scale);
+    }
+    norm
+}
+
+/// Learning rate of step `step` (from 0) of `steps`: linear warm-up, then a cosine from `peak` to `last * peak`.
+pub fn rate(step: usize, steps: usize, warmup: usize, peak: f64, last: f64) -> f64 {
+    if step < warmup {
+        return peak * (step + 1) as f64 / warmup as f64;
+    }
+    let done = (step - warmup) as f64 / steps.saturating_sub(warmup).max(1) as f64;
+    peak * (last + (1.0 - last) * 0.5 * (1.0 + (std::f64::consts::PI * done.min(1.0)).cos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_the_published_one_and_only_matrices_decay() {
+        let mut layout = Layout::default();
+        layout.add("w", &[1, 1], Start::Matrix(1.0));
+        layout.add("b", &[1], Start::Constant(0.0));
+        let mut values = vec![1.0, 1.0];
+        let mut adam = AdamW::new(2);
+        adam.step(&layout, &mut values, &[0.5, -0.5], 0.1, 0.01);
+        // the first step moves by the rate in the gradient's direction
+        assert!((values[0] - (1.0 - 0.001 - 0.1)).abs() < 1e-5 && (values[1] - 1.1).abs() < 1e-5, "{values:?}");
+    }
+
+    #[test]
+    fn the_rate_rises_then_falls_to_its_last_share() {
+        assert!(rate(0, 100, 10, 1.0, 0.05) < 0.11 && (rate(9, 100, 10, 1.0, 0.05) - 1.0).abs() < 1e-12);
+        assert!((rate(100, 100, 10, 1.0, 0.05) - 0.05).abs() < 1e-9);
+        let mut gradient = vec![3.0, 4.0];
+        assert_eq!(clip(&mut gradient, 1.0), 5.0);
+        assert!((gradient[0] - 0.6).abs() < 1e-6);
+    }
+}
