@@ -249,6 +249,10 @@ fn compare_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     if middle.width() < 60.0 || middle.height() < 120.0 {
         return;
     }
+    if desk.state.clip.is_none() {
+        panels::wall::ui(desk, ui, middle);
+        return;
+    }
     let stage = (middle.height() * 0.47).clamp(80.0, middle.width() * 0.62).round();
     let (top, rest) = middle.split_top_bottom_at_y(middle.top() + stage);
     let (transport, tracks) = rest.split_top_bottom_at_y((rest.top() + size::TRANSPORT).min(rest.bottom()));

@@ -1,11 +1,14 @@
 //! Pictures of faces as textures of the window: one off-screen target a view, redrawn only when its frame, camera,
 //! size or theme has changed, so that a still wall costs nothing.
+//!
+//! The window's painter reads textures as they are and decodes nothing, while a face is drawn into an sRGB target;
+//! so each picture is copied, bit by bit, into a texture of the plain format.
 
 use std::collections::HashMap;
 
 use egui::TextureId;
-use egui_wgpu::RenderState;
-use face::{Camera, Expression, Look, Renderer, Target};
+use egui_wgpu::{RenderState, wgpu};
+use face::{Camera, Expression, Ghost, Look, Renderer, Target};
 
 use crate::theme::Theme;
 
@@ -29,6 +32,7 @@ const FORGET_AFTER: u64 = 240;
 
 struct View {
     target: Target,
+    plain: wgpu::Texture,
     texture: TextureId,
     shown: Shown,
     seen: u64,
@@ -41,6 +45,7 @@ struct Shown {
     camera: Camera,
     theme: Theme,
     size: [u32; 2],
+    ghost: Option<Expression>,
 }
 
 /// All pictures of a window.
@@ -101,45 +106,63 @@ impl Faces {
         expression: &Expression,
         camera: &Camera,
         theme: Theme,
+        ghost: Option<&Expression>,
     ) -> Option<TextureId> {
         let (gpu, renderer) = (self.gpu.as_ref()?, self.renderer.as_mut()?);
         let size = size.map(|side| side.clamp(16, LARGEST));
-        let shown = Shown { expression: *expression, camera: *camera, theme, size };
+        let shown = Shown { expression: *expression, camera: *camera, theme, size, ghost: ghost.copied() };
         if let Some(view) = self.views.get_mut(&seat) {
             view.seen = self.round;
             if view.shown == shown {
                 return Some(view.texture);
             }
         }
-        let look = match theme {
+        let mut look = match theme {
             Theme::Dark => Look::dark(),
             Theme::Light => Look::light(),
         };
+        look.ghost = ghost.map(|expression| Ghost { expression: *expression, tint: [1.0, 1.0, 1.0], alpha: 0.55 });
         let resized = self.views.get(&seat).is_none_or(|view| view.shown.size != size);
         if resized {
             let target = Target::new(renderer, size[0], size[1]);
+            let plain = plain_texture(&gpu.device, size);
+            let seen = plain.create_view(&wgpu::TextureViewDescriptor::default());
+            let mut painter = gpu.renderer.write();
             let texture = match self.views.remove(&seat) {
                 Some(old) => {
-                    gpu.renderer.write().update_egui_texture_from_wgpu_texture(
-                        &gpu.device,
-                        target.view(),
-                        egui_wgpu::wgpu::FilterMode::Linear,
-                        old.texture,
-                    );
+                    let filter = wgpu::FilterMode::Linear;
+                    painter.update_egui_texture_from_wgpu_texture(&gpu.device, &seen, filter, old.texture);
                     old.texture
                 }
-                None => gpu.renderer.write().register_native_texture(
-                    &gpu.device,
-                    target.view(),
-                    egui_wgpu::wgpu::FilterMode::Linear,
-                ),
+                None => painter.register_native_texture(&gpu.device, &seen, wgpu::FilterMode::Linear),
             };
-            self.views.insert(seat, View { target, texture, shown: shown.clone(), seen: self.round });
+            drop(painter);
+            self.views.insert(seat, View { target, plain, texture, shown: shown.clone(), seen: self.round });
         }
         let view = self.views.get_mut(&seat)?;
         renderer.draw(&gpu.device, &gpu.queue, &mut view.target, expression, camera, &look);
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("face copy") });
+        encoder.copy_texture_to_texture(
+            view.target.texture().as_image_copy(),
+            view.plain.as_image_copy(),
+            wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 },
+        );
+        gpu.queue.submit([encoder.finish()]);
         view.shown = shown;
         self.drawn += 1;
         Some(view.texture)
     }
+}
+
+fn plain_texture(device: &wgpu::Device, size: [u32; 2]) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("face for the window"),
+        size: wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    })
 }

@@ -21,7 +21,7 @@ const STILL_DEGREES: f32 = 0.45;
 /// What one take does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Signature {
-    /// Up to three words, most typical first.
+    /// Two or three words, most typical first.
     pub words: Vec<String>,
     /// Strongest action units: column and mean level, strongest first.
     pub strongest: Vec<(usize, f32)>,
@@ -84,7 +84,9 @@ fn signature(
     }
     words.sort_by(|a, b| b.1.total_cmp(&a.1));
     words.retain(|(_, weight)| *weight > 0.03);
-    words.truncate(3);
+    // Two words, and a third only when all are short: a tile has little room.
+    let letters: usize = words.iter().take(3).map(|(word, _)| word.len()).sum();
+    words.truncate(if letters <= 16 { 3 } else { 2 });
     let mut words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
     if words.is_empty() {
         words.push(EXPRESSION_WORDS[0].to_owned());

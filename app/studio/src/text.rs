@@ -46,10 +46,10 @@ pub mod label {
     pub const STRONGEST: &str = "Strongest";
     pub const EXPRESSION: &str = "Expression";
     pub const AFFECT: &str = "Valence / arousal";
-    pub const HEAD: &str = "Head nod / turn / tilt";
+    pub const HEAD: &str = "Head movement";
     pub const SOURCE: &str = "Face";
     pub const SAMPLE: &str = "Sample";
-    pub const AGREEMENT: &str = "Valence r to real listener";
+    pub const AGREEMENT: &str = "Valence r to real";
     pub const TEMPERATURE: &str = "Temperature";
     pub const TOP_K: &str = "Top-k";
     pub const TOP_P: &str = "Top-p";
@@ -74,6 +74,8 @@ pub mod label {
     pub const LOADING: &str = "Loading the demo";
     pub const DROP: &str = "Drop to open";
     pub const TIME: &str = "Time";
+    pub const OPEN_FILES: &str = "Open a file\u{2026}";
+    pub const OPEN_FOLDER: &str = "Open a corpus\u{2026}";
 }
 
 /// States of panels with nothing to show: what is missing, and what to do.

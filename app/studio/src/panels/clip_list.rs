@@ -164,12 +164,9 @@ fn open_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let mut path = std::mem::take(&mut desk.memory.path);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        let width = ui.available_width() - 36.0;
-        let edit = TextEdit::singleline(&mut path)
-            .hint_text(label::PATH)
-            .margin(egui::Margin::symmetric(8, 6))
-            .desired_width(width - 16.0);
-        let response = ui.add(edit);
+        let width = ui.available_width() - 34.0;
+        let edit = TextEdit::singleline(&mut path).hint_text(label::PATH).margin(egui::Margin::symmetric(8, 6));
+        let response = ui.add_sized([width, 28.0], edit);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, label::PATH));
         if std::mem::take(&mut desk.memory.path_focus) {
             response.request_focus();

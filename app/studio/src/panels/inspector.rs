@@ -80,7 +80,7 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     value_row(ui, tokens, label::AFFECT, &format!("{valence:+.2} / {arousal:+.2}"), true);
     if let Some([nod, turn, tilt]) = signature.head_degrees {
         value_row(ui, tokens, label::HEAD, &format!("{nod:.1} / {turn:.1} / {tilt:.1}\u{b0}"), true)
-            .on_hover_text("standard deviation of pitch, yaw and roll");
+            .on_hover_text("nod / turn / tilt: standard deviation of pitch, yaw and roll");
     }
     if let Some(r) = agreement(desk, index) {
         value_row(ui, tokens, label::AGREEMENT, &format!("{r:+.2}"), true);

@@ -87,20 +87,25 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let last = found.len().saturating_sub(1);
     let mut row = desk.memory.palette_row.min(last);
     row = if down { (row + 1).min(last) } else { row.saturating_sub(usize::from(up)) };
-    let edit = ui.add(
-        TextEdit::singleline(&mut desk.memory.palette_query)
-            .hint_text(label::PALETTE_HINT)
-            .font(egui::FontId::proportional(16.0))
-            .frame(egui::Frame::NONE)
-            .margin(egui::Margin::symmetric(16, 14))
-            .desired_width(f32::INFINITY),
-    );
+    let edit = egui::Frame::NONE
+        .inner_margin(egui::Margin::symmetric(18, 14))
+        .show(ui, |ui| {
+            ui.add(
+                TextEdit::singleline(&mut desk.memory.palette_query)
+                    .hint_text(label::PALETTE_HINT)
+                    .font(egui::FontId::proportional(16.0))
+                    .frame(egui::Frame::NONE)
+                    .desired_width(f32::INFINITY),
+            )
+        })
+        .inner;
     edit.widget_info(|| WidgetInfo::labeled(Role::SearchInput, true, label::PALETTE_HINT));
     edit.request_focus();
     if edit.changed() {
         row = 0;
     }
-    ui.painter().hline(edit.rect.x_range(), edit.rect.bottom(), egui::Stroke::new(1.0, tokens.line));
+    let line = edit.rect.bottom() + 13.0;
+    ui.painter().hline(ui.max_rect().x_range(), line, egui::Stroke::new(1.0, tokens.line));
     let mut run = None;
     if found.is_empty() {
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 64.0), Sense::hover());

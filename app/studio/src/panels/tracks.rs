@@ -249,26 +249,31 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
         (-most, most)
     });
     let columns = plot.width().round() as usize;
-    let points = |values: &[f32]| -> Vec<Pos2> {
+    // Labels are 0 or 1: lines that share a level are set a little apart, in the order of the tiles.
+    let labels = matches!(track, Track::Attribute(column) if clips::channels::AU.contains(&column));
+    let apart = if labels { (plot.height() * 0.3 / (tiles.len() + 1) as f32).min(2.4) } else { 0.0 };
+    let inner = plot.with_min_y(plot.top() + apart * tiles.len() as f32);
+    let points = |values: &[f32], rank: usize| -> Vec<Pos2> {
         thinned(values, axis.view, columns)
             .into_iter()
-            .map(|(x, value)| pos2(plot.left() + x, y_of(value, scale, plot)))
+            .map(|(x, value)| pos2(plot.left() + x, y_of(value, scale, inner) - apart * rank as f32))
             .collect()
     };
     let mut lines = Lines::default();
     for (index, values) in order.iter().zip(&series) {
+        let rank = tiles.iter().position(|tile| tile == index).map_or(0, |tile| tile + 1);
         let look = theme::latent_look(state.theme, state.reactions.look_index(*index));
         if Some(*index) == chosen {
             // A dark edge keeps the chosen line readable where others cross it.
-            lines.add(&points(&truth), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
-            lines.add(&points(values), 4.2, desk.tokens.ground, &[]);
-            lines.add(&points(values), 2.2, look.color, &[]);
+            lines.add(&points(&truth, 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
+            lines.add(&points(values, rank), 4.2, desk.tokens.ground, &[]);
+            lines.add(&points(values, rank), 2.2, look.color, &[]);
         } else {
-            lines.add(&points(values), 1.15, look.color.gamma_multiply(0.62), look.dash);
+            lines.add(&points(values, rank), 1.15, look.color.gamma_multiply(0.62), look.dash);
         }
     }
     if order.is_empty() {
-        lines.add(&points(&truth), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
+        lines.add(&points(&truth, 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
     }
     (lines.mesh(ui.ctx()), scale)
 }

@@ -27,7 +27,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
         if desk.jobs.in_slot(Slot::Clip).is_some() || desk.jobs.in_slot(Slot::Start).is_some() {
             loading_ui(desk, ui, inner);
         } else {
-            widgets::empty(ui, tokens, inner, empty::STAGE, empty::STAGE_REMEDY);
+            nothing_ui(desk, ui, inner);
         }
         return;
     }
@@ -35,6 +35,33 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     let (left, right) = inner.split_left_right_at_x(inner.left() + column);
     people_ui(desk, ui, left);
     wall_ui(desk, ui, right.with_min_x(right.left() + size::GAP));
+}
+
+/// Nothing is open: where to drop things, and the ways to open them.
+fn nothing_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
+    let tokens = desk.tokens;
+    let area = Rect::from_center_size(rect.center(), vec2(rect.width().min(560.0), rect.height().min(300.0)));
+    let edge = [area.left_top(), area.right_top(), area.right_bottom(), area.left_bottom(), area.left_top()];
+    let mut shapes = Vec::new();
+    Shape::dashed_line_many(&edge, Stroke::new(1.5, tokens.line), 8.0, 6.0, &mut shapes);
+    ui.painter().extend(shapes);
+    let icon = Rect::from_center_size(area.center() - vec2(0.0, 78.0), vec2(46.0, 46.0));
+    icons::paint(ui.painter(), icon, icons::Icon::Folder, tokens.faint);
+    let words = Rect::from_center_size(area.center() - vec2(0.0, 14.0), vec2(area.width() - 40.0, 60.0));
+    widgets::empty(ui, tokens, words, empty::STAGE, empty::STAGE_REMEDY);
+    let row = Rect::from_center_size(area.center() + vec2(0.0, 62.0), vec2(316.0, 34.0));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(row), |ui| {
+        ui.horizontal_centered(|ui| {
+            let names = [(Command::OpenFiles, label::OPEN_FILES), (Command::OpenFolder, label::OPEN_FOLDER)];
+            for (command, name) in names {
+                let hint = command.hint();
+                let button = ui.add_sized([154.0, 32.0], egui::Button::new(name));
+                if button.on_hover_text(hint).clicked() {
+                    desk.send(command);
+                }
+            }
+        });
+    });
 }
 
 fn loading_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
@@ -229,7 +256,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     face_ui(desk, ui, rect, Seat::Tile(tile), &motion);
     let painter = ui.painter_at(rect);
     let small = rect.width() < 112.0;
-    veil(&painter, tokens, rect.with_max_y(rect.top() + 32.0), true, 0.5, ROUND);
+    veil(&painter, tokens, rect.with_max_y(rect.top() + 40.0), true, 0.5, ROUND);
     veil(&painter, tokens, rect.with_min_y(rect.bottom() - if small { 34.0 } else { 46.0 }), false, 0.72, ROUND);
     let head = rect.left_top() + vec2(15.0, 15.0);
     icons::glyph(&painter, head, 4.6, look.glyph, look.color);
@@ -255,12 +282,10 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     if room > 40.0 {
         text_cut(&painter, foot, Align2::LEFT_CENTER, &signature, theme::small(), tokens.on_picture_dim, room);
     }
-    if response.hovered() || chosen {
-        let source = motion.source.label();
-        let at = rect.right_top() + vec2(-10.0, 31.0);
-        if rect.height() > 110.0 && rect.width() > 96.0 {
-            painter.text(at, Align2::RIGHT_CENTER, source, egui::FontId::proportional(10.5), tokens.on_picture_dim);
-        }
+    if rect.height() > 100.0 && rect.width() > 84.0 {
+        let at = rect.right_top() + vec2(-10.0, 29.0);
+        let font = egui::FontId::proportional(10.5);
+        painter.text(at, Align2::RIGHT_CENTER, motion.source.label(), font, tokens.on_picture_dim);
     }
     if chosen {
         let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
@@ -288,7 +313,13 @@ pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Mo
     let expression = motion.at(desk.playback.frame());
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
-    let picture = desk.faces.picture(seat, pixels, &expression, &desk.state.camera, desk.state.theme);
+    let listener = desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref()).filter(|_| desk.state.ghost);
+    let ghost = listener
+        .filter(|_| matches!(seat, Seat::Tile(_) | Seat::Stage))
+        .and_then(|person| person.motion.as_ref())
+        .map(|motion| motion.at(desk.playback.frame()));
+    let picture =
+        desk.faces.picture(seat, pixels, &expression, &desk.state.camera, desk.state.theme, ghost.as_ref());
     match picture {
         Some(texture) => {
             let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));

@@ -6,7 +6,8 @@ use crate::theme::{self, Tokens};
 
 /// Draws a matrix; returns the cell (row, column) under the pointer and whether it was clicked.
 ///
-/// `names` carry their colours; the largest value is the strongest colour, the diagonal is empty.
+/// `names` carry their colours; the closest pair is the faintest colour, the farthest the
+/// strongest, the diagonal is empty.
 pub fn matrix(
     ui: &mut Ui,
     tokens: &Tokens,
@@ -19,15 +20,16 @@ pub fn matrix(
     let gutter = 26.0;
     let width = ui.available_width();
     let cell_width = (width - gutter) / count as f32;
-    let cell_height = (cell_width * 0.62).clamp(9.0, 17.0);
+    let cell_height = (cell_width * 0.55).clamp(9.0, 15.0);
     let height = cell_height * count as f32 + 16.0;
     let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label));
     let painter = ui.painter();
-    let most = (0..names.len())
+    let (least, most) = (0..names.len())
         .flat_map(|row| (0..row).map(move |column| (row, column)))
         .map(|(row, column)| value(row, column))
-        .fold(1e-6f32, f32::max);
+        .fold((f32::MAX, 0.0f32), |(least, most), value| (least.min(value), most.max(value)));
+    let span = (most - least).max(1e-6);
     let gap = if cell_width > 10.0 { 2.0 } else { 1.0 };
     let cell_at = |row: usize, column: usize| {
         Rect::from_min_size(
@@ -46,11 +48,11 @@ pub fn matrix(
         }
         for column in 0..names.len() {
             let cell = cell_at(row, column);
-            let share = if row == column { 0.0 } else { (value(row, column) / most).clamp(0.0, 1.0) };
+            let share = ((value(row, column) - least) / span).clamp(0.0, 1.0);
             let fill = if row == column {
                 tokens.ground
             } else {
-                tokens.card.lerp_to_gamma(tokens.accent, 0.08 + 0.92 * share * share)
+                tokens.card.lerp_to_gamma(tokens.accent, 0.12 + 0.88 * share)
             };
             painter.rect_filled(cell, 3.0, fill);
         }

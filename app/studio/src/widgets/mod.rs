@@ -45,13 +45,13 @@ pub fn heading(ui: &mut Ui, tokens: &Tokens, text: &str, remark: Option<(&str, C
 
 /// A hairline across the panel with air around it.
 pub fn divider(ui: &mut Ui, tokens: &Tokens) {
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 13.0), Sense::hover());
     ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(1.0, tokens.line));
 }
 
 /// A name on the left, a value on the right.
 pub fn value_row(ui: &mut Ui, tokens: &Tokens, name: &str, value: &str, number: bool) -> Response {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 18.5), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {value}")));
     let painter = ui.painter();
     let label = painter.text(rect.left_center(), Align2::LEFT_CENTER, name, theme::body(), tokens.dim);
@@ -176,10 +176,10 @@ pub fn slider(
     step: f32,
     show: impl Fn(f32) -> String,
 ) -> bool {
-    let (rect, mut response) = ui.allocate_exact_size(vec2(ui.available_width(), 36.0), Sense::click_and_drag());
+    let (rect, mut response) = ui.allocate_exact_size(vec2(ui.available_width(), 33.0), Sense::click_and_drag());
     let (low, high) = (*range.start(), *range.end());
     let before = *value;
-    let rail = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 12.0), pos2(rect.right() - 6.0, rect.bottom() - 9.0));
+    let rail = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 10.5), pos2(rect.right() - 6.0, rect.bottom() - 7.5));
     if let Some(pointer) = response.interact_pointer_pos() {
         let share = ((pointer.x - rail.left()) / rail.width()).clamp(0.0, 1.0);
         *value = low + share * (high - low);
