@@ -195,6 +195,16 @@ impl Studio {
         }
     }
 
+    /// What lies over the workspace.
+    pub fn overlay(&self) -> Overlay {
+        self.memory.overlay
+    }
+
+    /// Whether a worker of this slot is busy.
+    pub fn busy(&self, slot: Slot) -> bool {
+        self.jobs.in_slot(slot).is_some()
+    }
+
     /// Whether no worker is busy; scenes and tests wait for it.
     pub fn settled(&self) -> bool {
         self.jobs.running().is_empty()
@@ -253,7 +263,9 @@ fn compare_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         panels::wall::ui(desk, ui, middle);
         return;
     }
-    let stage = (middle.height() * 0.47).clamp(80.0, middle.width() * 0.62).round();
+    // Many faces get more of the height.
+    let share = if desk.state.tiles().len() > 8 { 0.55 } else { 0.47 };
+    let stage = (middle.height() * share).clamp(80.0, middle.width() * 0.62).round();
     let (top, rest) = middle.split_top_bottom_at_y(middle.top() + stage);
     let (transport, tracks) = rest.split_top_bottom_at_y((rest.top() + size::TRANSPORT).min(rest.bottom()));
     panels::tracks::ui(desk, ui, tracks);
@@ -274,7 +286,7 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let frame =
         Frame::NONE.fill(tokens.panel).stroke(Stroke::new(1.0, tokens.line)).corner_radius(12).shadow(shadow);
     let id = egui::Id::unique(name);
-    let mut area = Modal::default_area(id);
+    let mut area = Modal::default_area(id).default_size(egui::vec2(width, screen.height() - 60.0));
     if desk.memory.overlay == Overlay::Palette {
         area = area.anchor(egui::Align2::CENTER_TOP, [0.0, screen.height() * 0.14]);
     }
@@ -298,7 +310,8 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
 
 /// The eframe shell: hands frames to the studio.
 pub struct Shell {
-    studio: Studio,
+    /// What is shown.
+    pub studio: Studio,
     exit_after_first_frame: bool,
     frames: u32,
 }
@@ -307,8 +320,13 @@ impl Shell {
     /// The shell around a new studio.
     pub fn new(creation: &eframe::CreationContext<'_>, options: &Options) -> Self {
         let gpu = creation.wgpu_render_state.clone();
+        Self::around(Studio::new(&creation.egui_ctx, gpu, options, Transport::new()))
+    }
+
+    /// The shell around a studio.
+    pub fn around(studio: Studio) -> Self {
         Self {
-            studio: Studio::new(&creation.egui_ctx, gpu, options, Transport::new()),
+            studio,
             exit_after_first_frame: std::env::var_os(crate::EXIT_AFTER_FIRST_FRAME).is_some(),
             frames: 0,
         }

@@ -179,8 +179,8 @@ impl Command {
     /// Words in menus, palette and help.
     pub fn text(&self) -> String {
         match self {
-            C::OpenFiles => "Open sound, predictions or checkpoint\u{2026}".to_owned(),
-            C::OpenFolder => "Open corpus folder\u{2026}".to_owned(),
+            C::OpenFiles => "Open a file\u{2026}".to_owned(),
+            C::OpenFolder => "Open a corpus folder\u{2026}".to_owned(),
             C::TypePath => "Open by typing a path".to_owned(),
             C::Open(path) => format!("Open {}", path.display()),
             C::PlayPause => "Play or pause".to_owned(),
@@ -227,7 +227,7 @@ impl Command {
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
             C::Dismiss(_) => "Dismiss a message".to_owned(),
-            C::ToggleGhost => "Show or hide the real listener as an outline".to_owned(),
+            C::ToggleGhost => "Outline of the real listener".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),
             C::ResetLayout => "Reset the layout".to_owned(),
             C::Palette => "All actions\u{2026}".to_owned(),

@@ -101,13 +101,13 @@ pub mod empty {
 
 /// What the pointer does, for the help.
 pub const POINTER: [(&str, &str); 9] = [
-    ("Click a face", "choose its latent everywhere"),
+    ("Click a face", "choose its latent"),
     ("Drag a face", "turn all heads"),
-    ("Wheel on a face", "camera closer or further"),
+    ("Wheel on a face", "closer or further"),
     ("Click a track", "go to that moment"),
     ("Drag on a track", "loop the selection"),
-    ("Wheel on a track", "zoom the time axis"),
-    ("Shift + wheel, middle drag", "move along the time axis"),
+    ("Wheel on a track", "zoom on time"),
+    ("Shift + wheel, middle drag", "move along"),
     ("Drag the ruler", "scrub"),
     ("Double click a track", "show the whole clip"),
 ];

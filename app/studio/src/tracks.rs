@@ -160,7 +160,7 @@ pub fn thinned(values: &[f32], view: View, columns: usize) -> Vec<(f32, f32)> {
         return Vec::new();
     }
     let first = (view.first.floor().max(0.0) as usize).saturating_sub(1).min(values.len());
-    let last = ((view.last.ceil().max(0.0) as usize) + 1).min(values.len());
+    let last = ((view.last.ceil().max(0.0) as usize) + 1).min(values.len()).max(first);
     let pixels_per_frame = columns as f64 / view.span();
     let x_of = |frame: usize| ((frame as f64 + 0.5 - view.first) * pixels_per_frame) as f32;
     if pixels_per_frame > 0.5 {

@@ -29,8 +29,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                         column.add_space(12.0);
                     }
                 }
-                let column = &mut columns[1];
-                column.add_space(4.0);
+                let column = &mut columns[2];
                 widgets::heading(column, tokens, heading::POINTER, None);
                 for (gesture, words) in POINTER {
                     pointer_ui(column, tokens, gesture, words);
@@ -81,9 +80,9 @@ fn pair_ui(ui: &mut Ui, tokens: &Tokens, keys: &str, words: &str) {
 fn pointer_ui(ui: &mut Ui, tokens: &Tokens, gesture: &str, words: &str) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{gesture}: {words}")));
-    let half = rect.width() * 0.5;
+    let half = rect.width() * 0.56;
     let painter = ui.painter();
     widgets::text_cut(painter, rect.left_center(), Align2::LEFT_CENTER, gesture, theme::small(), tokens.text, half - 6.0);
     let at = rect.left_center() + vec2(half, 0.0);
-    widgets::text_cut(painter, at, Align2::LEFT_CENTER, words, theme::small(), tokens.dim, half);
+    widgets::text_cut(painter, at, Align2::LEFT_CENTER, words, theme::small(), tokens.dim, rect.width() - half);
 }

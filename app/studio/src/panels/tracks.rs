@@ -253,8 +253,9 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
     let labels = matches!(track, Track::Attribute(column) if clips::channels::AU.contains(&column));
     let apart = if labels { (plot.height() * 0.3 / (tiles.len() + 1) as f32).min(2.4) } else { 0.0 };
     let inner = plot.with_min_y(plot.top() + apart * tiles.len() as f32);
-    let points = |values: &[f32], rank: usize| -> Vec<Pos2> {
-        thinned(values, axis.view, columns)
+    let part_of = |values: &[f32], part: std::ops::Range<usize>, rank: usize| -> Vec<Pos2> {
+        let view = View { first: axis.view.first - part.start as f64, last: axis.view.last - part.start as f64 };
+        thinned(&values[part], view, columns)
             .into_iter()
             .map(|(x, value)| pos2(plot.left() + x, y_of(value, scale, inner) - apart * rank as f32))
             .collect()
@@ -265,17 +266,33 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
         let look = theme::latent_look(state.theme, state.reactions.look_index(*index));
         if Some(*index) == chosen {
             // A dark edge keeps the chosen line readable where others cross it.
-            lines.add(&points(&truth, 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
-            lines.add(&points(values, rank), 4.2, desk.tokens.ground, &[]);
-            lines.add(&points(values, rank), 2.2, look.color, &[]);
+            lines.add(&part_of(&truth, 0..truth.len(), 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
+            lines.add(&part_of(values, 0..values.len(), rank), 4.2, desk.tokens.ground, &[]);
+            lines.add(&part_of(values, 0..values.len(), rank), 2.2, look.color, &[]);
         } else {
-            lines.add(&points(values, rank), 1.15, look.color.gamma_multiply(0.62), look.dash);
+            // Of labels only what fires is drawn, or the zero lines would cover the row.
+            for part in if labels { firing(values) } else { vec![0..values.len()] } {
+                lines.add(&part_of(values, part, rank), 1.2, look.color.gamma_multiply(0.68), look.dash);
+            }
         }
     }
     if order.is_empty() {
-        lines.add(&points(&truth, 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
+        lines.add(&part_of(&truth, 0..truth.len(), 0), 1.3, desk.tokens.truth, theme::TRUTH_DASH);
     }
     (lines.mesh(ui.ctx()), scale)
+}
+
+/// Parts of a label series that are not 0, with the frame before and after each.
+fn firing(values: &[f32]) -> Vec<std::ops::Range<usize>> {
+    let mut parts: Vec<std::ops::Range<usize>> = Vec::new();
+    for (frame, _) in values.iter().enumerate().filter(|(_, value)| **value > 0.02) {
+        let (from, to) = (frame.saturating_sub(1), (frame + 2).min(values.len()));
+        match parts.last_mut() {
+            Some(part) if part.end >= from => part.end = to,
+            _ => parts.push(from..to),
+        }
+    }
+    parts
 }
 
 fn sound_ui(desk: &mut Desk<'_>, ui: &Ui, plot: Rect, axis: Axis) {
@@ -403,7 +420,7 @@ fn read_out_ui(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis, a
         rows.push(("real".to_owned(), value, None));
     }
     ui.painter().vline(at.x, plot.y_range(), Stroke::new(1.0, tokens.faint));
-    let per_column = 8;
+    let per_column = if rows.len() <= 9 { rows.len().max(1) } else { rows.len().div_ceil(2) };
     let columns = rows.len().div_ceil(per_column).max(1);
     let (cell, line) = (vec2(86.0, 15.0), 15.0);
     let shown = rows.len().min(per_column) as f32;

@@ -14,7 +14,7 @@ use crate::motion::Motion;
 use crate::state::Person;
 use crate::text::{self, empty, label};
 use crate::theme::{self, size};
-use crate::widgets::{self, icons, text_cut, veil};
+use crate::widgets::{self, Pill, icons, pill, text_cut};
 
 const ROUND: f32 = size::ROUND as f32;
 
@@ -119,8 +119,7 @@ fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &st
             face_ui(desk, ui, rect, seat, &motion);
             caption_ui(desk, ui, rect, name, motion.source.label());
             if seat == Seat::Listener {
-                let swatch = rect.left_bottom() + vec2(11.0, -13.0);
-                legend_dash(ui, swatch, desk.tokens.on_picture);
+                legend_dash(desk, ui, rect.shrink(7.0).left_bottom());
             }
         }
         None => sound_face_ui(desk, ui, rect, name),
@@ -128,11 +127,15 @@ fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &st
 }
 
 /// The short dashed line that says which curves are the real listener's.
-fn legend_dash(ui: &Ui, from: egui::Pos2, ink: Color32) {
+fn legend_dash(desk: &Desk<'_>, ui: &Ui, corner: egui::Pos2) {
+    let tokens = desk.tokens;
+    let place = Rect::from_min_size(corner - vec2(0.0, 16.0), vec2(38.0, 16.0));
+    ui.painter().rect_filled(place, 8.0, tokens.veil.gamma_multiply(0.72));
+    let from = place.left_center() + vec2(7.0, 0.0);
     let mut shapes = Vec::new();
     let dash = theme::TRUTH_DASH;
-    let to = from + vec2(24.0, 0.0);
-    Shape::dashed_line_many(&[from, to], Stroke::new(1.6, ink), dash[0], dash[1], &mut shapes);
+    let stroke = Stroke::new(1.6, tokens.on_picture);
+    Shape::dashed_line_many(&[from, from + vec2(24.0, 0.0)], stroke, dash[0], dash[1], &mut shapes);
     ui.painter().extend(shapes);
 }
 
@@ -174,11 +177,10 @@ fn sound_face_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str) {
 fn caption_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str, source: &str) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
-    veil(&painter, tokens, rect.with_max_y(rect.top() + 34.0), true, 0.5, ROUND);
-    let at = rect.left_top() + vec2(11.0, 16.0);
-    painter.text(at, Align2::LEFT_CENTER, name, theme::strong(12.5), tokens.on_picture);
-    let at = rect.right_top() + vec2(-11.0, 16.0);
-    painter.text(at, Align2::RIGHT_CENTER, source, theme::small(), tokens.on_picture_dim);
+    let inset = rect.shrink(7.0);
+    pill(&painter, tokens, inset.left_top(), Pill::Left, &[(name, theme::strong(12.5), tokens.on_picture)], None);
+    let words = [(source, theme::small(), tokens.on_picture_dim)];
+    pill(&painter, tokens, inset.right_top(), Pill::Right, &words, None);
 }
 
 /// Rectangles of `count` tiles that fill `rect` with the largest faces.
@@ -253,40 +255,48 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     if response.clicked() {
         desk.send(Command::Latent(tile));
     }
-    face_ui(desk, ui, rect, Seat::Tile(tile), &motion);
+    let small = rect.height() < 118.0 || rect.width() < 104.0;
+    // Words grow with the tile: a wall for an audience is read from afar.
+    let scale = (rect.width() / 300.0).clamp(1.0, 1.8);
+    let plate_height = if small { 26.0 } else { (31.0 * scale).round() };
+    let (face, foot) = rect.split_top_bottom_at_y(rect.bottom() - plate_height);
+    face_in(desk, ui, face, Seat::Tile(tile), &motion, CornerRadius { sw: 0, se: 0, ..CornerRadius::same(size::ROUND) });
     let painter = ui.painter_at(rect);
-    let small = rect.width() < 112.0;
-    veil(&painter, tokens, rect.with_max_y(rect.top() + 40.0), true, 0.5, ROUND);
-    veil(&painter, tokens, rect.with_min_y(rect.bottom() - if small { 34.0 } else { 46.0 }), false, 0.72, ROUND);
-    let head = rect.left_top() + vec2(15.0, 15.0);
-    icons::glyph(&painter, head, 4.6, look.glyph, look.color);
-    painter.text(head + vec2(11.0, 0.0), Align2::LEFT_CENTER, &name, theme::strong(12.5), tokens.on_picture);
-    if let Some(rank) = rank {
-        let words = format!("#{rank}");
-        let ink = if rank == 1 { look.color } else { tokens.on_picture_dim };
-        let at = rect.right_top() + vec2(-10.0, 15.0);
-        painter.text(at, Align2::RIGHT_CENTER, words, theme::mono_small(), ink);
+    let inset = rect.shrink(6.0);
+    let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
+    let words = [(name.as_str(), sized(theme::strong(12.5)), tokens.on_picture)];
+    pill(&painter, tokens, inset.left_top(), Pill::Left, &words, Some((look.glyph, look.color)));
+    let rank = rank.map(|rank| format!("#{rank}"));
+    let mut right: Vec<(&str, egui::FontId, Color32)> = Vec::new();
+    if !small {
+        right.push((motion.source.label(), sized(egui::FontId::proportional(10.5)), tokens.on_picture_dim));
     }
-    let foot = rect.left_bottom() + vec2(10.0, -19.0);
-    let mut room = rect.width() - 20.0;
+    if let Some(rank) = &rank {
+        right.push((rank, sized(theme::mono_small()), if rank == "#1" { look.color } else { tokens.on_picture }));
+    }
+    pill(&painter, tokens, inset.right_top(), Pill::Right, &right, None);
+    // What it does and how well it fits, on a plate of its own, so that the face stays whole.
+    let plate = CornerRadius { nw: 0, ne: 0, ..CornerRadius::same(size::ROUND) };
+    painter.rect_filled(foot, plate, tokens.card);
+    let row = foot.top() + if small { 10.0 } else { 12.0 * scale };
+    let mut room = foot.width() - 18.0;
     if let Some(score) = score {
-        let at = rect.right_bottom() + vec2(-10.0, -19.0);
-        let number = painter.text(at, Align2::RIGHT_CENTER, format!("{score:.2}"), theme::mono_small(), tokens.on_picture);
+        let at = pos2(foot.right() - 9.0, row);
+        let number = painter.text(at, Align2::RIGHT_CENTER, format!("{score:.2}"), sized(theme::mono_small()), tokens.text);
         room -= number.width() + 6.0;
         let bar = Rect::from_min_max(
-            pos2(rect.left() + 10.0, rect.bottom() - 9.0),
-            pos2(rect.right() - 10.0, rect.bottom() - 6.0),
+            pos2(foot.left() + 9.0, foot.bottom() - 4.0 - 3.0 * scale),
+            pos2(foot.right() - 9.0, foot.bottom() - 4.0),
         );
-        widgets::bar(&painter, bar, score, look.color, tokens.on_picture.gamma_multiply(0.2));
+        widgets::bar(&painter, bar, score, look.color, tokens.line);
     }
-    if room > 40.0 {
-        text_cut(&painter, foot, Align2::LEFT_CENTER, &signature, theme::small(), tokens.on_picture_dim, room);
-    }
-    if rect.height() > 100.0 && rect.width() > 84.0 {
-        let at = rect.right_top() + vec2(-10.0, 29.0);
-        let font = egui::FontId::proportional(10.5);
-        painter.text(at, Align2::RIGHT_CENTER, motion.source.label(), font, tokens.on_picture_dim);
-    }
+    // Where a face comes from is never left out.
+    let (words, font) = if small {
+        (motion.source.label(), egui::FontId::proportional(10.5))
+    } else {
+        (signature.as_str(), sized(theme::small()))
+    };
+    text_cut(&painter, pos2(foot.left() + 9.0, row), Align2::LEFT_CENTER, words, font, tokens.dim, room);
     if chosen {
         let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
         ui.painter().rect_stroke(rect, ROUND, Stroke::new(2.5, look.color), StrokeKind::Outside);
@@ -309,6 +319,10 @@ pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response) {
 
 /// Draws one face into `rect` with round corners.
 pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion) {
+    face_in(desk, ui, rect, seat, motion, CornerRadius::same(size::ROUND));
+}
+
+fn face_in(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion, corners: CornerRadius) {
     let tokens = desk.tokens;
     let expression = motion.at(desk.playback.frame());
     let scale = ui.ctx().pixels_per_point();
@@ -323,12 +337,12 @@ pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Mo
     match picture {
         Some(texture) => {
             let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            let shape = egui::epaint::RectShape::filled(rect, CornerRadius::same(size::ROUND), Color32::WHITE)
+            let shape = egui::epaint::RectShape::filled(rect, corners, Color32::WHITE)
                 .with_texture(texture, uv);
             ui.painter().add(shape);
         }
         None => {
-            ui.painter().rect_filled(rect, ROUND, tokens.card);
+            ui.painter().rect_filled(rect, corners, tokens.card);
             if desk.jobs.in_slot(Slot::Start).is_none() && seat == Seat::Speaker {
                 widgets::empty(ui, tokens, rect, text::empty::FACES, text::empty::FACES_REMEDY);
             } else {

@@ -42,7 +42,9 @@ pub fn matrix(
         painter.text(at, anchor, name, theme::small(), *color);
     };
     for row in 0..names.len() {
-        named(pos2(rect.left(), cell_at(row, 0).center().y), Align2::LEFT_CENTER, row);
+        if names.len() <= 9 || row % 2 == 0 {
+            named(pos2(rect.left(), cell_at(row, 0).center().y), Align2::LEFT_CENTER, row);
+        }
         if names.len() <= 9 || row % 2 == 0 {
             named(pos2(cell_at(0, row).center().x, rect.bottom()), Align2::CENTER_BOTTOM, row);
         }

@@ -6,7 +6,7 @@ pub mod icons;
 pub mod line;
 
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui,
+    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
     WidgetInfo, pos2, vec2,
 };
 
@@ -257,20 +257,48 @@ pub fn focus_ring(ui: &Ui, tokens: &Tokens, response: &Response, rect: Rect) {
     }
 }
 
-/// A veil over an edge of a picture (`strength` in 0..1), so that words on it are readable.
-pub fn veil(painter: &Painter, tokens: &Tokens, rect: Rect, from_top: bool, strength: f32, rounding: f32) {
-    let (dark, clear) = (tokens.veil.gamma_multiply(strength), Color32::TRANSPARENT);
-    // A gradient mesh has no round corners: the corner row is a rounded rectangle, the rest a gradient.
-    let cut = rounding.min(rect.height() * 0.5);
-    let radius = CornerRadius::same(rounding as u8);
-    let (cap, rest, radius) = if from_top {
-        let (cap, rest) = rect.split_top_bottom_at_y(rect.top() + cut);
-        (cap, rest, CornerRadius { sw: 0, se: 0, ..radius })
-    } else {
-        let (rest, cap) = rect.split_top_bottom_at_y(rect.bottom() - cut);
-        (cap, rest, CornerRadius { nw: 0, ne: 0, ..radius })
-    };
-    painter.rect_filled(cap, radius, dark);
-    let colors = if from_top { [dark, clear] } else { [clear, dark] };
-    painter.add(Shape::gradient_rect(rest, egui::Direction::TopDown, colors));
+/// Which corner a pill hangs from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pill {
+    /// The upper left.
+    Left,
+    /// The upper right.
+    Right,
+}
+
+/// Words on a picture, on a plate that keeps them readable whatever is behind; with a latent's glyph in front.
+pub fn pill(
+    painter: &Painter,
+    tokens: &Tokens,
+    corner: Pos2,
+    side: Pill,
+    words: &[(&str, FontId, Color32)],
+    glyph: Option<(theme::Glyph, Color32)>,
+) {
+    if words.is_empty() {
+        return;
+    }
+    let galleys: Vec<_> = words
+        .iter()
+        .map(|(words, font, ink)| (painter.layout_no_wrap((*words).to_owned(), font.clone(), *ink), *ink))
+        .collect();
+    let tall = galleys.iter().map(|(galley, _)| galley.size().y).fold(0.0, f32::max);
+    let scale = (tall / 16.0).max(1.0);
+    let gap = 6.0 * scale;
+    let lead = if glyph.is_some() { 15.0 * scale } else { 0.0 };
+    let text: f32 = galleys.iter().map(|(galley, _)| galley.size().x).sum();
+    let size = vec2(text + gap * (galleys.len() - 1) as f32 + lead + 15.0 * scale, 21.0 * scale);
+    let min = if side == Pill::Left { corner } else { corner - vec2(size.x, 0.0) };
+    let place = Rect::from_min_size(min, size);
+    painter.rect_filled(place, size.y * 0.5, tokens.veil.gamma_multiply(0.72));
+    let mut x = place.left() + 8.0 * scale;
+    if let Some((glyph, color)) = glyph {
+        icons::glyph(painter, pos2(x + 4.0 * scale, place.center().y), 4.3 * scale, glyph, color);
+        x += lead;
+    }
+    for (galley, ink) in galleys {
+        let (width, height) = (galley.size().x, galley.size().y);
+        painter.galley(pos2(x, place.center().y - height * 0.5), galley, ink);
+        x += width + gap;
+    }
 }

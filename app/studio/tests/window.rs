@@ -1,0 +1,225 @@
+//! The window, driven by label and key without a window: the demo opens, keys move time, a choice is the same
+//! everywhere, bad files are explained, work can be stopped.
+
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use media::Transport;
+use studio::app::{Shell, Studio};
+use studio::commands::Command;
+use studio::desk::Overlay;
+use studio::jobs::Slot;
+use studio::state::{Severity, Workspace};
+use studio::{Options, Theme};
+
+type Window = Harness<'static, Shell>;
+
+/// A window on manual time without faces; with them it would cost a second a frame on a software device.
+fn window(options: Options) -> Window {
+    let mut window = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {
+        Shell::around(Studio::new(&creation.egui_ctx, None, &options, Transport::manual()))
+    });
+    settle(&mut window);
+    window
+}
+
+/// Frames until every worker has answered, and one more.
+fn settle(window: &mut Window) {
+    let begun = Instant::now();
+    loop {
+        window.run_steps(2);
+        if window.state().studio.settled() {
+            window.run_steps(2);
+            if window.state().studio.settled() {
+                return;
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "a worker did not answer");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+fn demo() -> Window {
+    window(Options::default())
+}
+
+fn frame(window: &Window) -> usize {
+    window.state().studio.playback.frame()
+}
+
+#[test]
+fn the_demo_opens_with_one_tile_a_latent_and_the_best_one_chosen() {
+    let window = demo();
+    let studio = &window.state().studio;
+    let state = &studio.state;
+    assert!(state.messages.is_empty(), "{:?}", state.messages);
+    let tiles = state.tiles();
+    assert!(tiles.len() >= 4, "{} tiles", tiles.len());
+    assert_eq!(window.get_all_by_label_contains("Reaction z").count(), tiles.len());
+    let chosen = state.chosen().expect("a reaction is chosen");
+    assert_eq!(state.reactions.all[chosen].take.header.rank, Some(1));
+    assert!(state.clip.as_ref().is_some_and(|clip| clip.synthetic));
+    assert!(window.query_all_by_label_contains("synthetic").count() > 0);
+}
+
+#[test]
+fn space_plays_full_stop_steps_and_shuttle_and_marks_work_by_key() {
+    let mut window = demo();
+    window.key_press(Key::Period);
+    window.run_steps(2);
+    assert_eq!(frame(&window), 1);
+    window.key_press(Key::Space);
+    window.run_steps(1);
+    assert!(window.state().studio.playback.moving());
+    window.state().studio.playback.transport().advance(Duration::from_secs(2));
+    window.run_steps(1);
+    assert_eq!(frame(&window), 51);
+    window.key_press(Key::I);
+    window.run_steps(1);
+    window.key_press(Key::Space);
+    window.run_steps(1);
+    assert!(!window.state().studio.playback.moving());
+    for _ in 0..10 {
+        window.key_press(Key::Period);
+        window.run_steps(1);
+    }
+    window.key_press(Key::O);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.playback.transport().looped(), Some((51, 62)));
+    window.key_press(Key::Comma);
+    window.run_steps(2);
+    assert_eq!(frame(&window), 60);
+}
+
+#[test]
+fn a_clicked_tile_is_chosen_everywhere() {
+    let mut window = demo();
+    for tile in [2usize, 0, 3] {
+        let name = window.state().studio.state.reactions.name(window.state().studio.state.tiles()[tile]);
+        window.get_by_label_contains(&format!("Reaction {name},")).click();
+        window.run_steps(3);
+        let state = &window.state().studio.state;
+        assert_eq!(state.tile, tile);
+        assert_eq!(state.chosen(), Some(state.tiles()[tile]));
+        // The inspector is about the same one.
+        let words = state.reactions.all[state.tiles()[tile]].signature.text();
+        assert!(window.query_by_label(&format!("Signature: {words}")).is_some(), "{words}");
+    }
+    window.key_press(Key::Num2);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.state.tile, 1);
+}
+
+#[test]
+fn bad_files_are_explained_and_the_session_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = demo();
+    for (name, bytes) in [
+        ("broken.wav", b"RIFF\x08\x00\x00\x00WAVEnonsense".as_slice()),
+        ("empty.npy", b""),
+        ("not-a-model.safetensors", b"hello"),
+        ("notes.txt", b"hello"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        window.state_mut().studio.state.messages.clear();
+        let ctx = window.ctx.clone();
+        window.state_mut().studio.act(&ctx, Command::Open(path));
+        settle(&mut window);
+        let message = window.state().studio.state.messages.last().unwrap_or_else(|| panic!("no message on {name}")).clone();
+        assert_eq!(message.severity, Severity::Failure, "{message:?}");
+        assert!(message.about.contains(name), "{message:?}");
+        assert!(!message.what.is_empty() && !message.remedy.is_empty(), "{message:?}");
+        assert!(window.state().studio.state.clip.is_some(), "the clip at hand is gone after {name}");
+    }
+    window.key_press(Key::Period);
+    window.run_steps(2);
+    assert_eq!(frame(&window), 1);
+}
+
+#[test]
+fn a_drag_on_a_track_makes_a_loop_and_a_click_seeks() {
+    let mut window = demo();
+    let rect = window.get_by_label("Track Valence").rect();
+    let (from, to) = (rect.left_center() + vec2(200.0, 0.0), rect.left_center() + vec2(400.0, 0.0));
+    window.drag_at(from);
+    window.run_steps(1);
+    window.hover_at(from + vec2(60.0, 0.0));
+    window.run_steps(1);
+    window.hover_at(to);
+    window.run_steps(1);
+    window.drop_at(to);
+    window.run_steps(3);
+    let frames = window.state().studio.state.frames() as f32;
+    let (a, b) = window.state().studio.playback.transport().looped().expect("a loop");
+    let expected = 200.0 / (rect.width() - 20.0) * frames;
+    assert!(((b - a) as f32 - expected).abs() <= 4.0, "{a}..{b}, expected {expected} frames");
+    window.key_press(Key::X);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.playback.transport().looped(), None);
+    window.get_by_label("Track Arousal").click();
+    window.run_steps(2);
+    assert!((frame(&window) as f32 - frames * 0.5).abs() < frames * 0.02, "{}", frame(&window));
+}
+
+#[test]
+fn cancel_stops_the_reactions_and_a_later_answer_is_not_shown() {
+    let mut window = demo();
+    let before = window.state().studio.state.generation;
+    let mut wishes = window.state().studio.state.wishes.clone();
+    wishes.samples = 10;
+    let ctx = window.ctx.clone();
+    window.state_mut().studio.act(&ctx, Command::Wish(wishes));
+    window.state_mut().studio.act(&ctx, Command::Generate);
+    window.state_mut().studio.act(&ctx, Command::Cancel);
+    assert!(window.state().studio.busy(Slot::Takes));
+    settle(&mut window);
+    let state = &window.state().studio.state;
+    assert_eq!(state.generation, before, "cancelled reactions were shown");
+    assert_eq!(state.reactions.samples(), 1);
+    assert!(state.messages.iter().all(|message| message.severity == Severity::Note), "{:?}", state.messages);
+}
+
+#[test]
+fn the_palette_finds_and_runs_a_command_and_letters_in_it_are_no_commands() {
+    let mut window = demo();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run_steps(3);
+    assert_eq!(window.state().studio.overlay(), Overlay::Palette);
+    window.get_by_label("Type what you want to do").type_text("light");
+    window.run_steps(3);
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    assert_eq!(window.state().studio.state.theme, Theme::Light);
+    assert_eq!(window.state().studio.overlay(), Overlay::None);
+    window.key_press(Key::Questionmark);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.overlay(), Overlay::Help);
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.overlay(), Overlay::None);
+}
+
+#[test]
+fn present_shows_the_wall_alone_and_escape_leaves_it() {
+    let mut window = demo();
+    window.key_press(Key::F5);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.state.workspace, Workspace::Present);
+    assert!(window.query_by_label("Search clips").is_none());
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.state.workspace, Workspace::Compare);
+}
+
+#[test]
+fn an_idle_window_asks_for_no_frames() {
+    let mut window = demo();
+    // Sparklines are read after the clip; nothing may follow them.
+    settle(&mut window);
+    window.run();
+    let output = window.output().viewport_output.values().next().unwrap().repaint_delay;
+    assert!(output > Duration::from_secs(1), "repaints after {output:?}");
+}
