@@ -100,7 +100,18 @@ pub fn read_npy_shape(path: &Path) -> Result<Vec<usize>> {
 /// A fault naming the file when it is missing, empty, truncated, not an `.npy`, not C-ordered floats, or promises
 /// more than it holds.
 pub fn read_npy(path: &Path) -> Result<Array> {
-    let (npy, shape, wide) = open(path)?;
+    values(path, open(path)?)
+}
+
+/// As [`read_npy`] from memory; `name` stands for the path in faults.
+///
+/// # Errors
+/// As [`read_npy`].
+pub fn parse_npy(name: &Path, bytes: &[u8]) -> Result<Array> {
+    values(name, header(name, bytes, bytes.len() as u64)?)
+}
+
+fn values<R: std::io::Read>(path: &Path, (npy, shape, wide): Opened<R>) -> Result<Array> {
     let short = |error: std::io::Error| Fault::io(path, &error).at("data");
     let values = if wide {
         let data = npy.data::<f64>().map_err(|error| unsupported(path, &error.to_string()))?;
@@ -120,18 +131,23 @@ fn unsupported(path: &Path, what: &str) -> Fault {
         .remedy("save it as little-endian float32 in C order: numpy.save(path, x.astype('<f4'))")
 }
 
-type Opened = (npyz::NpyFile<BufReader<File>>, Vec<usize>, bool);
+type Opened<R> = (npyz::NpyFile<R>, Vec<usize>, bool);
 
-fn open(path: &Path) -> Result<Opened> {
+fn open(path: &Path) -> Result<Opened<BufReader<File>>> {
     let file = File::open(path).map_err(|error| Fault::io(path, &error))?;
     let meta = file.metadata().map_err(|error| Fault::io(path, &error))?;
     if meta.is_dir() {
         return Err(Fault::new(FaultKind::Malformed, path, "this is a folder").remedy("name an .npy file"));
     }
-    if meta.len() == 0 {
+    header(path, BufReader::new(file), meta.len())
+}
+
+/// Reads the header and holds it against the `length` of the file in bytes.
+fn header<R: std::io::Read>(path: &Path, reader: R, length: u64) -> Result<Opened<R>> {
+    if length == 0 {
         return Err(Fault::new(FaultKind::Empty, path, "the file is empty").remedy("write it again"));
     }
-    let npy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| {
+    let npy = npyz::NpyFile::new(reader).map_err(|error| {
         Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {error}"))
             .at("header")
             .remedy("write it with numpy.save")
@@ -149,14 +165,14 @@ fn open(path: &Path) -> Result<Opened> {
     let size = if wide { 8 } else { 4 };
     match total {
         Some(total) if total <= MOST_ELEMENTS => {
-            if total * size > meta.len() {
+            if total * size > length {
                 return Err(Fault::new(
                     FaultKind::Truncated,
                     path,
                     format!(
                         "the header promises {} bytes of data, the file has {} in all",
                         total * size,
-                        meta.len()
+                        length
                     ),
                 )
                 .at("header")

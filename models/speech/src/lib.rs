@@ -5,6 +5,7 @@
 //! (the media crate does), it knows no network, and it keeps no state between calls.
 
 pub mod decode;
+pub mod demo;
 pub mod mfcc;
 pub mod prosody;
 pub mod resample;
