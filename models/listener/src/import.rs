@@ -39,14 +39,15 @@ pub fn predictions(path: &Path) -> Result<Imported> {
     }
     array.require_finite(path)?;
     if width == ATTRIBUTE_COUNT {
-        let place = array.values.as_chunks::<ATTRIBUTE_COUNT>().0.iter().enumerate().find_map(|(row, values)| {
-            let column = values.iter().enumerate().position(|(column, value)| {
-                let low = if column == 15 || column == 16 { -1.0 } else { 0.0 };
-                debug_assert_eq!(EXPRESSIONS.end, ATTRIBUTE_COUNT);
-                !(low - 0.5..=1.5).contains(value)
-            })?;
-            Some((row, column, values[column]))
-        });
+        let place =
+            array.values.as_chunks::<ATTRIBUTE_COUNT>().0.iter().enumerate().find_map(|(row, values)| {
+                let column = values.iter().enumerate().position(|(column, value)| {
+                    let low = if column == 15 || column == 16 { -1.0 } else { 0.0 };
+                    debug_assert_eq!(EXPRESSIONS.end, ATTRIBUTE_COUNT);
+                    !(low - 0.5..=1.5).contains(value)
+                })?;
+                Some((row, column, values[column]))
+            });
         if let Some((row, column, value)) = place {
             let (clip, rest) = (row / (samples * frames), row % (samples * frames));
             return Err(Fault::new(FaultKind::OutOfRange, path, format!("the value is {value}"))

@@ -37,7 +37,14 @@ pub trait Real:
     /// Square root.
     fn sqrt(self) -> Self;
     /// `product` on one thread; see there.
-    fn multiply(out: &mut [Self], out_stride: usize, left: View<'_, Self>, right: View<'_, Self>, scale: Self, add: bool);
+    fn multiply(
+        out: &mut [Self],
+        out_stride: usize,
+        left: View<'_, Self>,
+        right: View<'_, Self>,
+        scale: Self,
+        add: bool,
+    );
 
     /// The larger one.
     fn larger(self, other: Self) -> Self {
@@ -233,10 +240,18 @@ mod tests {
         let left: Vec<f64> = (0..12).map(f64::from).collect();
         let right: Vec<f64> = (0..20).map(|x| f64::from(x) * 0.5 - 3.0).collect();
         let mut out = vec![1.0; 3 * 6];
-        product(&mut out, 6, View::dense(&left, 4, 3).transposed(), View::strided(&right, 4, 5, 5), 2.0, true);
+        product(
+            &mut out,
+            6,
+            View::dense(&left, 4, 3).transposed(),
+            View::strided(&right, 4, 5, 5),
+            2.0,
+            true,
+        );
         for i in 0..3 {
             for j in 0..5 {
-                let expected: f64 = 1.0 + 2.0 * (0..4).map(|k| left[k * 3 + i] * right[k * 5 + j]).sum::<f64>();
+                let expected: f64 =
+                    1.0 + 2.0 * (0..4).map(|k| left[k * 3 + i] * right[k * 5 + j]).sum::<f64>();
                 assert!((out[i * 6 + j] - expected).abs() < 1e-12);
             }
             assert_eq!(out[i * 6 + 5], 1.0, "padding is untouched");

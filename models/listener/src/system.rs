@@ -64,7 +64,13 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     /// A fault when there is nothing to answer, the request is impossible, or `control` was stopped.
-    fn generate(&self, clip: &str, speaker: &Streams, request: &Request, control: &Control) -> Result<Vec<Take>>;
+    fn generate(
+        &self,
+        clip: &str,
+        speaker: &Streams,
+        request: &Request,
+        control: &Control,
+    ) -> Result<Vec<Take>>;
 
     /// The latent-intent network behind this system, for what only it can do (posteriors, live answers).
     fn latent_intent(&self) -> Option<&crate::latent_intent::LatentIntent> {

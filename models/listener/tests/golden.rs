@@ -5,6 +5,7 @@ mod common;
 
 use clips::{Sampling, Track};
 use common::{Golden, close};
+use listener::latent_intent::STREAMS;
 use listener::latent_intent::blocks::Rotation;
 use listener::latent_intent::decode::{Heard, Plain, Reaction, stretch};
 use listener::latent_intent::decoder::{Frame, Slots};
@@ -12,7 +13,6 @@ use listener::latent_intent::gau::{CrossUnit, Mask, SelfUnit};
 use listener::latent_intent::network::{Network, track_mask};
 use listener::latent_intent::parameters::Layout;
 use listener::latent_intent::sampling::probabilities;
-use listener::latent_intent::STREAMS;
 
 const TRACKS: [(&str, Track); 2] = [("offline", Track::Offline), ("online", Track::Online)];
 
@@ -86,6 +86,9 @@ fn whole(file: &str) {
             let (partial, _) = network.encoder.forward(&values, &golden.speaker(clip, true), mask, &rotation);
             close(&partial, &at("enc_lengths_present"), &format!("{file} {name} enc with absences"));
 
+            // the speaker of the corrupted history is whole, and as long as `lengths`
+            let (cut, _) = network.encoder.forward(&values, &speaker, mask, &rotation);
+
             let tokens = golden.tokens("in.tok", clip);
             let weights = golden.row("in.zsoft", clip);
             let latent = network.latent_vector(&values, &weights);
@@ -98,7 +101,7 @@ fn whole(file: &str) {
                 &values,
                 &tokens,
                 slots,
-                &partial,
+                &cut,
                 Mask { causal: true, keys: mask.keys },
                 mask,
                 &rotation,
@@ -106,9 +109,17 @@ fn whole(file: &str) {
             close(&h_drop, &at("h_gen_lengths_drop"), &format!("{file} {name} h with hidden frames"));
             let bag = &network.latent.as_ref().unwrap().bag;
             for (stream, logits) in network.logits(&values, &h[..frames * d]).iter().enumerate() {
-                close(logits, &at(&format!("logits.{}", STREAMS[stream])), &format!("{file} {name} logits {stream}"));
+                close(
+                    logits,
+                    &at(&format!("logits.{}", STREAMS[stream])),
+                    &format!("{file} {name} logits {stream}"),
+                );
                 let bow = bag.forward(&values, &network.decoder.embeddings, stream, &h[..d]).1;
-                close(&bow, &at(&format!("bow_logits.{}", STREAMS[stream])), &format!("{file} {name} bow {stream}"));
+                close(
+                    &bow,
+                    &at(&format!("bow_logits.{}", STREAMS[stream])),
+                    &format!("{file} {name} bow {stream}"),
+                );
             }
             let (h, _) = network.recognise(&values, &tokens, &memory, &rotation);
             close(&h[..d], &at("h_z"), &format!("{file} {name} h_z"));
@@ -166,7 +177,11 @@ fn whole(file: &str) {
                         greedy.iter().position(|p| *p == 1.0).unwrap() as u32
                     }));
                 }
-                assert_eq!(drawn, golden.tokens(&format!("{name}.greedy{z}"), clip), "{file} {name} greedy {z}");
+                assert_eq!(
+                    drawn,
+                    golden.tokens(&format!("{name}.greedy{z}"), clip),
+                    "{file} {name} greedy {z}"
+                );
                 let (h, _) = network.recognise(&values, &drawn, &memory, &rotation);
                 let (_, matching) = network.judge(&values, &h[..d]).unwrap();
                 close(&[matching], &at(&format!("greedy{z}.rm_logit")), &format!("{file} {name} score {z}"));

@@ -9,7 +9,13 @@ use crate::data::Data;
 use crate::objective::Item;
 
 /// Draws the track and the clips of a step; `stage` is 1 or 2, `latents` the number of Gumbel draws.
-pub fn draw(data: &Data, config: &Config, stage: u64, step: usize, latents: usize) -> (Track, Vec<Item<f32>>) {
+pub fn draw(
+    data: &Data,
+    config: &Config,
+    stage: u64,
+    step: usize,
+    latents: usize,
+) -> (Track, Vec<Item<f32>>) {
     let mut chance = Chance::new(config.seed, "track of a step", &[stage, step as u64]);
     let track = match config.mode {
         Mode::Offline => Track::Offline,

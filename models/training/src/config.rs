@@ -140,7 +140,7 @@ impl Config {
             frames: sizes.training_frames,
             batch: 16,
             stage1_steps: 300,
-            stage2_steps: 500,
+            stage2_steps: 1_200,
             stage1_rate: 2e-3,
             stage2_rate: 1.4e-3,
             warmup: 30,
@@ -219,7 +219,8 @@ impl Config {
     /// # Errors
     /// [`FaultKind::BadRequest`] for an unknown key or a value of the wrong kind.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
-        let bad = |detail: String| Fault::new(FaultKind::BadRequest, "", detail).at(format!("--set {assignment}"));
+        let bad =
+            |detail: String| Fault::new(FaultKind::BadRequest, "", detail).at(format!("--set {assignment}"));
         let (key, text) = assignment
             .split_once('=')
             .ok_or_else(|| bad("there is no =".to_owned()).remedy("write --set key=value"))?;

@@ -59,8 +59,12 @@ fn read(corpus: &Corpus, person: &PersonFiles) -> Result<Person> {
     let streams = read_person(corpus, person)?;
     let measured = Measured::of(&streams, None);
     let (Some(attributes), Some(coefficients)) = (streams.attributes, streams.coefficients) else {
-        return Err(Fault::new(FaultKind::MissingModality, &person.name, "attributes or coefficients are missing")
-            .remedy("both are needed to learn from a listener"));
+        return Err(Fault::new(
+            FaultKind::MissingModality,
+            &person.name,
+            "attributes or coefficients are missing",
+        )
+        .remedy("both are needed to learn from a listener"));
     };
     Ok(Person { measured, attributes, coefficients })
 }
@@ -77,7 +81,8 @@ fn read_people(corpus: &Corpus, split: Split, control: &Control) -> Result<Peopl
     let mut read_so_far = People::new();
     for (index, part) in people.chunks(32).enumerate() {
         control.step("reading clips", (index * 32) as u64, people.len() as u64, split.name())?;
-        let part: Vec<_> = part.par_iter().map(|(name, person)| (name.clone(), read(corpus, person))).collect();
+        let part: Vec<_> =
+            part.par_iter().map(|(name, person)| (name.clone(), read(corpus, person))).collect();
         read_so_far.extend(part);
     }
     Ok(read_so_far)
@@ -94,10 +99,13 @@ impl Data {
         for people in &people {
             faults.extend(people.values().filter_map(|person| person.as_ref().err().cloned()));
         }
-        let of = |split: usize, person: &PersonFiles| people[split].get(&person.name).and_then(|p| p.as_ref().ok());
+        let of = |split: usize, person: &PersonFiles| {
+            people[split].get(&person.name).and_then(|p| p.as_ref().ok())
+        };
         let usable = |split: usize, entry: &ClipEntry| {
             let (speaker, listener) = (of(split, &entry.speaker)?, of(split, &entry.listener)?);
-            let frames = speaker.measured.frames.min(listener.attributes.len()).min(listener.coefficients.len());
+            let frames =
+                speaker.measured.frames.min(listener.attributes.len()).min(listener.coefficients.len());
             (frames > 0).then_some((speaker, listener, frames))
         };
         let train = corpus.clips(Split::Train);
@@ -128,7 +136,8 @@ impl Data {
             }));
         }
         control.step("fitting code books", 0, 0, "")?;
-        let fit = FitConfig { m3d: config.book_m3d, ex: config.book_ex, seed: config.seed, ..FitConfig::tiny() };
+        let fit =
+            FitConfig { m3d: config.book_m3d, ex: config.book_ex, seed: config.seed, ..FitConfig::tiny() };
         let books = CodeBooks::fit(&listeners, &fit, &control.silent())?;
         let columns = config.network(books.sizes()).feature_columns;
         let speakers = train

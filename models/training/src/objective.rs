@@ -58,7 +58,7 @@ pub struct Weights {
 }
 
 /// Values of the losses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Losses {
     /// CLG in nats per frame.
     pub clg: f64,
@@ -127,7 +127,15 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
                 let (sum, dh) = likelihood(network, values, &h, &item.reaction, share, &mut gradient);
                 loss += sum;
                 network.decoder.backward(
-                    values, &item.reaction, slots, &memory, &decoder, &dh, &mut dmemory, &rotation, &mut gradient,
+                    values,
+                    &item.reaction,
+                    slots,
+                    &memory,
+                    &decoder,
+                    &dh,
+                    &mut dmemory,
+                    &rotation,
+                    &mut gradient,
                 );
                 network.encoder.backward(values, &item.speaker, &tape, &dmemory, &rotation, &mut gradient);
             }
@@ -161,7 +169,8 @@ pub fn stage_two<T: Real>(
         mean.iter_mut().zip(posterior).for_each(|(mean, p)| *mean += p / count);
     }
     let usage: f64 = mean.iter().map(|p| p * p.max(1e-30).ln()).sum();
-    let usage_slope: Vec<f64> = mean.iter().map(|p| weights.usage * (p.max(1e-30).ln() + 1.0) / count).collect();
+    let usage_slope: Vec<f64> =
+        mean.iter().map(|p| weights.usage * (p.max(1e-30).ln() + 1.0) / count).collect();
     let share = 1.0 / frames_of(items);
 
     let lanes: Vec<(Partial, Vec<T>)> = (0..LANES)
@@ -174,7 +183,15 @@ pub fn stage_two<T: Real>(
                 let clip = Clip { network, values, item: &items[index], track, rotation: &rotation };
                 partial.clips.push((
                     index,
-                    clip.generate(&known[index], weights, share, count, slope, &mut partial.losses, &mut gradient),
+                    clip.generate(
+                        &known[index],
+                        weights,
+                        share,
+                        count,
+                        slope,
+                        &mut partial.losses,
+                        &mut gradient,
+                    ),
                 ));
             }
             (partial, gradient)
@@ -191,8 +208,7 @@ pub fn stage_two<T: Real>(
         chosen[index] = weights;
     }
     let Losses { clg, rm, bow, .. } = partial.losses;
-    let total =
-        weights.likelihood * clg + weights.matching * rm + weights.bag * bow + weights.usage * usage;
+    let total = weights.likelihood * clg + weights.matching * rm + weights.bag * bow + weights.usage * usage;
     Outcome {
         losses: Losses { clg, rm, bow, usage, total },
         gradient,
@@ -235,7 +251,12 @@ fn recognise_both<T: Real>(
         let (h, tape) = network.recognise(values, frames, &memory, rotation);
         let (logits, matching) =
             network.judge(values, &h[..network.config.width]).unwrap_or((Vec::new(), T::ZERO));
-        Recognised { h, tape, logits: logits.iter().map(|logit| logit.wide()).collect(), matching: matching.wide() }
+        Recognised {
+            h,
+            tape,
+            logits: logits.iter().map(|logit| logit.wide()).collect(),
+            matching: matching.wide(),
+        }
     };
     let (positive, negative) = (recognise(&item.reaction), recognise(&item.negative));
     Known { memory, tape, positive, negative }
@@ -291,7 +312,15 @@ impl<T: Real> Clip<'_, T> {
 
         let mut dmemory = vec![T::ZERO; known.memory.len()];
         let dvector = network.decoder.backward(
-            values, &item.reaction, slots, &known.memory, &tape, &dh, &mut dmemory, rotation, gradient,
+            values,
+            &item.reaction,
+            slots,
+            &known.memory,
+            &tape,
+            &dh,
+            &mut dmemory,
+            rotation,
+            gradient,
         );
         if !item.without_latent {
             let mut dchosen = Vec::with_capacity(chosen.len());
@@ -311,8 +340,24 @@ impl<T: Real> Clip<'_, T> {
         let (up, down) = (known.positive.matching, known.negative.matching);
         losses.rm += (softplus(-up) + softplus(down)) / count;
         let slopes = (-weights.matching * sigmoid(-up) / count, weights.matching * sigmoid(down) / count);
-        self.recognition_backward(known, &known.positive, &item.reaction, &dlogits, slopes.0, &mut dmemory, gradient);
-        self.recognition_backward(known, &known.negative, &item.negative, &[], slopes.1, &mut dmemory, gradient);
+        self.recognition_backward(
+            known,
+            &known.positive,
+            &item.reaction,
+            &dlogits,
+            slopes.0,
+            &mut dmemory,
+            gradient,
+        );
+        self.recognition_backward(
+            known,
+            &known.negative,
+            &item.negative,
+            &[],
+            slopes.1,
+            &mut dmemory,
+            gradient,
+        );
         network.encoder.backward(values, &item.speaker, &known.tape, &dmemory, rotation, gradient);
         chosen
     }
@@ -330,7 +375,10 @@ impl<T: Real> Clip<'_, T> {
         let Some(latent) = &self.network.latent else { return };
         let d = self.network.config.width;
         let mut dh = vec![T::ZERO; pass.h.len()];
-        add(&mut dh[..d], &latent.matching.backward(self.values, &pass.h[..d], &[T::of(dmatching)], gradient));
+        add(
+            &mut dh[..d],
+            &latent.matching.backward(self.values, &pass.h[..d], &[T::of(dmatching)], gradient),
+        );
         if !dlogits.is_empty() {
             let dlogits: Vec<T> = dlogits.iter().map(|slope| T::of(*slope)).collect();
             add(&mut dh[..d], &latent.posterior.backward(self.values, &pass.h[..d], &dlogits, gradient));
@@ -367,8 +415,15 @@ fn likelihood<T: Real>(
         for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
             sum += cross_entropy(row, frame[stream] as usize, scale);
         }
-        let slope =
-            network.heads.backward(values, &network.decoder.embeddings, stream, used, &inner, &logits, gradient);
+        let slope = network.heads.backward(
+            values,
+            &network.decoder.embeddings,
+            stream,
+            used,
+            &inner,
+            &logits,
+            gradient,
+        );
         add(&mut dh, &slope);
     }
     (sum, dh)

@@ -32,7 +32,8 @@ impl AdamW {
         let root = (1.0 / corrected2) as f32;
         let (b1, b2, epsilon) = (BETAS.0 as f32, BETAS.1 as f32, EPSILON as f32);
         for entry in layout.entries() {
-            let keep = if matches!(entry.start, Start::Matrix(_)) { (1.0 - rate * decay) as f32 } else { 1.0 };
+            let keep =
+                if matches!(entry.start, Start::Matrix(_)) { (1.0 - rate * decay) as f32 } else { 1.0 };
             let (first, second) = (entry.slot.of_mut(&mut self.first), entry.slot.of_mut(&mut self.second));
             let (values, gradient) = (entry.slot.of_mut(values), entry.slot.of(gradient));
             for i in 0..values.len() {
@@ -76,7 +77,10 @@ mod tests {
         let mut adam = AdamW::new(2);
         adam.step(&layout, &mut values, &[0.5, -0.5], 0.1, 0.01);
         // the first step moves by the rate in the gradient's direction
-        assert!((values[0] - (1.0 - 0.001 - 0.1)).abs() < 1e-5 && (values[1] - 1.1).abs() < 1e-5, "{values:?}");
+        assert!(
+            (values[0] - (1.0 - 0.001 - 0.1)).abs() < 1e-5 && (values[1] - 1.1).abs() < 1e-5,
+            "{values:?}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use clips::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::objective::Losses;
 use crate::optimiser::AdamW;
 
 /// Where a run is.
@@ -26,6 +27,8 @@ pub struct Place {
     pub best: Option<f64>,
     /// Fingerprint of the corpus.
     pub corpus: String,
+    /// Losses of the last steps of the stage, oldest first.
+    pub recent: Vec<Losses>,
     /// Seconds spent so far.
     pub seconds: f64,
     steps_taken: u64,
@@ -47,8 +50,16 @@ impl State {
     /// The beginning of a stage.
     pub fn new(stage: u64, values: Vec<f32>, corpus: &str, seconds: f64) -> Self {
         let parameters = values.len();
-        let place =
-            Place { stage, step: 0, best: None, corpus: corpus.to_owned(), seconds, steps_taken: 0, parameters };
+        let place = Place {
+            stage,
+            step: 0,
+            best: None,
+            corpus: corpus.to_owned(),
+            recent: Vec::new(),
+            seconds,
+            steps_taken: 0,
+            parameters,
+        };
         Self { place, values, optimiser: AdamW::new(parameters) }
     }
 }
@@ -75,8 +86,12 @@ impl Folder {
                 Fault::io(&file, &error).remedy("there is no run to resume here; start it without --resume")
             })?;
             if Config::from_toml(&file, &old)? != *config {
-                return Err(Fault::new(FaultKind::Mismatch, &file, "the settings differ from those of the run")
-                    .remedy("resume with the same settings, or start another run folder"));
+                return Err(Fault::new(
+                    FaultKind::Mismatch,
+                    &file,
+                    "the settings differ from those of the run",
+                )
+                .remedy("resume with the same settings, or start another run folder"));
             }
         } else {
             if folder.state().exists() {
@@ -143,7 +158,8 @@ impl Folder {
             .lines()
             .filter(|line| {
                 let Ok(value) = serde_json::from_str::<serde_json::Value>(line) else { return false };
-                let (stage, step) = (value["stage"].as_u64().unwrap_or(0), value["step"].as_u64().unwrap_or(0));
+                let (stage, step) =
+                    (value["stage"].as_u64().unwrap_or(0), value["step"].as_u64().unwrap_or(0));
                 (stage, step) <= (place.stage, place.step as u64)
             })
             .collect();
@@ -184,7 +200,8 @@ impl Folder {
             Fault::new(FaultKind::Malformed, &path, detail).remedy("start the run again in another folder")
         };
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| broken("not a saved state"))?;
-        let place: Place = serde_json::from_slice(&bytes[..end]).map_err(|error| broken(&error.to_string()))?;
+        let place: Place =
+            serde_json::from_slice(&bytes[..end]).map_err(|error| broken(&error.to_string()))?;
         let words = bytes[end + 1..].as_chunks::<4>().0;
         if bytes.len() - end - 1 != words.len() * 4 || words.len() != place.parameters.saturating_mul(3) {
             return Err(broken("the state has another size than it says"));

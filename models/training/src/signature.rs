@@ -12,9 +12,16 @@ pub fn prior(seen: &[(Vec<f64>, f64)], latents: usize) -> Vec<f32> {
     let overall = seen.iter().map(|(_, score)| score).sum::<f64>() / seen.len().max(1) as f64;
     (0..latents)
         .map(|latent| {
-            let scores: Vec<f64> =
-                seen.iter().filter(|(posterior, _)| argmax(posterior) == latent).map(|(_, score)| *score).collect();
-            if scores.is_empty() { overall as f32 } else { (scores.iter().sum::<f64>() / scores.len() as f64) as f32 }
+            let scores: Vec<f64> = seen
+                .iter()
+                .filter(|(posterior, _)| argmax(posterior) == latent)
+                .map(|(_, score)| *score)
+                .collect();
+            if scores.is_empty() {
+                overall as f32
+            } else {
+                (scores.iter().sum::<f64>() / scores.len() as f64) as f32
+            }
         })
         .collect()
 }
@@ -40,7 +47,8 @@ fn summary(rows: &[&Row], books: &CodeBooks) -> Result<Summary> {
         for axis in 0..3 {
             let angles: Vec<f64> = coefficients.iter().map(|frame| f64::from(frame[52 + axis])).collect();
             let mean = angles.iter().sum::<f64>() / angles.len() as f64;
-            let variance = angles.iter().map(|angle| (angle - mean).powi(2)).sum::<f64>() / angles.len() as f64;
+            let variance =
+                angles.iter().map(|angle| (angle - mean).powi(2)).sum::<f64>() / angles.len() as f64;
             all.movement[axis] += variance.sqrt() / rows.len() as f64;
         }
     }
@@ -51,12 +59,21 @@ fn summary(rows: &[&Row], books: &CodeBooks) -> Result<Summary> {
 ///
 /// # Errors
 /// Never for tokens of the same books.
-pub fn signatures(rows: &[&Row], seen: &[(Vec<f64>, f64)], books: &CodeBooks, latents: usize) -> Result<Vec<String>> {
+pub fn signatures(
+    rows: &[&Row],
+    seen: &[(Vec<f64>, f64)],
+    books: &CodeBooks,
+    latents: usize,
+) -> Result<Vec<String>> {
     let overall = summary(rows, books)?;
     (0..latents)
         .map(|latent| {
-            let members: Vec<&Row> =
-                rows.iter().zip(seen).filter(|(_, (p, _))| argmax(p) == latent).map(|(row, _)| *row).collect();
+            let members: Vec<&Row> = rows
+                .iter()
+                .zip(seen)
+                .filter(|(_, (p, _))| argmax(p) == latent)
+                .map(|(row, _)| *row)
+                .collect();
             if members.is_empty() {
                 return Ok("not seen in training".to_owned());
             }

@@ -25,6 +25,8 @@ use crate::watch::{Watch, watch};
 
 /// Validation rows looked at during training, and at the end.
 const WATCHED: (usize, usize) = (48, 144);
+/// Steps over which reported losses are averaged.
+const AVERAGED: usize = 20;
 
 /// What a finished run has to show.
 #[derive(Debug, Clone, Serialize)]
@@ -47,12 +49,39 @@ pub struct Summary {
     pub faults: Vec<Fault>,
 }
 
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rows, parameters, losses, watch, seconds, checkpoint, .. } = self;
+        writeln!(
+            f,
+            "{parameters} parameters, {} rows ({} with alternatives), {seconds:.0} s",
+            rows.0, rows.1
+        )?;
+        writeln!(
+            f,
+            "losses: clg {:.3}, rm {:.3}, bow {:.3}, usage {:.3}",
+            losses.clg, losses.rm, losses.bow, losses.usage
+        )?;
+        writeln!(f, "validation: clg {:.3}, usage {:.1}, z-gap {:.3}", watch.clg, watch.usage, watch.z_gap)?;
+        if !self.faults.is_empty() {
+            writeln!(f, "{} clips were left out; see log.txt", self.faults.len())?;
+        }
+        write!(f, "-> {}", checkpoint.display())
+    }
+}
+
 /// Trains on a corpus into a run folder.
 ///
 /// # Errors
 /// Impossible settings, a folder that holds another run, a corpus without usable rows, a network that went astray;
 /// cancelled on a stop, after the state was saved, so that `resume` goes on from there.
-pub fn train(config: &Config, corpus: &Corpus, run: &Path, resume: bool, control: &Control) -> Result<Summary> {
+pub fn train(
+    config: &Config,
+    corpus: &Corpus,
+    run: &Path,
+    resume: bool,
+    control: &Control,
+) -> Result<Summary> {
     config.check()?;
     let folder = Folder::open(run, config, resume)?;
     let data = Data::load(corpus, config, control)?;
@@ -63,7 +92,13 @@ pub fn train(config: &Config, corpus: &Corpus, run: &Path, resume: bool, control
 ///
 /// # Errors
 /// As [`train`].
-pub fn train_on(config: &Config, data: &Data, run: &Path, resume: bool, control: &Control) -> Result<Summary> {
+pub fn train_on(
+    config: &Config,
+    data: &Data,
+    run: &Path,
+    resume: bool,
+    control: &Control,
+) -> Result<Summary> {
     config.check()?;
     let folder = Folder::open(run, config, resume)?;
     Trainer { config, data, folder: &folder, control }.run(resume)
@@ -89,16 +124,25 @@ impl Trainer<'_> {
         let mut state = match self.folder.restore()? {
             Some(state) if resume => {
                 if state.place.corpus != data.fingerprint {
-                    return Err(Fault::new(FaultKind::Mismatch, self.folder.state(), "the corpus has changed")
-                        .remedy("resume on the corpus the run began with, or start another run"));
+                    return Err(Fault::new(
+                        FaultKind::Mismatch,
+                        self.folder.state(),
+                        "the corpus has changed",
+                    )
+                    .remedy("resume on the corpus the run began with, or start another run"));
                 }
                 let expected = if state.place.stage == 1 { &plain } else { &whole };
                 if state.values.len() != expected.layout.total() {
-                    return Err(Fault::new(FaultKind::Mismatch, self.folder.state(), "the network has other sizes")
-                        .remedy("start the run again in another folder"));
+                    return Err(Fault::new(
+                        FaultKind::Mismatch,
+                        self.folder.state(),
+                        "the network has other sizes",
+                    )
+                    .remedy("start the run again in another folder"));
                 }
                 self.folder.forget_after(&state.place)?;
-                self.folder.log(&format!("resumed at stage {} step {}", state.place.stage, state.place.step))?;
+                self.folder
+                    .log(&format!("resumed at stage {} step {}", state.place.stage, state.place.step))?;
                 state
             }
             _ => State::new(1, plain.layout.first_values(config.seed), &data.fingerprint, 0.0),
@@ -144,7 +188,7 @@ impl Trainer<'_> {
         if self.data.validation.is_empty() { &self.data.train } else { &self.data.validation }
     }
 
-    /// Runs the stage of `state` to its end; returns the mean losses of its last 20 steps.
+    /// Runs the stage of `state` to its end; returns the mean losses of its last steps.
     fn stage(&self, network: &Network, state: &mut State) -> Result<Losses> {
         let config = self.config;
         let second = state.place.stage == 2;
@@ -162,17 +206,19 @@ impl Trainer<'_> {
             straight_through: config.straight_through,
         };
         let stage = if second { "training, stage 2" } else { "training, stage 1" };
-        let (mut recent, spent) = (Vec::new(), state.place.seconds);
+        let spent = state.place.seconds;
         let begun = Instant::now();
         while state.place.step < steps {
             if self.control.stopped() {
                 state.place.seconds = spent + begun.elapsed().as_secs_f64();
                 self.folder.save(state)?;
-                self.folder.log(&format!("stopped at stage {} step {}", state.place.stage, state.place.step))?;
+                self.folder
+                    .log(&format!("stopped at stage {} step {}", state.place.stage, state.place.step))?;
                 return Err(Fault::cancelled());
             }
             let step = state.place.step;
-            let (track, items) = batch::draw(self.data, config, state.place.stage, step, network.config.latents);
+            let (track, items) =
+                batch::draw(self.data, config, state.place.stage, step, network.config.latents);
             let outcome = if second {
                 stage_two(network, &state.values, &items, track, &weights)
             } else {
@@ -181,14 +227,20 @@ impl Trainer<'_> {
             let (losses, mut gradient) = (outcome.losses, outcome.gradient);
             let norm = clip(&mut gradient, config.clip);
             if !losses.total.is_finite() || !norm.is_finite() {
-                return Err(Fault::new(FaultKind::NotFinite, self.folder.config(), "the loss is not a number")
-                    .at(format!("stage {}, step {step}", state.place.stage))
-                    .remedy("lower the learning rate; an earlier state is kept"));
+                return Err(Fault::new(
+                    FaultKind::NotFinite,
+                    self.folder.config(),
+                    "the loss is not a number",
+                )
+                .at(format!("stage {}, step {step}", state.place.stage))
+                .remedy("lower the learning rate; an earlier state is kept"));
             }
             let rate = rate(step, steps, config.warmup, peak, config.final_rate);
             state.optimiser.step(&network.layout, &mut state.values, &gradient, rate, config.decay);
             state.place.step += 1;
-            recent.push(losses);
+            state.place.recent.push(losses);
+            let surplus = state.place.recent.len().saturating_sub(AVERAGED);
+            state.place.recent.drain(..surplus);
             self.after_step(network, state, &losses, norm, rate, track, steps)?;
             let note = format!("loss {:.3}, clg {:.3}", losses.total, losses.clg);
             // A stop is noticed at the top of the loop, where the state is saved.
@@ -199,7 +251,7 @@ impl Trainer<'_> {
             }
         }
         state.place.seconds = spent + begun.elapsed().as_secs_f64();
-        Ok(mean(&recent[recent.len().saturating_sub(20)..]))
+        Ok(mean(&state.place.recent))
     }
 
     fn after_step(
@@ -229,8 +281,10 @@ impl Trainer<'_> {
             if network.config.latents > 0 && place_is_late(&state.place) {
                 let third = network.config.latents as f64 / 3.0;
                 if seen.usage < third || seen.z_gap < 0.02 {
-                    let warning =
-                        format!("step {}: latents are dying out: usage {:.1}, z-gap {:.3}", state.place.step, seen.usage, seen.z_gap);
+                    let warning = format!(
+                        "step {}: latents are dying out: usage {:.1}, z-gap {:.3}",
+                        state.place.step, seen.usage, seen.z_gap
+                    );
                     self.folder.log(&warning)?;
                 }
             }
@@ -245,7 +299,10 @@ impl Trainer<'_> {
         let rows = crate::watch::spread(&self.data.train, if finished { 256 } else { 64 });
         let (prior, signatures) = if latent {
             let seen = crate::watch::recognise(network, &state.values, &rows, Track::Offline);
-            (prior(&seen, network.config.latents), signatures(&rows, &seen, &self.data.books, network.config.latents)?)
+            (
+                prior(&seen, network.config.latents),
+                signatures(&rows, &seen, &self.data.books, network.config.latents)?,
+            )
         } else {
             (Vec::new(), Vec::new())
         };
@@ -296,7 +353,8 @@ fn mean(all: &[Losses]) -> Losses {
 
 /// The values of stage two: those of stage one by name, the rest fresh.
 fn carry_over(from: &Network, values: &[f32], to: &Network, seed: u64) -> Vec<f32> {
-    let known: BTreeMap<&str, _> = from.layout.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let known: BTreeMap<&str, _> =
+        from.layout.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let mut carried = to.layout.first_values(seed);
     for entry in to.layout.entries() {
         if let Some(old) = known.get(entry.name.as_str()) {

@@ -116,7 +116,8 @@ pub fn watch(network: &Network, values: &[f32], rows: &[Row], most: usize, track
             let own = argmax(posterior);
             let other = Chance::new(0, "random latent", &[index as u64]).below(latents);
             let right = likelihood(network, values, row, track, Some(own));
-            let random = if other == own { right } else { likelihood(network, values, row, track, Some(other)) };
+            let random =
+                if other == own { right } else { likelihood(network, values, row, track, Some(other)) };
             (right, random)
         })
         .collect();

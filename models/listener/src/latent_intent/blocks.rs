@@ -119,7 +119,8 @@ impl Norm {
         let (weight, bias) = (self.weight.of(values), self.bias.of(values));
         let share = T::of(1.0 / self.width as f64);
         let mut y = vec![T::ZERO; x.len()];
-        let mut tape = NormTape { centred: vec![T::ZERO; x.len()], scale: Vec::with_capacity(x.len() / self.width) };
+        let mut tape =
+            NormTape { centred: vec![T::ZERO; x.len()], scale: Vec::with_capacity(x.len() / self.width) };
         for ((x, y), centred) in x
             .chunks_exact(self.width)
             .zip(y.chunks_exact_mut(self.width))
@@ -142,7 +143,13 @@ impl Norm {
     }
 
     /// Gradient of the rows.
-    pub fn backward<T: Real>(&self, values: &[T], tape: &NormTape<T>, dy: &[T], gradients: &mut [T]) -> Vec<T> {
+    pub fn backward<T: Real>(
+        &self,
+        values: &[T],
+        tape: &NormTape<T>,
+        dy: &[T],
+        gradients: &mut [T],
+    ) -> Vec<T> {
         let weight = self.weight.of(values);
         let share = T::of(1.0 / self.width as f64);
         let mut dx = vec![T::ZERO; dy.len()];

@@ -70,7 +70,8 @@ impl Checkpoint {
             floats(entry.name.clone(), entry.shape.clone(), entry.slot.of(&self.values));
         }
         for (group, name) in GROUPS.iter().enumerate() {
-            let (mean, deviation) = (&self.standardisation.mean[group], &self.standardisation.deviation[group]);
+            let (mean, deviation) =
+                (&self.standardisation.mean[group], &self.standardisation.deviation[group]);
             floats(format!("feat.{name}.mean"), vec![mean.len()], mean);
             floats(format!("feat.{name}.std"), vec![deviation.len()], deviation);
         }
@@ -91,25 +92,29 @@ impl Checkpoint {
                 .remedy("name a .safetensors checkpoint written by `backchannel train`")
         };
         if bytes.is_empty() {
-            return Err(Fault::new(FaultKind::Empty, path, "the file is empty").remedy("copy or train it again"));
+            return Err(
+                Fault::new(FaultKind::Empty, path, "the file is empty").remedy("copy or train it again")
+            );
         }
-        let (_, header) =
-            SafeTensors::read_metadata(bytes).map_err(|error| malformed(format!("not a safetensors file: {error}")))?;
-        let file =
-            SafeTensors::deserialize(bytes).map_err(|error| malformed(format!("not a safetensors file: {error}")))?;
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|error| malformed(format!("not a safetensors file: {error}")))?;
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| malformed(format!("not a safetensors file: {error}")))?;
         let foreign = |detail: &str| {
             Fault::new(FaultKind::Unsupported, path, detail.to_owned())
                 .at("metadata")
                 .remedy("this program reads checkpoints written by `backchannel train`")
         };
-        let metadata = header.metadata().as_ref().ok_or_else(|| foreign("the checkpoint of another program"))?;
+        let metadata =
+            header.metadata().as_ref().ok_or_else(|| foreign("the checkpoint of another program"))?;
         if metadata.get("format").map(String::as_str) != Some(FORMAT) {
             return Err(foreign("the checkpoint of another program or of another version"));
         }
         let about = metadata.get("about").ok_or_else(|| foreign("the description is missing"))?;
-        let about: About =
-            serde_json::from_str(about).map_err(|error| foreign(&format!("the description cannot be read: {error}")))?;
-        let network = Network::new(&about.config).map_err(|fault| malformed(fault.detail).at("metadata, config"))?;
+        let about: About = serde_json::from_str(about)
+            .map_err(|error| foreign(&format!("the description cannot be read: {error}")))?;
+        let network =
+            Network::new(&about.config).map_err(|fault| malformed(fault.detail).at("metadata, config"))?;
 
         let tensors = read_tensors(path, &file)?;
         let floats = |name: &str, shape: &[usize]| -> Result<&[f32]> {
@@ -122,14 +127,22 @@ impl Checkpoint {
                 return Err(Fault::new(FaultKind::WrongType, path, "the tensor is not f32").at(name));
             };
             if found != shape {
-                return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {found:?}, not {shape:?}"))
-                    .at(name)
-                    .remedy("the tensors do not belong to the config in the metadata; train it again"));
+                return Err(Fault::new(
+                    FaultKind::WrongShape,
+                    path,
+                    format!("the shape is {found:?}, not {shape:?}"),
+                )
+                .at(name)
+                .remedy("the tensors do not belong to the config in the metadata; train it again"));
             }
             if values.iter().any(|value| !value.is_finite()) {
-                return Err(Fault::new(FaultKind::NotFinite, path, "the tensor holds values that are not numbers")
-                    .at(name)
-                    .remedy("the training went astray; use an earlier checkpoint"));
+                return Err(Fault::new(
+                    FaultKind::NotFinite,
+                    path,
+                    "the tensor holds values that are not numbers",
+                )
+                .at(name)
+                .remedy("the training went astray; use an earlier checkpoint"));
             }
             Ok(values)
         };
@@ -141,7 +154,8 @@ impl Checkpoint {
         let mut standardisation = Standardisation { mean: Default::default(), deviation: Default::default() };
         for (group, name) in GROUPS.iter().enumerate() {
             standardisation.mean[group] = floats(&format!("feat.{name}.mean"), &[columns[group]])?.to_vec();
-            standardisation.deviation[group] = floats(&format!("feat.{name}.std"), &[columns[group]])?.to_vec();
+            standardisation.deviation[group] =
+                floats(&format!("feat.{name}.std"), &[columns[group]])?.to_vec();
         }
         let prior = match about.config.latents {
             0 => Vec::new(),

@@ -110,7 +110,8 @@ impl Config {
     /// [`FaultKind::BadRequest`] naming the size.
     pub fn check(&self) -> Result<()> {
         let bad = |detail: String| {
-            Err(Fault::new(FaultKind::BadRequest, "", detail).remedy("choose a preset, or sizes that fit together"))
+            Err(Fault::new(FaultKind::BadRequest, "", detail)
+                .remedy("choose a preset, or sizes that fit together"))
         };
         if !(1..=4096).contains(&self.width) || !(1..=8).contains(&self.expansion) {
             return bad(format!("width {} x {} is out of range", self.width, self.expansion));
@@ -118,7 +119,11 @@ impl Config {
         if self.key_width == 0 || self.key_width % 2 != 0 || self.key_width > 1024 {
             return bad(format!("key width {} must be even and at most 1024", self.key_width));
         }
-        if self.latents > 64 || self.encoder_units > 64 || self.decoder_layers > 64 || self.decoder_layers == 0 {
+        if self.latents > 64
+            || self.encoder_units > 64
+            || self.decoder_layers > 64
+            || self.decoder_layers == 0
+        {
             return bad("at most 64 latents, units and layers, and at least one decoder layer".to_owned());
         }
         if !(2..=100_000).contains(&self.training_frames) {
@@ -131,7 +136,9 @@ impl Config {
             return bad(format!("feature columns {:?} are out of range", self.feature_columns));
         }
         for (name, widths) in [("token", &self.token_widths[..]), ("feature", &self.feature_widths[..])] {
-            if widths.iter().any(|width| *width == 0 || *width > 4096) || widths.iter().sum::<usize>() != self.width {
+            if widths.iter().any(|width| *width == 0 || *width > 4096)
+                || widths.iter().sum::<usize>() != self.width
+            {
                 return bad(format!("{name} widths {widths:?} do not add up to {}", self.width));
             }
         }

@@ -165,7 +165,14 @@ impl Cache {
 }
 
 /// Attention of one query over rows of keys and values.
-fn attend(attend: &Attend, q: &[f32], keys: &[f32], values: &[f32], scores: &mut Vec<f32>, mixed: &mut [f32]) {
+fn attend(
+    attend: &Attend,
+    q: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    scores: &mut Vec<f32>,
+    mixed: &mut [f32],
+) {
     scores.clear();
     scores.extend(keys.chunks_exact(q.len()).map(|key| dot(q, key)));
     attend.weigh(scores);
@@ -223,7 +230,14 @@ impl SelfPlain {
         cache.push(&scratch.turned, value, rotation);
         self.query.apply(base, &mut scratch.turned);
         rotation.turn(&mut scratch.turned, position);
-        attend(&self.attend, &scratch.turned, &cache.keys, &cache.values, &mut scratch.scores, &mut scratch.mixed);
+        attend(
+            &self.attend,
+            &scratch.turned,
+            &cache.keys,
+            &cache.values,
+            &mut scratch.scores,
+            &mut scratch.mixed,
+        );
         gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
         for (x, bias) in x.iter_mut().zip(&self.out.bias) {
             *x += bias;
@@ -268,7 +282,14 @@ impl CrossPlain {
     }
 
     /// Replaces listener row x at `position` by the unit's result.
-    fn step(&self, x: &mut [f32], position: usize, cache: &Cache, rotation: &Rotation<f32>, scratch: &mut Scratch) {
+    fn step(
+        &self,
+        x: &mut [f32],
+        position: usize,
+        cache: &Cache,
+        rotation: &Rotation<f32>,
+        scratch: &mut Scratch,
+    ) {
         let (e, s) = (scratch.mixed.len(), scratch.turned.len());
         self.norm.apply(x, &mut scratch.normed);
         let active = &mut scratch.active[..e + s];
@@ -277,7 +298,14 @@ impl CrossPlain {
         let (gate, base) = active.split_at_mut(e);
         self.query.apply(base, &mut scratch.turned);
         rotation.turn(&mut scratch.turned, position);
-        attend(&self.attend, &scratch.turned, &cache.keys, &cache.values, &mut scratch.scores, &mut scratch.mixed);
+        attend(
+            &self.attend,
+            &scratch.turned,
+            &cache.keys,
+            &cache.values,
+            &mut scratch.scores,
+            &mut scratch.mixed,
+        );
         gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
         for (x, bias) in x.iter_mut().zip(&self.out.bias) {
             *x += bias;

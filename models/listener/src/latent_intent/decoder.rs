@@ -82,7 +82,16 @@ impl Decoder {
             })
             .collect();
         let norm = Norm::new(layout, "dec_norm", d);
-        Self { embeddings, hidden, bos, mask_token, layers, norm, token_widths: config.token_widths, width: d }
+        Self {
+            embeddings,
+            hidden,
+            bos,
+            mask_token,
+            layers,
+            norm,
+            token_widths: config.token_widths,
+            width: d,
+        }
     }
 
     /// Copies the stacked embedding of a frame into `row`.
@@ -178,7 +187,10 @@ impl Decoder {
                     let mut first = 0;
                     for (stream, width) in self.token_widths.iter().enumerate() {
                         let table = self.embeddings[stream].of_mut(gradients);
-                        add(&mut table[frame[stream] as usize * width..][..*width], &row[first..first + width]);
+                        add(
+                            &mut table[frame[stream] as usize * width..][..*width],
+                            &row[first..first + width],
+                        );
                         first += width;
                     }
                 }

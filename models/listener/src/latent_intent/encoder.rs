@@ -60,7 +60,11 @@ impl SpeakerInput {
             Linear::new(layout, &format!("feat.{}", GROUPS[group]), columns, width, 1.0)
         });
         let absent = std::array::from_fn(|group| {
-            layout.add(format!("absent.{}", GROUPS[group]), &[config.feature_widths[group]], Start::Constant(0.0))
+            layout.add(
+                format!("absent.{}", GROUPS[group]),
+                &[config.feature_widths[group]],
+                Start::Constant(0.0),
+            )
         });
         Self { maps, absent, width: config.width }
     }
@@ -136,8 +140,9 @@ impl Encoder {
     pub fn new(layout: &mut Layout, config: &Config, scale: f64) -> Self {
         let input = SpeakerInput::new(layout, config);
         let sink = layout.add("enc_sink", &[config.width], Start::Vector(0.3));
-        let units =
-            (0..config.encoder_units).map(|i| SelfUnit::new(layout, &format!("enc.{i}"), config, scale)).collect();
+        let units = (0..config.encoder_units)
+            .map(|i| SelfUnit::new(layout, &format!("enc.{i}"), config, scale))
+            .collect();
         Self { input, sink, units, norm: Norm::new(layout, "enc_norm", config.width), width: config.width }
     }
 

@@ -84,12 +84,17 @@ pub fn centre(rows: &mut [[f32; COEFFICIENT_COUNT]], mean_face: Option<&[f32; CO
 impl Standardisation {
     /// Statistics of all finite rows of `clips`.
     pub fn fit<'a>(clips: impl Iterator<Item = &'a Measured> + Clone, columns: &[usize; 6]) -> Self {
-        let mut fitted =
-            Self { mean: columns.map(|count| vec![0.0; count]), deviation: columns.map(|count| vec![0.0; count]) };
+        let mut fitted = Self {
+            mean: columns.map(|count| vec![0.0; count]),
+            deviation: columns.map(|count| vec![0.0; count]),
+        };
         for group in 0..GROUPS.len() {
             let width = columns[group];
             let (mut count, mut sum, mut squares) = (0.0, vec![0.0f64; width], vec![0.0f64; width]);
-            let rows = clips.clone().filter_map(|clip| clip.groups[group].as_ref()).flat_map(|rows| rows.chunks_exact(width));
+            let rows = clips
+                .clone()
+                .filter_map(|clip| clip.groups[group].as_ref())
+                .flat_map(|rows| rows.chunks_exact(width));
             for row in rows.filter(|row| row.iter().all(|value| value.is_finite())) {
                 count += 1.0;
                 for (column, value) in row.iter().enumerate() {
@@ -102,7 +107,8 @@ impl Standardisation {
                     let mean = sum[column] / count;
                     let deviation = (squares[column] / count - mean * mean).max(0.0).sqrt();
                     fitted.mean[group][column] = mean as f32;
-                    fitted.deviation[group][column] = if deviation < 1e-6 { 0.0 } else { deviation.max(1e-3) as f32 };
+                    fitted.deviation[group][column] =
+                        if deviation < 1e-6 { 0.0 } else { deviation.max(1e-3) as f32 };
                 }
             }
         }
@@ -163,7 +169,11 @@ pub fn read_person(corpus: &Corpus, person: &PersonFiles) -> Result<Streams> {
     let frames = streams.frames();
     streams.cut(frames);
     if frames == 0 {
-        return Err(Fault::new(FaultKind::Empty, Path::new(&person.name), "no frame is covered by all streams"));
+        return Err(Fault::new(
+            FaultKind::Empty,
+            Path::new(&person.name),
+            "no frame is covered by all streams",
+        ));
     }
     Ok(streams)
 }

@@ -111,7 +111,9 @@ impl Attend {
 
     /// Turns the gradient of the weights into the gradient of q.k, in place. `q` and `k` are needed by relu^2 only.
     fn weights_backward<T: Real>(&self, weights: &[T], gradient: &mut [T], keys: usize, mask: Mask) {
-        for (row, (weights, gradient)) in weights.chunks_exact(keys).zip(gradient.chunks_exact_mut(keys)).enumerate() {
+        for (row, (weights, gradient)) in
+            weights.chunks_exact(keys).zip(gradient.chunks_exact_mut(keys)).enumerate()
+        {
             let visible = mask.visible(row).min(keys);
             let scale = T::of(self.score_scale(visible));
             match self.kind {
@@ -315,8 +317,22 @@ impl SelfUnit {
         let dmixed = gate_backward(&tape.active, &mut dactive, stride, &tape.mixed, dgated, e);
         let dmixed = View::dense(&dmixed, rows, e);
         let mut dscores = vec![T::ZERO; tape.weights.len()];
-        product(&mut dscores, rows, dmixed, View::strided(&tape.active[e..], rows, e, stride).transposed(), T::ONE, false);
-        product(&mut dactive[e..], stride, View::dense(&tape.weights, rows, rows).transposed(), dmixed, T::ONE, false);
+        product(
+            &mut dscores,
+            rows,
+            dmixed,
+            View::strided(&tape.active[e..], rows, e, stride).transposed(),
+            T::ONE,
+            false,
+        );
+        product(
+            &mut dactive[e..],
+            stride,
+            View::dense(&tape.weights, rows, rows).transposed(),
+            dmixed,
+            T::ONE,
+            false,
+        );
         self.attend.weights_backward(&tape.weights, &mut dscores, rows, tape.mask);
         let dscores = View::dense(&dscores, rows, rows);
         let (mut dq, mut dk) = (vec![T::ZERO; rows * s], vec![T::ZERO; rows * s]);
@@ -442,14 +458,37 @@ impl CrossUnit {
         let dmixed = gate_backward(&tape.listener, &mut dlistener, stride, &tape.mixed, dgated, e);
         let dmixed = View::dense(&dmixed, rows, e);
         let mut dscores = vec![T::ZERO; tape.weights.len()];
-        product(&mut dscores, keys, dmixed, View::strided(&tape.speaker, keys, e, stride).transposed(), T::ONE, false);
-        product(&mut dspeaker, stride, View::dense(&tape.weights, rows, keys).transposed(), dmixed, T::ONE, false);
+        product(
+            &mut dscores,
+            keys,
+            dmixed,
+            View::strided(&tape.speaker, keys, e, stride).transposed(),
+            T::ONE,
+            false,
+        );
+        product(
+            &mut dspeaker,
+            stride,
+            View::dense(&tape.weights, rows, keys).transposed(),
+            dmixed,
+            T::ONE,
+            false,
+        );
         self.attend.weights_backward(&tape.weights, &mut dscores, keys, tape.mask);
         let dscores = View::dense(&dscores, rows, keys);
         let (mut dq, mut dk) = (vec![T::ZERO; rows * s], vec![T::ZERO; keys * s]);
         product(&mut dq, s, dscores, View::dense(&tape.k, keys, s), T::ONE, false);
         product(&mut dk, s, dscores.transposed(), View::dense(&tape.q, rows, s), T::ONE, false);
-        self.qk.backward(values, 0, &tape.listener[e..], &mut dlistener[e..], stride, dq, rotation, gradients);
+        self.qk.backward(
+            values,
+            0,
+            &tape.listener[e..],
+            &mut dlistener[e..],
+            stride,
+            dq,
+            rotation,
+            gradients,
+        );
         self.qk.backward(values, 1, &tape.speaker[e..], &mut dspeaker[e..], stride, dk, rotation, gradients);
         silu_backward(&tape.before_listener, &mut dlistener);
         silu_backward(&tape.before_speaker, &mut dspeaker);

@@ -33,7 +33,13 @@ impl Heads {
     }
 
     /// `(h A + a, logits)` of one stream for dense rows h.
-    pub fn forward<T: Real>(&self, values: &[T], embeddings: &[Slot; 4], stream: usize, h: &[T]) -> (Vec<T>, Vec<T>) {
+    pub fn forward<T: Real>(
+        &self,
+        values: &[T],
+        embeddings: &[Slot; 4],
+        stream: usize,
+        h: &[T],
+    ) -> (Vec<T>, Vec<T>) {
         let (map, size) = (&self.maps[stream], self.vocabulary[stream]);
         let rows = h.len() / map.inputs;
         let inner = map.forward(values, h);

@@ -128,8 +128,12 @@ impl LatentIntent {
     /// A fault naming the clip.
     pub fn tokens_of(&self, clip: &str, listener: &Streams) -> Result<Vec<Frame>> {
         let (Some(attributes), Some(coefficients)) = (&listener.attributes, &listener.coefficients) else {
-            return Err(Fault::new(FaultKind::MissingModality, clip, "the listener's attributes or coefficients are missing")
-                .remedy("both are needed to read a reaction"));
+            return Err(Fault::new(
+                FaultKind::MissingModality,
+                clip,
+                "the listener's attributes or coefficients are missing",
+            )
+            .remedy("both are needed to read a reaction"));
         };
         let frames = attributes.len().min(coefficients.len());
         let mut coefficients = coefficients[..frames].to_vec();
@@ -146,7 +150,8 @@ impl LatentIntent {
         let (speaker, frames) = self.pair(clip, speaker, listener)?;
         let values = &self.checkpoint.values;
         let encoded = Encoded::new(&self.network, values, &speaker, Track::Offline, &Control::default())?;
-        let (logits, score) = encoded.judge(&self.network, values, &frames).ok_or_else(|| self.no_latent())?;
+        let (logits, score) =
+            encoded.judge(&self.network, values, &frames).ok_or_else(|| self.no_latent())?;
         Ok((softmax(&logits), score))
     }
 
@@ -163,7 +168,13 @@ impl LatentIntent {
     ///
     /// # Errors
     /// A missing stream or no common frame.
-    pub fn likelihoods(&self, clip: &str, speaker: &Streams, listener: &Streams, track: Track) -> Result<Vec<f64>> {
+    pub fn likelihoods(
+        &self,
+        clip: &str,
+        speaker: &Streams,
+        listener: &Streams,
+        track: Track,
+    ) -> Result<Vec<f64>> {
         let (speaker, frames) = self.pair(clip, speaker, listener)?;
         let values = &self.checkpoint.values;
         let (d, training) = (self.network.config.width, self.network.config.training_frames);
@@ -205,8 +216,12 @@ impl LatentIntent {
     }
 
     fn no_latent(&self) -> Fault {
-        Fault::new(FaultKind::BadRequest, "", format!("{} has no latent intents", self.checkpoint.about.system))
-            .remedy("choose a latent-intent checkpoint")
+        Fault::new(
+            FaultKind::BadRequest,
+            "",
+            format!("{} has no latent intents", self.checkpoint.about.system),
+        )
+        .remedy("choose a latent-intent checkpoint")
     }
 
     fn offline(
@@ -287,7 +302,8 @@ impl LatentIntent {
             .par_iter()
             .zip(made)
             .map(|(which, frames)| {
-                let score = encoded.judge(&self.network, &self.checkpoint.values, &frames).map(|(_, score)| score);
+                let score =
+                    encoded.judge(&self.network, &self.checkpoint.values, &frames).map(|(_, score)| score);
                 Candidate { which: *which, frames, score }
             })
             .collect())
@@ -345,10 +361,17 @@ impl System for LatentIntent {
         self.checkpoint.about.signatures.get(latent).map(String::as_str)
     }
 
-    fn generate(&self, clip: &str, speaker: &Streams, request: &Request, control: &Control) -> Result<Vec<Take>> {
+    fn generate(
+        &self,
+        clip: &str,
+        speaker: &Streams,
+        request: &Request,
+        control: &Control,
+    ) -> Result<Vec<Take>> {
         require_frames(clip, speaker)?;
         let latents = self.latents();
-        let bad = |detail: String, remedy: &str| Err(Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy));
+        let bad =
+            |detail: String, remedy: &str| Err(Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy));
         if request.samples == 0 || request.samples * latents.max(1) > MOST_TAKES {
             return bad(format!("{} samples of each latent", request.samples), "ask for 1 to 100");
         }
@@ -357,7 +380,9 @@ impl System for LatentIntent {
         let wanted: Vec<Which> = match request.latents {
             _ if latents == 0 => group(None).collect(),
             LatentChoice::All => (0..latents).flat_map(|latent| group(Some(latent))).collect(),
-            LatentChoice::Best => (0..latents).map(|latent| Which { latent: Some(latent), sample: 0 }).collect(),
+            LatentChoice::Best => {
+                (0..latents).map(|latent| Which { latent: Some(latent), sample: 0 }).collect()
+            }
             LatentChoice::One(latent) if latent < latents => group(Some(latent)).collect(),
             LatentChoice::One(latent) => {
                 return bad(format!("there is no latent {latent}"), &format!("choose 0 to {}", latents - 1));
@@ -367,7 +392,10 @@ impl System for LatentIntent {
         let encoded = if request.track == Track::Offline || latents > 0 {
             Encoded::new(&self.network, &self.checkpoint.values, &heard, request.track, control)?
         } else {
-            Encoded { stretches: stretches(heard.frames, self.network.config.training_frames), memory: Vec::new() }
+            Encoded {
+                stretches: stretches(heard.frames, self.network.config.training_frames),
+                memory: Vec::new(),
+            }
         };
         let mut made = self.candidates(clip, &heard, &encoded, &wanted, request, control)?;
         if request.latents == LatentChoice::Best && latents > 0 {
@@ -383,7 +411,10 @@ impl System for LatentIntent {
             let scores: Vec<f32> = made.iter().map(|candidate| candidate.score.unwrap_or(0.0)).collect();
             ranks(&scores).into_iter().map(Some).collect()
         };
-        made.into_iter().zip(ranks).map(|(candidate, rank)| self.take(clip, candidate, rank, request)).collect()
+        made.into_iter()
+            .zip(ranks)
+            .map(|(candidate, rank)| self.take(clip, candidate, rank, request))
+            .collect()
     }
 
     fn latent_intent(&self) -> Option<&LatentIntent> {

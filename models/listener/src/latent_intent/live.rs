@@ -34,7 +34,13 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    pub(super) fn new(system: &LatentIntent, clip: &str, which: Which, seed: u64, sampling: Sampling) -> Self {
+    pub(super) fn new(
+        system: &LatentIntent,
+        clip: &str,
+        which: Which,
+        seed: u64,
+        sampling: Sampling,
+    ) -> Self {
         let plain = system.plain();
         let words = [which.latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
         let guided = sampling.guidance > 0.0 && which.latent.is_some();
@@ -81,7 +87,13 @@ pub struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    pub(super) fn new(system: &'a LatentIntent, clip: &str, which: &[Which], seed: u64, sampling: Sampling) -> Self {
+    pub(super) fn new(
+        system: &'a LatentIntent,
+        clip: &str,
+        which: &[Which],
+        seed: u64,
+        sampling: Sampling,
+    ) -> Self {
         let rotation = Rotation::new(2, system.config().key_width);
         let heard = Heard::new(system.plain(), &rotation);
         let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, seed, sampling)).collect();

@@ -5,7 +5,7 @@
 //! memory and time grow linearly. Stretches overlap by half; a listener's row attends to the stretch around it. A
 //! clip that fits the training length is one stretch, and everything is exactly the full pass.
 
-use clips::{Track, Result, Control};
+use clips::{Control, Result, Track};
 
 use super::decoder::Frame;
 use super::encoder::Speaker;
@@ -49,7 +49,13 @@ impl Encoded {
     ///
     /// # Errors
     /// Cancelled.
-    pub fn new(network: &Network, values: &[f32], speaker: &Speaker<f32>, track: Track, control: &Control) -> Result<Self> {
+    pub fn new(
+        network: &Network,
+        values: &[f32],
+        speaker: &Speaker<f32>,
+        track: Track,
+        control: &Control,
+    ) -> Result<Self> {
         let stretches = stretches(speaker.frames, network.config.training_frames);
         let rotation = network.rotation(stretches[0].1);
         let mut memory = Vec::with_capacity(stretches.len());

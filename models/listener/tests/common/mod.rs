@@ -1,4 +1,5 @@
-//! Reading golden files.
+//! Reading golden files; shared with the tests of the training crate.
+#![allow(dead_code, reason = "every test binary uses its own part")]
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ pub fn close(ours: &[f32], theirs: &[f32], what: &str) {
 
 impl Golden {
     pub fn open(name: &str) -> Self {
-        let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../listener/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(path).unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let config = serde_json::from_str(&header.metadata().as_ref().unwrap()["config"]).unwrap();
@@ -31,7 +32,9 @@ impl Golden {
         for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
             let data = view.data();
             let values = match view.dtype() {
-                Dtype::F32 => data.as_chunks::<4>().0.iter().map(|x| f64::from(f32::from_le_bytes(*x))).collect(),
+                Dtype::F32 => {
+                    data.as_chunks::<4>().0.iter().map(|x| f64::from(f32::from_le_bytes(*x))).collect()
+                }
                 Dtype::I64 => data.as_chunks::<8>().0.iter().map(|x| i64::from_le_bytes(*x) as f64).collect(),
                 Dtype::BOOL => data.iter().map(|x| f64::from(*x)).collect(),
                 other => panic!("{name}: {other:?}"),
@@ -65,6 +68,10 @@ impl Golden {
         values.iter().map(|x| *x as f32).collect()
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     pub fn integers(&self, name: &str) -> Vec<i64> {
         self.tensors[name].1.iter().map(|x| *x as i64).collect()
     }
@@ -82,7 +89,9 @@ impl Golden {
 
     pub fn tokens(&self, prefix: &str, index: usize) -> Vec<Frame> {
         let streams = STREAMS.map(|stream| self.row(&format!("{prefix}.{stream}"), index));
-        (0..streams[0].len()).map(|frame| std::array::from_fn(|stream| streams[stream][frame] as u32)).collect()
+        (0..streams[0].len())
+            .map(|frame| std::array::from_fn(|stream| streams[stream][frame] as u32))
+            .collect()
     }
 
     pub fn values(&self, layout: &Layout, prefix: &str) -> Vec<f32> {

@@ -1,0 +1,225 @@
+//! Losses and gradients: against golden vectors of an independent implementation, and against finite differences.
+
+#[path = "../../listener/tests/common/mod.rs"]
+mod common;
+
+use clips::{Chance, Track};
+use common::Golden;
+use listener::latent_intent::encoder::{Group, Speaker};
+use listener::latent_intent::network::Network;
+use listener::latent_intent::{Attention, Config, GROUPS};
+use training::objective::{Item, Outcome, Weights, stage_one, stage_two};
+
+fn near(ours: f64, theirs: f64, absolute: f64, relative: f64, what: &str) {
+    assert!(
+        (ours - theirs).abs() <= absolute + relative * theirs.abs(),
+        "{what}: {ours}, should be {theirs}"
+    );
+}
+
+fn golden(file: &str) {
+    let golden = Golden::open(file);
+    let network = Network::new(&golden.config()).unwrap();
+    let values = golden.values(&network.layout, "w.");
+    let lengths = golden.integers("in.lengths");
+    let items: Vec<Item<f32>> = (0..2)
+        .map(|clip| {
+            let frames = lengths[clip] as usize;
+            let cut = |name: &str| golden.tokens(name, clip)[..frames].to_vec();
+            Item {
+                speaker: golden.speaker(clip, false).part(&network.config.feature_columns, 0, frames),
+                reaction: cut("in.tok"),
+                negative: cut("in.neg"),
+                hidden: Vec::new(),
+                gumbel: golden.row("in.gumbel", clip).iter().map(|x| f64::from(*x)).collect(),
+                without_latent: false,
+            }
+        })
+        .collect();
+    for (name, track) in [("offline", Track::Offline), ("online", Track::Online)] {
+        for (kind, straight_through) in [("soft", false), ("hard", true)] {
+            let weights = Weights {
+                likelihood: 1.0,
+                matching: 0.7,
+                bag: 0.5,
+                usage: 0.3,
+                temperature: 0.67,
+                straight_through,
+            };
+            let outcome = stage_two(&network, &values, &items, track, &weights);
+            let at = |what: &str| format!("{name}.loss_{kind}.{what}");
+            let losses = outcome.losses;
+            for (what, ours) in [
+                ("clg", losses.clg),
+                ("rm", losses.rm),
+                ("bow", losses.bow),
+                ("use", losses.usage),
+                ("total", losses.total),
+            ] {
+                near(ours, f64::from(golden.floats(&at(what))[0]), 3e-5, 1e-4, &at(what));
+            }
+            for clip in 0..2 {
+                for (what, ours) in
+                    [("z_logits", &outcome.posterior[clip]), ("z_weights", &outcome.chosen[clip])]
+                {
+                    for (ours, theirs) in ours.iter().zip(golden.row(&at(what), clip)) {
+                        near(*ours, f64::from(theirs), 3e-5, 1e-4, &at(what));
+                    }
+                }
+                near(
+                    outcome.matching[clip].0,
+                    f64::from(golden.floats(&at("rm_pos"))[clip]),
+                    3e-5,
+                    1e-4,
+                    "rm_pos",
+                );
+                near(
+                    outcome.matching[clip].1,
+                    f64::from(golden.floats(&at("rm_neg"))[clip]),
+                    3e-5,
+                    1e-4,
+                    "rm_neg",
+                );
+            }
+            let mut compared = 0;
+            for entry in network.layout.entries() {
+                let tensor = at(&format!("grad.{}", entry.name));
+                if golden.has(&tensor) {
+                    for (ours, theirs) in entry.slot.of(&outcome.gradient).iter().zip(golden.floats(&tensor))
+                    {
+                        near(f64::from(*ours), f64::from(theirs), 1e-4, 1e-3, &tensor);
+                    }
+                    compared += 1;
+                }
+            }
+            assert_eq!(compared, 10, "gradients compared");
+        }
+    }
+}
+
+#[test]
+fn losses_and_gradients_agree_with_the_golden_values() {
+    golden("model_softmax");
+}
+
+#[test]
+fn losses_and_gradients_agree_with_squared_relu() {
+    golden("model_relu2");
+}
+
+fn small(attention: Attention) -> Config {
+    Config {
+        width: 12,
+        expansion: 2,
+        key_width: 6,
+        latents: 3,
+        encoder_units: 2,
+        decoder_layers: 2,
+        attention,
+        training_frames: 4,
+        vocabulary: [5, 4, 6, 3],
+        token_widths: [3; 4],
+        feature_columns: [3, 2, 2, 4, 3, 2],
+        feature_widths: [2; 6],
+    }
+}
+
+fn random_items(config: &Config) -> Vec<Item<f64>> {
+    let mut chance = Chance::new(5, "items", &[]);
+    (0..3)
+        .map(|clip| {
+            let frames = 5 + clip;
+            let mut tokens =
+                || (0..frames).map(|_| config.vocabulary.map(|size| chance.below(size) as u32)).collect();
+            let (reaction, negative) = (tokens(), tokens());
+            let groups = std::array::from_fn(|group| {
+                (group != 5 || clip == 1).then(|| Group {
+                    rows: (0..frames * config.feature_columns[group]).map(|_| chance.normal()).collect(),
+                    present: (GROUPS[group] == "m3d")
+                        .then(|| (0..frames).map(|frame| frame % 3 != 0).collect()),
+                })
+            });
+            Item {
+                speaker: Speaker { frames, groups },
+                reaction,
+                negative,
+                hidden: if clip == 0 {
+                    Vec::new()
+                } else {
+                    (0..frames).map(|frame| frame % 2 == 0).collect()
+                },
+                gumbel: (0..config.latents).map(|_| chance.normal()).collect(),
+                without_latent: clip == 2,
+            }
+        })
+        .collect()
+}
+
+fn finite_differences(config: &Config, what: &str, run: impl Fn(&Network, &[f64]) -> Outcome<f64>) {
+    let network = Network::new(config).unwrap();
+    let mut chance = Chance::new(9, "values", &[]);
+    // Everything away from its starting constants, so that no gradient is zero by accident.
+    let mut values: Vec<f64> =
+        network.layout.first_values(3).iter().map(|x| f64::from(*x) + 0.1 * chance.normal()).collect();
+    let gradient = run(&network, &values).gradient;
+    let mut moved = 0;
+    for entry in network.layout.entries() {
+        let places = entry.slot.of(&(0..values.len()).collect::<Vec<_>>()).to_vec();
+        for _ in 0..3 {
+            let place = places[chance.below(places.len())];
+            let (old, step) = (values[place], 1e-5);
+            values[place] = old + step;
+            let up = run(&network, &values).losses.total;
+            values[place] = old - step;
+            let down = run(&network, &values).losses.total;
+            values[place] = old;
+            let slope = (up - down) / (2.0 * step);
+            near(gradient[place], slope, 2e-8, 2e-6, &format!("{what}: {} at {place}", entry.name));
+            moved += usize::from(slope.abs() > 1e-9);
+        }
+    }
+    assert!(moved > network.layout.entries().len(), "most gradients are alive");
+}
+
+#[test]
+fn gradients_of_stage_two_are_the_slopes_of_the_loss() {
+    for attention in [Attention::Softmax, Attention::Relu2] {
+        let config = small(attention);
+        let items = random_items(&config);
+        for track in [Track::Offline, Track::Online] {
+            let weights = Weights {
+                likelihood: 0.9,
+                matching: 0.5,
+                bag: 0.7,
+                usage: 0.4,
+                temperature: 0.67,
+                straight_through: false,
+            };
+            finite_differences(&config, &format!("{attention:?} {track:?}"), |network, values| {
+                stage_two(network, values, &items, track, &weights)
+            });
+        }
+    }
+}
+
+#[test]
+fn gradients_of_stage_one_are_the_slopes_of_the_loss() {
+    let config = Config { latents: 0, ..small(Attention::Softmax) };
+    let items = random_items(&small(Attention::Softmax));
+    finite_differences(&config, "stage one", |network, values| {
+        stage_one(network, values, &items, Track::Offline)
+    });
+}
+
+#[test]
+fn gradients_do_not_depend_on_the_number_of_threads() {
+    let config = small(Attention::Softmax);
+    let network = Network::new(&config).unwrap();
+    let values: Vec<f64> = network.layout.first_values(1).iter().map(|x| f64::from(*x)).collect();
+    let items = random_items(&config);
+    let gradient = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| stage_one(&network, &values, &items, Track::Online).gradient)
+    };
+    assert_eq!(gradient(1), gradient(3));
+}
