@@ -21,6 +21,8 @@ use crate::text;
 use crate::theme::{self, size};
 use crate::work::{self, Answer, Made};
 
+/// Time for drawing faces in one window frame.
+const FACE_BUDGET: Duration = Duration::from_millis(24);
 /// Small pictures asked of one worker at a time.
 const SPARKLINES_AT_ONCE: usize = 24;
 
@@ -35,6 +37,8 @@ pub struct Studio {
     pub(crate) memory: Memory,
     pub(crate) opened_by_arguments: bool,
     pub(crate) kept_tile: bool,
+    /// Time for faces in one frame; `None` draws all, however long it takes.
+    pub(crate) face_budget: Option<Duration>,
     commands: Vec<Command>,
 }
 
@@ -69,6 +73,7 @@ impl Studio {
             memory,
             opened_by_arguments: false,
             kept_tile: false,
+            face_budget: Some(FACE_BUDGET),
             commands: Vec::new(),
         };
         studio.start_faces();
@@ -111,6 +116,9 @@ impl Studio {
             commands: &mut self.commands,
         };
         draw(&mut desk, ui);
+        if self.faces.flush(self.face_budget) {
+            ctx.request_repaint();
+        }
         self.after(&ctx);
     }
 

@@ -5,6 +5,7 @@
 //! so each picture is copied, bit by bit, into a texture of the plain format.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use egui::TextureId;
 use egui_wgpu::{RenderState, wgpu};
@@ -35,7 +36,12 @@ struct View {
     plain: wgpu::Texture,
     texture: TextureId,
     shown: Shown,
+    /// Window frame in which it was last asked for.
     seen: u64,
+    /// Window frame in which it was last drawn.
+    drawn: u64,
+    /// Whether it still shows something else.
+    old: bool,
 }
 
 /// Everything that a picture depends on.
@@ -56,6 +62,7 @@ pub struct Faces {
     views: HashMap<Seat, View>,
     round: u64,
     drawn: u64,
+    held: bool,
 }
 
 impl Faces {
@@ -79,6 +86,11 @@ impl Faces {
         self.gpu.is_some() && self.renderer.is_some()
     }
 
+    /// Whether the device is a program on the processor.
+    pub fn software(&self) -> bool {
+        self.gpu.as_ref().is_some_and(|gpu| gpu.adapter.get_info().device_type == wgpu::DeviceType::Cpu)
+    }
+
     /// Pictures drawn since the start; tests count them.
     pub fn drawn(&self) -> u64 {
         self.drawn
@@ -98,7 +110,8 @@ impl Faces {
         });
     }
 
-    /// The picture of a face for a view of `size` pixels; `None` while no faces can be drawn.
+    /// The picture of a face for a view of `size` pixels, right after the next [`Faces::flush`]; `None` while no faces
+    /// can be drawn.
     pub fn picture(
         &mut self,
         seat: Seat,
@@ -108,20 +121,9 @@ impl Faces {
         theme: Theme,
         ghost: Option<&Expression>,
     ) -> Option<TextureId> {
-        let (gpu, renderer) = (self.gpu.as_ref()?, self.renderer.as_mut()?);
+        let (gpu, renderer) = (self.gpu.as_ref()?, self.renderer.as_ref()?);
         let size = size.map(|side| side.clamp(16, LARGEST));
         let shown = Shown { expression: *expression, camera: *camera, theme, size, ghost: ghost.copied() };
-        if let Some(view) = self.views.get_mut(&seat) {
-            view.seen = self.round;
-            if view.shown == shown {
-                return Some(view.texture);
-            }
-        }
-        let mut look = match theme {
-            Theme::Dark => Look::dark(),
-            Theme::Light => Look::light(),
-        };
-        look.ghost = ghost.map(|expression| Ghost { expression: *expression, tint: [1.0, 1.0, 1.0], alpha: 0.55 });
         let resized = self.views.get(&seat).is_none_or(|view| view.shown.size != size);
         if resized {
             let target = Target::new(renderer, size[0], size[1]);
@@ -137,21 +139,65 @@ impl Faces {
                 None => painter.register_native_texture(&gpu.device, &seen, wgpu::FilterMode::Linear),
             };
             drop(painter);
-            self.views.insert(seat, View { target, plain, texture, shown: shown.clone(), seen: self.round });
+            let view = View { target, plain, texture, shown: shown.clone(), seen: self.round, drawn: 0, old: true };
+            self.views.insert(seat, view);
         }
         let view = self.views.get_mut(&seat)?;
-        renderer.draw(&gpu.device, &gpu.queue, &mut view.target, expression, camera, &look);
-        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("face copy") });
-        encoder.copy_texture_to_texture(
-            view.target.texture().as_image_copy(),
-            view.plain.as_image_copy(),
-            wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 },
-        );
-        gpu.queue.submit([encoder.finish()]);
-        view.shown = shown;
-        self.drawn += 1;
+        view.seen = self.round;
+        if view.shown != shown {
+            view.shown = shown;
+            view.old = true;
+        }
         Some(view.texture)
     }
+
+    /// Stops drawing, for measuring everything else.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Draws the pictures that are no longer right, longest waiting first, until `budget` is spent (at least one;
+    /// all without a budget). True when some are left for the next window frame: on a slow device faces lag a
+    /// little, and the window stays quick.
+    pub fn flush(&mut self, budget: Option<Duration>) -> bool {
+        let (Some(gpu), Some(renderer)) = (self.gpu.as_ref(), self.renderer.as_ref()) else { return false };
+        if self.held {
+            return false;
+        }
+        let (begun, mut drawn) = (Instant::now(), 0);
+        let mut waiting: Vec<&mut View> =
+            self.views.values_mut().filter(|view| view.old && view.seen == self.round).collect();
+        waiting.sort_by_key(|view| view.drawn);
+        for view in waiting {
+            if drawn > 0 && budget.is_some_and(|budget| begun.elapsed() >= budget) {
+                return true;
+            }
+            draw(gpu, renderer, view);
+            view.drawn = self.round;
+            view.old = false;
+            drawn += 1;
+            self.drawn += 1;
+        }
+        false
+    }
+}
+
+fn draw(gpu: &RenderState, renderer: &Renderer, view: &mut View) {
+    let shown = &view.shown;
+    let mut look = match shown.theme {
+        Theme::Dark => Look::dark(),
+        Theme::Light => Look::light(),
+    };
+    look.ghost = shown.ghost.map(|expression| Ghost { expression, tint: [1.0, 1.0, 1.0], alpha: 0.55 });
+    renderer.draw(&gpu.device, &gpu.queue, &mut view.target, &shown.expression, &shown.camera, &look);
+    let mut encoder =
+        gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("face copy") });
+    encoder.copy_texture_to_texture(
+        view.target.texture().as_image_copy(),
+        view.plain.as_image_copy(),
+        wgpu::Extent3d { width: shown.size[0], height: shown.size[1], depth_or_array_layers: 1 },
+    );
+    gpu.queue.submit([encoder.finish()]);
 }
 
 fn plain_texture(device: &wgpu::Device, size: [u32; 2]) -> wgpu::Texture {

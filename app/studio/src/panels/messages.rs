@@ -5,7 +5,7 @@ use egui::{Align2, Color32, Id, LayerId, Order, Rect, Role, ScrollArea, Sense, S
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::panels::help::title_ui;
-use crate::state::{Message, Severity};
+use crate::state::{Message, Severity, Workspace};
 use crate::text::{heading, label};
 use crate::theme::{self, Tokens, size};
 use crate::widgets::icons::{self, Icon};
@@ -25,7 +25,9 @@ fn ink(tokens: &Tokens, severity: Severity) -> (Color32, Icon) {
 pub fn floating_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let screen = ui.max_rect();
     let mut bottom = screen.bottom() - size::STATUS - 12.0;
-    let right = screen.right() - 12.0;
+    // Beside the inspector, whose button must stay in reach.
+    let compare = desk.state.workspace == Workspace::Compare && desk.state.inspector_open;
+    let right = screen.right() - if compare { size::INSPECTOR + 24.0 } else { 12.0 };
     let shown: Vec<(usize, Message)> = desk
         .state
         .messages

@@ -68,7 +68,15 @@ fn loading_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
     let tokens = desk.tokens;
     let job = desk.jobs.in_slot(Slot::Clip).or(desk.jobs.in_slot(Slot::Start));
     let title = job.map_or(label::LOADING, |job| job.title.as_str());
-    // Places where the faces will be, so that nothing jumps when they come.
+    // Places where faces and tracks will be, so that nothing jumps when they come.
+    let whole = rect;
+    let (rect, below) = whole.split_top_bottom_at_y(whole.top() + whole.height() * 0.46);
+    for row in 0..6 {
+        let height = below.height() / 6.6;
+        let top = below.top() + size::TRANSPORT + row as f32 * height;
+        let line = Rect::from_min_size(pos2(below.left(), top + 6.0), vec2(below.width(), height - 12.0));
+        ui.painter().rect_filled(line.intersect(whole), 6.0, tokens.panel.gamma_multiply(0.6));
+    }
     let column = (rect.width() * 0.27).clamp(150.0, rect.height() * 0.92);
     let (left, right) = rect.split_left_right_at_x(rect.left() + column);
     let (top, bottom) = left.split_top_bottom_at_y(left.top() + left.height() * 0.6);
@@ -79,7 +87,7 @@ fn loading_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
     ghost(bottom.with_min_y(bottom.top() + size::GAP));
     let right = right.with_min_x(right.left() + size::GAP);
     grid(right, 8).into_iter().for_each(ghost);
-    let box_rect = Rect::from_center_size(rect.center(), vec2(280.0, 72.0));
+    let box_rect = Rect::from_center_size(whole.center(), vec2(280.0, 72.0));
     ui.painter().rect(box_rect, 10.0, tokens.panel, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
     let at = box_rect.center_top() + vec2(0.0, 24.0);
     ui.painter().text(at, Align2::CENTER_CENTER, title, theme::strong(13.0), tokens.text);
