@@ -67,11 +67,17 @@ macro_rules! files {
 static FILES: [Files; 6] =
     [files!("bread"), files!("baby"), files!("horse"), files!("parcel"), files!("island"), files!("robot")];
 
+/// The clip the program opens with: a question has the widest range of appropriate answers.
+const FIRST: &str = "island";
+
 static CLIPS: LazyLock<Vec<DemoClip>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../assets/demo/demo.json")).unwrap_or_default()
+    let mut clips: Vec<DemoClip> =
+        serde_json::from_str(include_str!("../../../assets/demo/demo.json")).unwrap_or_default();
+    clips.sort_by_key(|clip| clip.name != FIRST);
+    clips
 });
 
-/// All built-in clips, in the order of the speaker classes.
+/// All built-in clips: the one to open with, then in the order of the speaker classes.
 pub fn clips() -> &'static [DemoClip] {
     &CLIPS
 }
