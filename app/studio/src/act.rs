@@ -12,6 +12,9 @@ use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
 
+/// The demo clip a session opens with: good news, which listeners react to.
+const FIRST_DEMO: usize = 1;
+
 /// Longest time a message floats, in seconds.
 fn float_seconds(severity: Severity) -> f64 {
     match severity {
@@ -63,14 +66,17 @@ impl Studio {
             }
             Command::BestLatent => {
                 let reactions = &self.state.reactions;
-                let best = self.state.tiles().into_iter().enumerate().min_by_key(|(_, index)| {
-                    reactions.all[*index].take.header.rank.unwrap_or(usize::MAX)
-                });
+                let best =
+                    self.state.tiles().into_iter().enumerate().min_by_key(|(_, index)| {
+                        reactions.all[*index].take.header.rank.unwrap_or(usize::MAX)
+                    });
                 if let Some((tile, _)) = best {
                     self.state.tile = tile;
                 }
             }
-            Command::Sample(sample) => self.state.sample = sample.min(self.state.reactions.samples().saturating_sub(1)),
+            Command::Sample(sample) => {
+                self.state.sample = sample.min(self.state.reactions.samples().saturating_sub(1))
+            }
             Command::Clip(key) => self.choose_clip(key),
             Command::NextClip => self.step_clip(1),
             Command::PreviousClip => self.step_clip(-1),
@@ -198,7 +204,10 @@ impl Studio {
                 dialog.pick_folder().into_iter().collect()
             } else {
                 dialog
-                    .add_filter("sound, predictions, checkpoints", &["wav", "flac", "ogg", "mp3", "npy", "safetensors"])
+                    .add_filter(
+                        "sound, predictions, checkpoints",
+                        &["wav", "flac", "ogg", "mp3", "npy", "safetensors"],
+                    )
                     .pick_files()
                     .unwrap_or_default()
             };
@@ -238,12 +247,15 @@ impl Studio {
         self.state.chosen_clip = Some(key);
         self.memory.reveal_clip = true;
         self.jobs.stop(Slot::Takes);
-        self.jobs.start(Slot::Clip, "Reading the clip", move |control| work::load_clip(key, &source, control));
+        self.jobs
+            .start(Slot::Clip, "Reading the clip", move |control| work::load_clip(key, &source, control));
     }
 
     /// Starts making reactions to the chosen clip with the chosen system.
     fn generate(&mut self) {
-        let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else { return };
+        let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else {
+            return;
+        };
         let (row, wishes): (SystemRow, _) = (row.clone(), self.state.wishes.clone());
         let clip = clip.clone();
         self.jobs.start(Slot::Takes, "Generating reactions", move |control| {
@@ -287,7 +299,8 @@ impl Studio {
                 self.state.library.demos = demos;
                 self.state.library.refresh();
                 if self.state.chosen_clip.is_none() && !self.opened_by_arguments {
-                    self.choose_clip(ClipKey::Demo(0));
+                    let first = FIRST_DEMO.min(self.state.library.demos.len().saturating_sub(1));
+                    self.choose_clip(ClipKey::Demo(first));
                 }
             }
             Made::Faces(renderer) => self.faces.set_renderer(*renderer),
@@ -295,10 +308,11 @@ impl Studio {
             Made::Corpus(corpus) => {
                 self.state.library.corpus = Some(corpus);
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));
-                let corpus_shelf = self.state.library.shelves().into_iter().find_map(|(shelf, ..)| match shelf {
-                    Shelf::Corpus(split) => Some((shelf, split)),
-                    _ => None,
-                });
+                let corpus_shelf =
+                    self.state.library.shelves().into_iter().find_map(|(shelf, ..)| match shelf {
+                        Shelf::Corpus(split) => Some((shelf, split)),
+                        _ => None,
+                    });
                 if let Some((shelf, split)) = corpus_shelf {
                     self.state.library.shelf = Some(shelf);
                     self.state.library.refresh();
@@ -331,7 +345,9 @@ impl Studio {
                 self.state.reactions = *reactions;
                 self.state.generation += 1;
                 self.state.sample = self.state.sample.min(self.state.reactions.samples().saturating_sub(1));
-                if !std::mem::replace(&mut self.kept_tile, true) || self.state.tile >= self.state.tiles().len() {
+                if !std::mem::replace(&mut self.kept_tile, true)
+                    || self.state.tile >= self.state.tiles().len()
+                {
                     self.act(ctx, Command::BestLatent);
                 }
             }

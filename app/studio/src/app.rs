@@ -85,13 +85,16 @@ impl Studio {
         let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
         self.jobs.start(Slot::Start, "Preparing faces", move |_| {
             let head = face::Head::builtin().map_err(|error| of_face(&error.to_string()))?;
-            let renderer = face::Renderer::new(&device, &queue, &head).map_err(|error| of_face(&error.to_string()))?;
+            let renderer =
+                face::Renderer::new(&device, &queue, &head).map_err(|error| of_face(&error.to_string()))?;
             Ok(Made::Faces(Box::new(renderer)).into())
         });
     }
 
     fn start_shipped(&mut self) {
-        self.jobs.start(Slot::Start, "Loading the demo clips", |_| Ok(Made::Demos(speech::demo::clips().to_vec()).into()));
+        self.jobs.start(Slot::Start, "Loading the demo clips", |_| {
+            Ok(Made::Demos(speech::demo::clips().to_vec()).into())
+        });
         self.jobs.start(Slot::Start, "Loading the shipped system", |_| {
             let row = SystemRow {
                 name: text::SHIPPED_SYSTEM.to_owned(),
@@ -173,7 +176,8 @@ impl Studio {
                     let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
                     let closes = command == Command::Close;
                     // Words being typed are no commands, and what lies on top takes the plain keys.
-                    if bare && (typing || on_top) && !(closes && (on_top || !typing)) {
+                    let free = if closes { on_top || !typing } else { !typing && !on_top };
+                    if bare && !free {
                         continue;
                     }
                     if input.consume_shortcut(&keys) {
@@ -199,7 +203,8 @@ impl Studio {
             self.memory.sparklines.insert(*key, None);
         }
         if !work.is_empty() {
-            self.jobs.start(Slot::Sparklines, "Looking at clips", move |control| work::sparklines(work, control));
+            self.jobs
+                .start(Slot::Sparklines, "Looking at clips", move |control| work::sparklines(work, control));
         }
     }
 
@@ -290,7 +295,8 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         Overlay::Messages => ("messages", 620.0),
     };
     let screen = ui.ctx().content_rect();
-    let shadow = egui::Shadow { offset: [0, 12], blur: 40, spread: 0, color: egui::Color32::from_black_alpha(110) };
+    let shadow =
+        egui::Shadow { offset: [0, 12], blur: 40, spread: 0, color: egui::Color32::from_black_alpha(110) };
     let frame =
         Frame::NONE.fill(tokens.panel).stroke(Stroke::new(1.0, tokens.line)).corner_radius(12).shadow(shadow);
     let id = egui::Id::unique(name);
@@ -298,9 +304,11 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     if desk.memory.overlay == Overlay::Palette {
         area = area.anchor(egui::Align2::CENTER_TOP, [0.0, screen.height() * 0.14]);
     }
-    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(egui::Color32::from_black_alpha(120)).show(
-        ui.ctx(),
-        |ui| {
+    let modal = Modal::new(id)
+        .area(area)
+        .frame(frame)
+        .backdrop_color(egui::Color32::from_black_alpha(120))
+        .show(ui.ctx(), |ui| {
             ui.set_width(width.min(screen.width() - 32.0));
             ui.spacing_mut().item_spacing.y = 0.0;
             match desk.memory.overlay {
@@ -309,8 +317,7 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                 Overlay::Messages => panels::messages::ui(desk, ui),
                 Overlay::None => {}
             }
-        },
-    );
+        });
     if modal.backdrop_response.clicked() {
         desk.send(Command::Close);
     }

@@ -172,8 +172,18 @@ const PLAIN: Modifiers = Modifiers::NONE;
 const COMMAND: Modifiers = Modifiers::COMMAND;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 
-const DIGITS: [Key; 10] =
-    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9, Key::Num0];
+const DIGITS: [Key; 10] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::Num9,
+    Key::Num0,
+];
 
 impl Command {
     /// Words in menus, palette and help.
@@ -245,7 +255,9 @@ impl Command {
             C::OpenFolder => one(COMMAND.plus(SHIFT), Key::O),
             C::TypePath => one(COMMAND, Key::L),
             C::PlayPause => one(PLAIN, Key::Space),
-            C::StepBack => vec![KeyboardShortcut::new(PLAIN, Key::Comma), KeyboardShortcut::new(PLAIN, Key::ArrowLeft)],
+            C::StepBack => {
+                vec![KeyboardShortcut::new(PLAIN, Key::Comma), KeyboardShortcut::new(PLAIN, Key::ArrowLeft)]
+            }
             C::StepForward => {
                 vec![KeyboardShortcut::new(PLAIN, Key::Period), KeyboardShortcut::new(PLAIN, Key::ArrowRight)]
             }
@@ -264,7 +276,9 @@ impl Command {
             C::Latent(index) if *index < 16 => one(SHIFT, DIGITS[*index - 10]),
             C::NextClip => one(PLAIN, Key::ArrowDown),
             C::PreviousClip => one(PLAIN, Key::ArrowUp),
-            C::ZoomIn => vec![KeyboardShortcut::new(PLAIN, Key::Plus), KeyboardShortcut::new(PLAIN, Key::Equals)],
+            C::ZoomIn => {
+                vec![KeyboardShortcut::new(PLAIN, Key::Plus), KeyboardShortcut::new(PLAIN, Key::Equals)]
+            }
             C::ZoomOut => one(PLAIN, Key::Minus),
             C::ZoomAll => one(PLAIN, Key::A),
             C::ZoomLoop => one(PLAIN, Key::Z),
@@ -277,7 +291,9 @@ impl Command {
             C::ToggleGhost => one(PLAIN, Key::H),
             C::ResetCamera => one(PLAIN, Key::C),
             C::Palette => one(COMMAND, Key::K),
-            C::Help => vec![KeyboardShortcut::new(PLAIN, Key::Questionmark), KeyboardShortcut::new(PLAIN, Key::F1)],
+            C::Help => {
+                vec![KeyboardShortcut::new(PLAIN, Key::Questionmark), KeyboardShortcut::new(PLAIN, Key::F1)]
+            }
             C::Messages => one(COMMAND, Key::M),
             C::Close => one(PLAIN, Key::Escape),
             _ => Vec::new(),
@@ -315,21 +331,20 @@ pub fn keys_text(keys: &KeyboardShortcut) -> String {
             text += name;
         }
     }
-    text
-        + match keys.logical_key {
-            Key::Comma => ",",
-            Key::Period => ".",
-            Key::Plus => "+",
-            Key::Equals => "=",
-            Key::Minus => "-",
-            Key::Questionmark => "?",
-            Key::Escape => "Esc",
-            Key::ArrowLeft => "Left",
-            Key::ArrowRight => "Right",
-            Key::ArrowUp => "Up",
-            Key::ArrowDown => "Down",
-            other => other.name(),
-        }
+    text + match keys.logical_key {
+        Key::Comma => ",",
+        Key::Period => ".",
+        Key::Plus => "+",
+        Key::Equals => "=",
+        Key::Minus => "-",
+        Key::Questionmark => "?",
+        Key::Escape => "Esc",
+        Key::ArrowLeft => "Left",
+        Key::ArrowRight => "Right",
+        Key::ArrowUp => "Up",
+        Key::ArrowDown => "Down",
+        other => other.name(),
+    }
 }
 
 #[cfg(test)]

@@ -139,7 +139,8 @@ impl Faces {
                 None => painter.register_native_texture(&gpu.device, &seen, wgpu::FilterMode::Linear),
             };
             drop(painter);
-            let view = View { target, plain, texture, shown: shown.clone(), seen: self.round, drawn: 0, old: true };
+            let view =
+                View { target, plain, texture, shown: shown.clone(), seen: self.round, drawn: 0, old: true };
             self.views.insert(seat, view);
         }
         let view = self.views.get_mut(&seat)?;

@@ -109,7 +109,8 @@ impl<T: Send + 'static> Jobs<T> {
         });
         let (sender, wake, own) = (self.sender.clone(), self.wake.clone(), control.clone());
         let spawned = std::thread::Builder::new().name(title.clone()).spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| work(&own))).unwrap_or_else(|panic| Err(of_panic(&*panic)));
+            let result =
+                catch_unwind(AssertUnwindSafe(|| work(&own))).unwrap_or_else(|panic| Err(of_panic(&*panic)));
             // Nobody listens any more when the window is gone.
             let _ = sender.send((id, result));
             wake();

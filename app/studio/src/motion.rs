@@ -59,7 +59,13 @@ impl Motion {
             .map(|row| {
                 let goal = arkit::from_attributes(row, GAIN).map(finite);
                 for (value, goal) in shown.iter_mut().zip(goal) {
-                    let share = if !started { 1.0 } else if goal > *value { rise } else { fall };
+                    let share = if !started {
+                        1.0
+                    } else if goal > *value {
+                        rise
+                    } else {
+                        fall
+                    };
                     *value += share * (goal - *value);
                 }
                 started = true;
@@ -111,7 +117,9 @@ mod tests {
         let motion = Motion::of_coefficients(&[[f32::NAN; COEFFICIENT_COUNT], [9e9; COEFFICIENT_COUNT]]);
         for frame in &motion.frames {
             assert!(frame.weights.iter().all(|weight| (0.0..=1.2).contains(weight)));
-            assert!(frame.pose.pitch.abs() <= 1.0 && frame.pose.translation_cm.iter().all(|t| t.abs() <= 12.0));
+            assert!(
+                frame.pose.pitch.abs() <= 1.0 && frame.pose.translation_cm.iter().all(|t| t.abs() <= 12.0)
+            );
         }
     }
 }

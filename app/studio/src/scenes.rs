@@ -18,8 +18,11 @@ use crate::tracks::Track;
 use crate::work;
 use crate::{Options, Studio};
 
+/// Brings a stage into the state of a scene.
+type Prepare = fn(&mut Stage) -> Result<()>;
+
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, fn(&mut Stage) -> Result<()>); 13] = [
+const SCENES: [(&str, Prepare); 13] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -35,8 +38,8 @@ const SCENES: [(&str, fn(&mut Stage) -> Result<()>); 13] = [
     ("messages", messages),
 ];
 
-/// The frame every scene stands at.
-const FRAME: usize = 310;
+/// Where scenes stand: inside their loop, where the reactions differ most.
+const LOOP: (usize, usize) = (205, 390);
 /// Longest wait for workers.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -136,8 +139,16 @@ impl Stage {
         studio.face_budget = None;
         studio.state.theme = theme;
         crate::theme::apply(&ctx, theme);
-        let mut stage =
-            Self { ctx, gpu, studio, size, seconds: 0.0, pointer: None, shapes: Vec::new(), spent: Duration::ZERO };
+        let mut stage = Self {
+            ctx,
+            gpu,
+            studio,
+            size,
+            seconds: 0.0,
+            pointer: None,
+            shapes: Vec::new(),
+            spent: Duration::ZERO,
+        };
         stage.settle()?;
         Ok(stage)
     }
@@ -150,7 +161,8 @@ impl Stage {
     fn frame(&mut self) {
         self.seconds += 1.0 / f64::from(FRAMES_PER_SECOND);
         let screen = Rect::from_min_size(Pos2::ZERO, vec2(self.size[0] as f32, self.size[1] as f32));
-        let mut input = RawInput { screen_rect: Some(screen), time: Some(self.seconds), ..RawInput::default() };
+        let mut input =
+            RawInput { screen_rect: Some(screen), time: Some(self.seconds), ..RawInput::default() };
         if let Some(at) = self.pointer {
             input.events.push(egui::Event::PointerMoved(at));
         }
@@ -180,8 +192,12 @@ impl Stage {
         loop {
             self.frame();
             if let Some(message) = self.studio.state.messages.first() {
-                return Err(Fault::new(FaultKind::Internal, "", format!("{}: {}", message.about, message.what))
-                    .remedy(message.remedy.clone()));
+                return Err(Fault::new(
+                    FaultKind::Internal,
+                    "",
+                    format!("{}: {}", message.about, message.what),
+                )
+                .remedy(message.remedy.clone()));
             }
             if self.studio.settled() {
                 return Ok(());
@@ -195,14 +211,18 @@ impl Stage {
 
     fn wait(&self) {
         // A lost device shows itself when the picture is read.
-        let _ = self.gpu.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(10)) });
+        let _ = self
+            .gpu
+            .device
+            .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(10)) });
     }
 
     /// Paints the last frame into a file.
     fn picture(&mut self, out: &Path) -> Result<()> {
         let (device, queue) = (&self.gpu.device, &self.gpu.queue);
         let [width, height] = self.size;
-        let screen = ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
+        let screen =
+            ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
         let jobs = self.ctx.tessellate(std::mem::take(&mut self.shapes), screen.pixels_per_point);
         let extent = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
         let texture = device.create_texture(&wgpu::TextureDescriptor {
@@ -223,7 +243,8 @@ impl Stage {
             usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
             mapped_at_creation: false,
         });
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("scene") });
+        let mut encoder =
+            device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("scene") });
         let mut renderer = self.gpu.renderer.write();
         let extra = renderer.update_buffers(device, queue, &mut encoder, &jobs, &screen);
         {
@@ -272,7 +293,8 @@ impl Stage {
         let mut pixels = Vec::with_capacity((width * height * 3) as usize);
         for line in bytes.chunks_exact(row as usize) {
             for pixel in line[..(width * 4) as usize].chunks_exact(4) {
-                let [r, g, b] = if swapped { [pixel[2], pixel[1], pixel[0]] } else { [pixel[0], pixel[1], pixel[2]] };
+                let [r, g, b] =
+                    if swapped { [pixel[2], pixel[1], pixel[0]] } else { [pixel[0], pixel[1], pixel[2]] };
                 pixels.extend([r, g, b]);
             }
         }
@@ -313,11 +335,35 @@ fn compare(stage: &mut Stage) -> Result<()> {
         stage.settle()?;
     }
     if stage.studio.state.reactions.all.is_empty() {
-        return Err(Fault::new(FaultKind::Internal, "", "the shipped system made no reactions to the demo clip"));
+        return Err(Fault::new(
+            FaultKind::Internal,
+            "",
+            "the shipped system made no reactions to the demo clip",
+        ));
     }
-    stage.act(Command::Loop(205, 390));
-    stage.act(Command::Seek(FRAME));
+    stage.act(Command::Loop(LOOP.0, LOOP.1));
+    let frame = liveliest(&stage.studio.state.reactions);
+    stage.act(Command::Seek(frame));
     Ok(())
+}
+
+/// The frame inside the loop at which the faces of the takes are farthest from their mean.
+fn liveliest(reactions: &Reactions) -> usize {
+    let count = reactions.all.len().max(1) as f32;
+    let spread = |frame: usize| -> f32 {
+        let faces: Vec<face::Expression> =
+            reactions.all.iter().map(|reaction| reaction.motion.at(frame)).collect();
+        (0..face::SHAPES)
+            .map(|shape| {
+                let mean = faces.iter().map(|face| face.weights[shape]).sum::<f32>() / count;
+                faces.iter().map(|face| (face.weights[shape] - mean).powi(2)).sum::<f32>()
+            })
+            .sum()
+    };
+    (LOOP.0..LOOP.1)
+        .map(|frame| (frame, spread(frame)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(LOOP.0, |best| best.0)
 }
 
 fn compare_loading(stage: &mut Stage) -> Result<()> {
@@ -374,7 +420,8 @@ fn compare_sixteen(stage: &mut Stage) -> Result<()> {
     let wishes = crate::state::Wishes { seed: 2, ..state.wishes.clone() };
     let second = work::react(row, clip, &wishes, &Control::default())?;
     let count = state.reactions.all.len();
-    let mut takes: Vec<clips::Take> = state.reactions.all.iter().map(|reaction| reaction.take.clone()).collect();
+    let mut takes: Vec<clips::Take> =
+        state.reactions.all.iter().map(|reaction| reaction.take.clone()).collect();
     for reaction in second.all {
         let mut take = reaction.take;
         take.header.latent = take.header.latent.map(|latent| latent + count);

@@ -8,8 +8,21 @@ use clips::{Coefficients, Take};
 
 /// Short words for the 15 action units.
 const AU_WORDS: [&str; 15] = [
-    "inner brow up", "brow up", "brow down", "cheek raise", "lid tighten", "nose wrinkle", "upper lip up", "smile",
-    "dimple", "lip corner down", "chin raise", "lip tighten", "lip press", "lips part", "jaw drop",
+    "inner brow up",
+    "brow up",
+    "brow down",
+    "cheek raise",
+    "lid tighten",
+    "nose wrinkle",
+    "upper lip up",
+    "smile",
+    "dimple",
+    "lip corner down",
+    "chin raise",
+    "lip tighten",
+    "lip press",
+    "lips part",
+    "jaw drop",
 ];
 /// Short words for the 8 expression classes.
 const EXPRESSION_WORDS: [&str; 8] =
@@ -42,7 +55,8 @@ impl Signature {
 
 /// Signatures of takes that answer the same clip; words are what a take does more than the others.
 pub fn signatures(takes: &[Take]) -> Vec<Signature> {
-    let means: Vec<[f32; ATTRIBUTE_COUNT]> = takes.iter().map(|take| column_means(&take.attributes)).collect();
+    let means: Vec<[f32; ATTRIBUTE_COUNT]> =
+        takes.iter().map(|take| column_means(&take.attributes)).collect();
     let heads: Vec<Option<[f32; 3]>> =
         takes.iter().map(|take| take.coefficients.as_deref().map(head_spread_degrees)).collect();
     let count = means.len().max(1) as f32;

@@ -369,7 +369,8 @@ impl State {
 impl Library {
     /// The shelves that hold something, with their sizes.
     pub fn shelves(&self) -> Vec<(Shelf, &'static str, usize)> {
-        let mut shelves = vec![(Shelf::Demo, "demo", self.demos.len()), (Shelf::Files, "files", self.files.len())];
+        let mut shelves =
+            vec![(Shelf::Demo, "demo", self.demos.len()), (Shelf::Files, "files", self.files.len())];
         if let Some(corpus) = &self.corpus {
             for (split, name) in [(Split::Val, "val"), (Split::Train, "train"), (Split::Test, "test")] {
                 shelves.push((Shelf::Corpus(split), name, corpus.clips(split).len()));
@@ -383,7 +384,9 @@ impl Library {
     pub fn refresh(&mut self) {
         let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
         let fits = |name: &str, detail: &str| {
-            words.iter().all(|word| name.to_lowercase().contains(word) || detail.to_lowercase().contains(word))
+            words
+                .iter()
+                .all(|word| name.to_lowercase().contains(word) || detail.to_lowercase().contains(word))
         };
         let shown = |shelf| self.shelf.is_none_or(|chosen| chosen == shelf);
         let mut rows = Vec::new();
@@ -426,9 +429,10 @@ pub fn file_name(path: &std::path::Path) -> String {
 fn row_words(id: &str) -> (String, String) {
     let parts: Vec<&str> = id.split('/').collect();
     match parts.as_slice() {
-        [split, corpus, session, role, clip] => {
-            (format!("{session} \u{b7} {clip}"), format!("{split} \u{b7} {corpus} \u{b7} {}", role.replace("_video", "")))
-        }
+        [split, corpus, session, role, clip] => (
+            format!("{session} \u{b7} {clip}"),
+            format!("{split} \u{b7} {corpus} \u{b7} {}", role.replace("_video", "")),
+        ),
         _ => (id.to_owned(), String::new()),
     }
 }
@@ -440,6 +444,9 @@ mod tests {
     #[test]
     fn corpus_names_are_short_and_complete() {
         let (name, detail) = row_words("val/NoXI/010_2016-03-25/Novice_video/7");
-        assert_eq!((name.as_str(), detail.as_str()), ("010_2016-03-25 \u{b7} 7", "val \u{b7} NoXI \u{b7} Novice"));
+        assert_eq!(
+            (name.as_str(), detail.as_str()),
+            ("010_2016-03-25 \u{b7} 7", "val \u{b7} NoXI \u{b7} Novice")
+        );
     }
 }

@@ -90,7 +90,8 @@ pub mod empty {
     pub const WALL: &str = "No reactions yet";
     pub const WALL_REMEDY: &str = "Press G to generate one for each latent";
     pub const WALL_NO_SYSTEM: &str = "No system is loaded";
-    pub const WALL_NO_SYSTEM_REMEDY: &str = "Open a checkpoint (.safetensors) or predictions (.npy) with Ctrl+O";
+    pub const WALL_NO_SYSTEM_REMEDY: &str =
+        "Open a checkpoint (.safetensors) or predictions (.npy) with Ctrl+O";
     pub const TRACKS: &str = "No tracks";
     pub const TRACKS_REMEDY: &str = "Add one with + track";
     pub const INSPECTOR: &str = "No reaction is chosen";

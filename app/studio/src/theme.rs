@@ -125,8 +125,10 @@ impl Theme {
 /// Most latents that have a look of their own.
 pub const MOST_LATENTS: usize = 16;
 
-const LATENTS_DARK: [u32; 8] = [0x8fa2ff, 0xffc5a1, 0x0fa698, 0xf5484b, 0xa968ff, 0x2fe9f7, 0xd5f52a, 0xff9500];
-const LATENTS_LIGHT: [u32; 8] = [0x2a18d1, 0x9c6000, 0x047868, 0xd4006f, 0x7d5cc0, 0x003b55, 0x493500, 0x943a10];
+const LATENTS_DARK: [u32; 8] =
+    [0x8fa2ff, 0xffc5a1, 0x0fa698, 0xf5484b, 0xa968ff, 0x2fe9f7, 0xd5f52a, 0xff9500];
+const LATENTS_LIGHT: [u32; 8] =
+    [0x2a18d1, 0x9c6000, 0x047868, 0xd4006f, 0x7d5cc0, 0x003b55, 0x493500, 0x943a10];
 
 /// Shape that stands for a latent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -192,7 +194,7 @@ pub fn latent_look(theme: Theme, index: usize) -> LatentLook {
 /// Sizes in points.
 pub mod size {
     /// Side panel on the left.
-    pub const LIST: f32 = 224.0;
+    pub const LIST: f32 = 236.0;
     /// Side panel on the right.
     pub const INSPECTOR: f32 = 264.0;
     /// Top bar.
@@ -322,7 +324,15 @@ mod tests {
         for theme in THEMES {
             let tokens = theme.tokens();
             for surface in [tokens.ground, tokens.panel, tokens.card] {
-                let inks = [tokens.text, tokens.dim, tokens.faint, tokens.accent, tokens.good, tokens.warn, tokens.bad];
+                let inks = [
+                    tokens.text,
+                    tokens.dim,
+                    tokens.faint,
+                    tokens.accent,
+                    tokens.good,
+                    tokens.warn,
+                    tokens.bad,
+                ];
                 for (index, ink) in inks.into_iter().enumerate() {
                     let got = contrast(ink, surface);
                     assert!(got >= 4.5, "{theme:?}: ink {index} on {surface:?} has {got:.2}");
@@ -333,7 +343,10 @@ mod tests {
                 assert!(contrast(tokens.faint, surface) >= 3.0);
             }
             assert!(contrast(tokens.on_accent, tokens.accent) >= 4.5);
-            assert!(contrast(tokens.on_picture, tokens.veil) >= 7.0 && contrast(tokens.on_picture_dim, tokens.veil) >= 7.0);
+            assert!(
+                contrast(tokens.on_picture, tokens.veil) >= 7.0
+                    && contrast(tokens.on_picture_dim, tokens.veil) >= 7.0
+            );
             for index in 0..MOST_LATENTS {
                 let color = latent_look(theme, index).color;
                 let got = contrast(color, tokens.panel).min(contrast(color, tokens.ground));
@@ -349,7 +362,10 @@ mod tests {
                 assert_ne!(latent_look(theme, a).dash, TRUTH_DASH);
                 for b in 0..a {
                     let (x, y) = (latent_look(theme, a), latent_look(theme, b));
-                    assert!(x.color != y.color && x.glyph != y.glyph && x.dash != y.dash, "{a} and {b} in {theme:?}");
+                    assert!(
+                        x.color != y.color && x.glyph != y.glyph && x.dash != y.dash,
+                        "{a} and {b} in {theme:?}"
+                    );
                 }
             }
         }
@@ -388,8 +404,14 @@ mod tests {
                     .collect();
                 for a in 0..8 {
                     for b in 0..a {
-                        let apart = (0..3).map(|axis| (seen[a][axis] - seen[b][axis]).powi(2)).sum::<f32>().sqrt();
-                        assert!(apart > 0.07, "{theme:?}, sight {sight}: z{} and z{} are {apart:.3}", a + 1, b + 1);
+                        let apart =
+                            (0..3).map(|axis| (seen[a][axis] - seen[b][axis]).powi(2)).sum::<f32>().sqrt();
+                        assert!(
+                            apart > 0.07,
+                            "{theme:?}, sight {sight}: z{} and z{} are {apart:.3}",
+                            a + 1,
+                            b + 1
+                        );
                     }
                 }
             }

@@ -50,7 +50,7 @@ impl Track {
         match self {
             Self::Sound => "sound",
             Self::Attribute(column) if AU.contains(&column) => AU_MEANINGS[column],
-            Self::Attribute(VALENCE | AROUSAL) => "-1 to 1",
+            Self::Attribute(VALENCE | AROUSAL) => "within -1 to 1",
             Self::Attribute(_) => "probability",
             Self::Head(_) => "degrees",
         }
@@ -59,10 +59,16 @@ impl Track {
     /// Smallest and largest value of its axis; `None` follows the data.
     pub fn scale(self) -> Option<(f32, f32)> {
         match self {
-            Self::Sound | Self::Attribute(VALENCE | AROUSAL) => Some((-1.0, 1.0)),
+            Self::Sound => Some((-1.0, 1.0)),
+            // People use a small part of the legal range; the axis follows the data and says its ends.
+            Self::Attribute(VALENCE | AROUSAL) | Self::Head(_) => None,
             Self::Attribute(_) => Some((0.0, 1.0)),
-            Self::Head(_) => None,
         }
+    }
+
+    /// Smallest reach of an axis that follows the data, to either side of 0.
+    pub fn least_reach(self) -> f32 {
+        if matches!(self, Self::Head(_)) { 2.0 } else { 0.2 }
     }
 
     /// A value as people read it.
@@ -87,9 +93,10 @@ impl Track {
     pub fn of_person(self, person: &Streams) -> Vec<f32> {
         match self {
             Self::Sound => Vec::new(),
-            Self::Attribute(column) => {
-                person.attributes.as_ref().map_or_else(Vec::new, |rows| rows.iter().map(|row| row[column]).collect())
-            }
+            Self::Attribute(column) => person
+                .attributes
+                .as_ref()
+                .map_or_else(Vec::new, |rows| rows.iter().map(|row| row[column]).collect()),
             Self::Head(axis) => person.coefficients.as_deref().map_or_else(Vec::new, |rows| head(rows, axis)),
         }
     }
@@ -164,7 +171,10 @@ pub fn thinned(values: &[f32], view: View, columns: usize) -> Vec<(f32, f32)> {
     let pixels_per_frame = columns as f64 / view.span();
     let x_of = |frame: usize| ((frame as f64 + 0.5 - view.first) * pixels_per_frame) as f32;
     if pixels_per_frame > 0.5 {
-        return (first..last).filter(|frame| values[*frame].is_finite()).map(|frame| (x_of(frame), values[frame])).collect();
+        return (first..last)
+            .filter(|frame| values[*frame].is_finite())
+            .map(|frame| (x_of(frame), values[frame]))
+            .collect();
     }
     let mut points: Vec<(f32, f32)> = Vec::with_capacity(2 * columns + 2);
     let mut bucket = i64::MIN;

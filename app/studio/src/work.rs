@@ -88,13 +88,25 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
     match extension.as_str() {
         "npy" => {
             let maker = Maker::Imported(Arc::new(listener::import::predictions(path)?));
-            Ok(Made::System(SystemRow { name: file_name(path), origin: text::origin_predictions(path), maker }).into())
+            Ok(Made::System(SystemRow {
+                name: file_name(path),
+                origin: text::origin_predictions(path),
+                maker,
+            })
+            .into())
         }
         "safetensors" => {
             let maker = Maker::System(listener::load(path)?);
-            Ok(Made::System(SystemRow { name: file_name(path), origin: text::origin_checkpoint(path), maker }).into())
+            Ok(Made::System(SystemRow {
+                name: file_name(path),
+                origin: text::origin_checkpoint(path),
+                maker,
+            })
+            .into())
         }
-        "wav" | "flac" | "ogg" | "oga" | "mp3" | "mp4" | "m4a" | "aac" => Ok(Made::Sound(path.to_owned()).into()),
+        "wav" | "flac" | "ogg" | "oga" | "mp3" | "mp4" | "m4a" | "aac" => {
+            Ok(Made::Sound(path.to_owned()).into())
+        }
         _ => Err(Fault::new(FaultKind::Unsupported, path, "this is no kind of file the studio opens")
             .remedy(text::OPENABLE)),
     }
@@ -166,9 +178,11 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
         Maker::Imported(imported) => {
             let number = clip.key.number();
             if number >= imported.clips() {
-                let what = format!("it holds {} clips and this is clip number {}", imported.clips(), number + 1);
-                return Err(Fault::new(FaultKind::Mismatch, &row.name, what)
-                    .remedy("choose one of the first clips, or open the predictions that belong to this list"));
+                let what =
+                    format!("it holds {} clips and this is clip number {}", imported.clips(), number + 1);
+                return Err(Fault::new(FaultKind::Mismatch, &row.name, what).remedy(
+                    "choose one of the first clips, or open the predictions that belong to this list",
+                ));
             }
             imported.takes(number, &clip.id)
         }

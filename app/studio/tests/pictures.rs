@@ -7,7 +7,9 @@ use studio::scenes;
 fn scenes_are_drawn_off_screen_in_both_themes() {
     let folder = tempfile::tempdir().unwrap();
     let mut pictures = Vec::new();
-    for (scene, theme) in [("compare", Theme::Dark), ("compare", Theme::Light), ("compare-empty", Theme::Dark)] {
+    for (scene, theme) in
+        [("compare", Theme::Dark), ("compare", Theme::Light), ("compare-empty", Theme::Dark)]
+    {
         let path = folder.path().join(format!("{scene}-{theme:?}.png"));
         match scenes::screenshot(scene, [960, 600], theme, &path) {
             Err(fault) if fault.to_string().contains("no graphics device") => {
@@ -23,12 +25,22 @@ fn scenes_are_drawn_off_screen_in_both_themes() {
     let mean = |picture: &image::RgbImage| {
         picture.as_raw().iter().map(|value| f64::from(*value)).sum::<f64>() / picture.as_raw().len() as f64
     };
-    assert!(mean(&pictures[0]) < 90.0 && mean(&pictures[1]) > 150.0, "{} {}", mean(&pictures[0]), mean(&pictures[1]));
+    assert!(
+        mean(&pictures[0]) < 90.0 && mean(&pictures[1]) > 150.0,
+        "{} {}",
+        mean(&pictures[0]),
+        mean(&pictures[1])
+    );
     // Faces are in the first picture and not in the last: skin is warm.
     let warm = |picture: &image::RgbImage| {
         picture.pixels().filter(|pixel| pixel[0] > 120 && pixel[0] > pixel[2].saturating_add(30)).count()
     };
-    assert!(warm(&pictures[0]) > 8_000 && warm(&pictures[2]) < 400, "{} {}", warm(&pictures[0]), warm(&pictures[2]));
+    assert!(
+        warm(&pictures[0]) > 8_000 && warm(&pictures[2]) < 400,
+        "{} {}",
+        warm(&pictures[0]),
+        warm(&pictures[2])
+    );
 }
 
 #[test]

@@ -18,9 +18,10 @@ type Window = Harness<'static, Shell>;
 
 /// A window on manual time without faces; with them it would cost a second a frame on a software device.
 fn window(options: Options) -> Window {
-    let mut window = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {
-        Shell::around(Studio::new(&creation.egui_ctx, None, &options, Transport::manual()))
-    });
+    let mut window =
+        Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {
+            Shell::around(Studio::new(&creation.egui_ctx, None, &options, Transport::manual()))
+        });
     settle(&mut window);
     window
 }
@@ -128,7 +129,14 @@ fn bad_files_are_explained_and_the_session_goes_on() {
         let ctx = window.ctx.clone();
         window.state_mut().studio.act(&ctx, Command::Open(path));
         settle(&mut window);
-        let message = window.state().studio.state.messages.last().unwrap_or_else(|| panic!("no message on {name}")).clone();
+        let message = window
+            .state()
+            .studio
+            .state
+            .messages
+            .last()
+            .unwrap_or_else(|| panic!("no message on {name}"))
+            .clone();
         assert_eq!(message.severity, Severity::Failure, "{message:?}");
         assert!(message.about.contains(name), "{message:?}");
         assert!(!message.what.is_empty() && !message.remedy.is_empty(), "{message:?}");

@@ -80,7 +80,8 @@ fn list_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
     let mut child = ui.new_child(egui::UiBuilder::new().max_rect(area));
     let mut scroll = ScrollArea::vertical().auto_shrink(false);
     if std::mem::take(&mut desk.memory.reveal_clip)
-        && let Some(row) = desk.state.library.rows.iter().position(|row| Some(row.key) == desk.state.chosen_clip)
+        && let Some(row) =
+            desk.state.library.rows.iter().position(|row| Some(row.key) == desk.state.chosen_clip)
     {
         let middle = row as f32 * ROW - area.height() * 0.5 + ROW * 0.5;
         let most = (count as f32 * ROW - area.height()).max(0.0);
@@ -110,8 +111,11 @@ fn row_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &ClipRow) {
     }
     widgets::focus_ring(ui, tokens, &response, card);
     let painter = ui.painter();
-    let picture = Rect::from_min_max(pos2(rect.right() - 70.0, rect.top() + 10.0), pos2(rect.right() - 22.0, rect.bottom() - 10.0));
-    let room = picture.left() - rect.left() - 18.0;
+    let picture = Rect::from_min_max(
+        pos2(rect.right() - 58.0, rect.top() + 10.0),
+        pos2(rect.right() - 22.0, rect.bottom() - 10.0),
+    );
+    let room = picture.left() - rect.left() - 15.0;
     let name = pos2(rect.left() + 9.0, rect.top() + 13.5);
     text_cut(painter, name, Align2::LEFT_CENTER, &row.name, theme::body(), tokens.text, room);
     let detail = pos2(rect.left() + 9.0, rect.top() + 29.5);
@@ -135,15 +139,19 @@ fn sparkline_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, key: ClipKey, chosen: 
     match desk.memory.sparklines.get(&key) {
         Some(Some(values)) if values.len() > 1 => {
             let last = (values.len() - 1) as f32;
-            let (low, high) =
-                values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+            let (low, high) = values
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
             let span = (high - low).max(0.08);
             let points = values
                 .iter()
                 .enumerate()
                 .map(|(index, value)| {
                     let share = (value - low) / span;
-                    pos2(rect.left() + rect.width() * index as f32 / last, rect.bottom() - share * rect.height())
+                    pos2(
+                        rect.left() + rect.width() * index as f32 / last,
+                        rect.bottom() - share * rect.height(),
+                    )
                 })
                 .collect();
             let ink = if chosen { tokens.accent } else { tokens.faint };
@@ -165,17 +173,22 @@ fn open_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         let width = ui.available_width() - 34.0;
-        let edit = TextEdit::singleline(&mut path).hint_text(label::PATH).margin(egui::Margin::symmetric(8, 6));
+        let edit =
+            TextEdit::singleline(&mut path).hint_text(label::PATH).margin(egui::Margin::symmetric(8, 6));
         let response = ui.add_sized([width, 28.0], edit);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, label::PATH));
         if std::mem::take(&mut desk.memory.path_focus) {
             response.request_focus();
         }
-        if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {
+        if response.lost_focus()
+            && ui.input(|input| input.key_pressed(egui::Key::Enter))
+            && !path.trim().is_empty()
+        {
             desk.send(Command::Open(path.trim().into()));
             path.clear();
         }
-        let open = widgets::icon_button(ui, tokens, icons::Icon::Folder, &Command::OpenFiles.text(), 28.0, false);
+        let open =
+            widgets::icon_button(ui, tokens, icons::Icon::Folder, &Command::OpenFiles.text(), 28.0, false);
         if open.on_hover_text(Command::OpenFiles.hint()).clicked() {
             desk.send(Command::OpenFiles);
         }

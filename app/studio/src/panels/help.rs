@@ -17,25 +17,28 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     title_ui(desk, ui, heading::KEYS);
     let height = ui.ctx().content_rect().height() - 150.0;
     ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-        egui::Frame::NONE.inner_margin(egui::Margin { left: 20, right: 20, top: 2, bottom: 16 }).show(ui, |ui| {
-            ui.spacing_mut().item_spacing = vec2(28.0, 0.0);
-            ui.columns(3, |columns| {
-                for (index, (group, commands)) in GROUPS.iter().enumerate() {
-                    let column = &mut columns[[0, 1, 0, 2, 2, 0][index]];
-                    group_ui(column, tokens, group, commands);
-                    if *group == "Reactions" {
-                        pair_ui(column, tokens, "1 \u{2013} 0", "Choose latent 1 to 10");
-                        pair_ui(column, tokens, "Shift+1 \u{2013} 6", "Choose latent 11 to 16");
-                        column.add_space(12.0);
+        egui::Frame::NONE.inner_margin(egui::Margin { left: 20, right: 20, top: 2, bottom: 16 }).show(
+            ui,
+            |ui| {
+                ui.spacing_mut().item_spacing = vec2(28.0, 0.0);
+                ui.columns(3, |columns| {
+                    for (index, (group, commands)) in GROUPS.iter().enumerate() {
+                        let column = &mut columns[[0, 1, 0, 2, 2, 0][index]];
+                        group_ui(column, tokens, group, commands);
+                        if *group == "Reactions" {
+                            pair_ui(column, tokens, "1 \u{2013} 0", "Choose latent 1 to 10");
+                            pair_ui(column, tokens, "Shift+1 \u{2013} 6", "Choose latent 11 to 16");
+                            column.add_space(12.0);
+                        }
                     }
-                }
-                let column = &mut columns[2];
-                widgets::heading(column, tokens, heading::POINTER, None);
-                for (gesture, words) in POINTER {
-                    pointer_ui(column, tokens, gesture, words);
-                }
-            });
-        });
+                    let column = &mut columns[2];
+                    widgets::heading(column, tokens, heading::POINTER, None);
+                    for (gesture, words) in POINTER {
+                        pointer_ui(column, tokens, gesture, words);
+                    }
+                });
+            },
+        );
     });
 }
 
@@ -44,7 +47,13 @@ pub fn title_ui(desk: &mut Desk<'_>, ui: &mut Ui, title: &str) {
     let tokens = desk.tokens;
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 52.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Heading, true, title));
-    ui.painter().text(rect.left_center() + vec2(20.0, 0.0), Align2::LEFT_CENTER, title, theme::strong(16.0), tokens.text);
+    ui.painter().text(
+        rect.left_center() + vec2(20.0, 0.0),
+        Align2::LEFT_CENTER,
+        title,
+        theme::strong(16.0),
+        tokens.text,
+    );
     let place = Rect::from_center_size(rect.right_center() - vec2(26.0, 0.0), vec2(28.0, 28.0));
     let close = ui
         .scope_builder(egui::UiBuilder::new().max_rect(place), |ui| {
@@ -74,7 +83,15 @@ fn pair_ui(ui: &mut Ui, tokens: &Tokens, keys: &str, words: &str) {
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{words}: {keys}")));
     let cap = key_cap(ui.painter(), rect.right_center(), keys, tokens);
     let room = rect.width() - cap - 8.0;
-    widgets::text_cut(ui.painter(), rect.left_center(), Align2::LEFT_CENTER, words, theme::body(), tokens.dim, room);
+    widgets::text_cut(
+        ui.painter(),
+        rect.left_center(),
+        Align2::LEFT_CENTER,
+        words,
+        theme::body(),
+        tokens.dim,
+        room,
+    );
 }
 
 fn pointer_ui(ui: &mut Ui, tokens: &Tokens, gesture: &str, words: &str) {
@@ -82,7 +99,23 @@ fn pointer_ui(ui: &mut Ui, tokens: &Tokens, gesture: &str, words: &str) {
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{gesture}: {words}")));
     let half = rect.width() * 0.56;
     let painter = ui.painter();
-    widgets::text_cut(painter, rect.left_center(), Align2::LEFT_CENTER, gesture, theme::small(), tokens.text, half - 6.0);
+    widgets::text_cut(
+        painter,
+        rect.left_center(),
+        Align2::LEFT_CENTER,
+        gesture,
+        theme::small(),
+        tokens.text,
+        half - 6.0,
+    );
     let at = rect.left_center() + vec2(half, 0.0);
-    widgets::text_cut(painter, at, Align2::LEFT_CENTER, words, theme::small(), tokens.dim, rect.width() - half);
+    widgets::text_cut(
+        painter,
+        at,
+        Align2::LEFT_CENTER,
+        words,
+        theme::small(),
+        tokens.dim,
+        rect.width() - half,
+    );
 }

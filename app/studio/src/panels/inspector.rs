@@ -46,7 +46,8 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let header = &reaction.take.header;
     let look = theme::latent_look(desk.state.theme, reactions.look_index(index));
     let title = if reactions.has_latents() { "LATENT" } else { "SAMPLE" };
-    let remark = header.rank.map(|rank| if rank == 1 { "RANK 1, CHOSEN".to_owned() } else { format!("RANK {rank}") });
+    let remark =
+        header.rank.map(|rank| if rank == 1 { "RANK 1, CHOSEN".to_owned() } else { format!("RANK {rank}") });
     let heading = format!("{title} {}", reactions.name(index).to_uppercase());
     widgets::heading(ui, tokens, &heading, remark.as_deref().map(|text| (text, look.color)));
     let signature = &reaction.signature;
@@ -62,7 +63,8 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         value_row(ui, tokens, label::LEARNED, &learned, false);
     }
     if let (Some(score), Some(logit)) = (reactions.score(index), header.rm_score) {
-        value_row(ui, tokens, label::SCORE, &format!("{score:.3}"), true).on_hover_text(format!("logit {logit:+.3}"));
+        value_row(ui, tokens, label::SCORE, &format!("{score:.3}"), true)
+            .on_hover_text(format!("logit {logit:+.3}"));
     }
     let strongest: Vec<String> = signature
         .strongest
@@ -148,7 +150,9 @@ fn sampling_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     widgets::heading(ui, tokens, heading::SAMPLING, None);
     let before = desk.state.wishes.clone();
     let mut wishes = before.clone();
-    slider(ui, tokens, label::TEMPERATURE, &mut wishes.sampling.temperature, 0.0..=2.0, 0.05, |v| format!("{v:.2}"));
+    slider(ui, tokens, label::TEMPERATURE, &mut wishes.sampling.temperature, 0.0..=2.0, 0.05, |v| {
+        format!("{v:.2}")
+    });
     let mut top_k = wishes.sampling.top_k as f32;
     slider(ui, tokens, label::TOP_K, &mut top_k, 0.0..=100.0, 1.0, |v| {
         if v < 0.5 { "all".to_owned() } else { format!("{v:.0}") }
@@ -198,15 +202,24 @@ fn generate_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     if let Some(job) = desk.jobs.in_slot(Slot::Takes) {
         let progress = job.progress();
         let share = progress.as_ref().map_or(0.0, clips::Progress::fraction);
-        let words = progress.map_or_else(|| job.title.clone(), |progress| {
-            format!("{} {:.0} %", progress.stage, progress.fraction() * 100.0)
-        });
+        let words = progress.map_or_else(
+            || job.title.clone(),
+            |progress| format!("{} {:.0} %", progress.stage, progress.fraction() * 100.0),
+        );
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), Sense::hover());
         response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, &words));
         let (left, right) = rect.split_left_right_at_x(rect.right() - 72.0);
         let painter = ui.painter();
         let at = left.left_top() + vec2(0.0, 9.0);
-        widgets::text_cut(painter, at, egui::Align2::LEFT_CENTER, &words, theme::small(), tokens.dim, left.width() - 8.0);
+        widgets::text_cut(
+            painter,
+            at,
+            egui::Align2::LEFT_CENTER,
+            &words,
+            theme::small(),
+            tokens.dim,
+            left.width() - 8.0,
+        );
         let bar = Rect::from_min_size(left.left_top() + vec2(0.0, 21.0), vec2(left.width() - 10.0, 5.0));
         widgets::bar(painter, bar, share.max(0.02), tokens.accent, tokens.hover);
         let cancel = ui.put(right, egui::Button::new(label::CANCEL));

@@ -1,6 +1,9 @@
 //! Messages: floating ones in the corner, and the list of all.
 
-use egui::{Align2, Color32, Id, LayerId, Order, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
+use egui::{
+    Align2, Color32, Id, LayerId, Order, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    vec2,
+};
 
 use crate::commands::Command;
 use crate::desk::Desk;
@@ -49,7 +52,12 @@ pub fn floating_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         let tokens = desk.tokens;
         let response = area
             .show(ui.ctx(), |ui| {
-                let shadow = egui::Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(70) };
+                let shadow = egui::Shadow {
+                    offset: [0, 4],
+                    blur: 16,
+                    spread: 0,
+                    color: Color32::from_black_alpha(70),
+                };
                 egui::Frame::NONE
                     .fill(tokens.panel)
                     .stroke(Stroke::new(1.0, tokens.line))
@@ -80,14 +88,20 @@ fn card_ui(ui: &mut Ui, tokens: &Tokens, message: &Message, closable: bool) -> b
             let width = ui.available_width() - if closable { 26.0 } else { 0.0 };
             ui.set_max_width(width);
             let strong = theme::strong(13.0);
-            ui.add(egui::Label::new(egui::RichText::new(&message.about).font(strong).color(tokens.text)).truncate());
+            ui.add(
+                egui::Label::new(egui::RichText::new(&message.about).font(strong).color(tokens.text))
+                    .truncate(),
+            );
             ui.label(egui::RichText::new(&message.what).color(tokens.dim));
             if !message.remedy.is_empty() {
                 ui.label(egui::RichText::new(&message.remedy).color(color));
             }
         });
         if closable {
-            let place = Rect::from_min_size(egui::pos2(ui.max_rect().right() - 22.0, ui.min_rect().top()), vec2(22.0, 22.0));
+            let place = Rect::from_min_size(
+                egui::pos2(ui.max_rect().right() - 22.0, ui.min_rect().top()),
+                vec2(22.0, 22.0),
+            );
             let button = ui.interact(place, ui.scope_id().with("dismiss"), Sense::click());
             button.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Dismiss"));
             if button.hovered() {
@@ -106,17 +120,26 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     title_ui(desk, ui, heading::MESSAGES);
     if desk.state.messages.is_empty() {
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 90.0), Sense::hover());
-        ui.painter().text(rect.center(), Align2::CENTER_CENTER, label::NO_MESSAGES, theme::body(), tokens.faint);
+        ui.painter().text(
+            rect.center(),
+            Align2::CENTER_CENTER,
+            label::NO_MESSAGES,
+            theme::body(),
+            tokens.faint,
+        );
         return;
     }
     let height = ui.ctx().content_rect().height() * 0.6;
     ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-        egui::Frame::NONE.inner_margin(egui::Margin { left: 20, right: 20, top: 0, bottom: 16 }).show(ui, |ui| {
-            for message in desk.state.messages.iter().rev() {
-                card_ui(ui, tokens, message, false);
-                ui.add_space(8.0);
-            }
-        });
+        egui::Frame::NONE.inner_margin(egui::Margin { left: 20, right: 20, top: 0, bottom: 16 }).show(
+            ui,
+            |ui| {
+                for message in desk.state.messages.iter().rev() {
+                    card_ui(ui, tokens, message, false);
+                    ui.add_space(8.0);
+                }
+            },
+        );
     });
 }
 

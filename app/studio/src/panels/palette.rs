@@ -109,7 +109,13 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let mut run = None;
     if found.is_empty() {
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 64.0), Sense::hover());
-        ui.painter().text(rect.center(), Align2::CENTER_CENTER, label::NOTHING_FITS, theme::body(), tokens.faint);
+        ui.painter().text(
+            rect.center(),
+            Align2::CENTER_CENTER,
+            label::NOTHING_FITS,
+            theme::body(),
+            tokens.faint,
+        );
     }
     let height = (ui.ctx().content_rect().height() * 0.5).min(ROW * 11.0);
     ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {

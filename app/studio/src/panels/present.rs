@@ -70,7 +70,15 @@ fn caption_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, index: usize) {
     let first = painter.text(at, Align2::LEFT_CENTER, &name, theme::strong(big), tokens.text);
     let at = egui::pos2(first.right() + big * 0.6, y);
     let room = rect.right() - at.x - 260.0;
-    widgets::text_cut(painter, at, Align2::LEFT_CENTER, &words, egui::FontId::proportional(big), tokens.dim, room);
+    widgets::text_cut(
+        painter,
+        at,
+        Align2::LEFT_CENTER,
+        &words,
+        egui::FontId::proportional(big),
+        tokens.dim,
+        room,
+    );
     let right = rect.right() - size::GAP * 2.0;
     let time = clips::time::clock_text(desk.playback.frame());
     let time_at = egui::pos2(right, y);

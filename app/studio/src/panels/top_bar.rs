@@ -57,11 +57,8 @@ fn buttons_ui(desk: &mut Desk<'_>, ui: &mut Ui, bar: Rect) -> f32 {
     let area = bar.with_max_x(bar.right() - 10.0);
     ui.scope_builder(UiBuilder::new().max_rect(area).layout(layout), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let problems = desk
-            .state
-            .messages
-            .iter()
-            .any(|message| message.severity == crate::state::Severity::Failure);
+        let problems =
+            desk.state.messages.iter().any(|message| message.severity == crate::state::Severity::Failure);
         let theme_icon = if desk.state.theme == theme::Theme::Dark { Icon::Sun } else { Icon::Moon };
         for (icon, command, on) in [
             (Icon::Keys, Command::Help, false),
@@ -70,7 +67,8 @@ fn buttons_ui(desk: &mut Desk<'_>, ui: &mut Ui, bar: Rect) -> f32 {
             (Icon::Inspector, Command::ToggleInspector, false),
             (Icon::List, Command::ToggleList, false),
         ] {
-            let button = icon_button(ui, tokens, icon, &command.text(), 30.0, on).on_hover_text(command.hint());
+            let button =
+                icon_button(ui, tokens, icon, &command.text(), 30.0, on).on_hover_text(command.hint());
             if icon == Icon::Bell && problems {
                 ui.painter().circle_filled(button.rect.right_top() + vec2(-8.0, 8.0), 3.5, tokens.bad);
             }
@@ -79,7 +77,8 @@ fn buttons_ui(desk: &mut Desk<'_>, ui: &mut Ui, bar: Rect) -> f32 {
             }
         }
         ui.add_space(6.0);
-        let palette = crate::widgets::chip(ui, tokens, label::PALETTE, false).on_hover_text(Command::Palette.hint());
+        let palette =
+            crate::widgets::chip(ui, tokens, label::PALETTE, false).on_hover_text(Command::Palette.hint());
         if palette.clicked() {
             desk.send(Command::Palette);
         }
@@ -104,7 +103,8 @@ fn system_ui(desk: &mut Desk<'_>, ui: &mut Ui, name: &str) {
     egui::Popup::menu(&chip).show(|ui| {
         ui.set_min_width(240.0);
         for (index, row) in desk.state.systems.iter().enumerate() {
-            let button = ui.selectable_label(index == desk.state.system, &row.name).on_hover_text(&row.origin);
+            let button =
+                ui.selectable_label(index == desk.state.system, &row.name).on_hover_text(&row.origin);
             if button.clicked() {
                 wanted = Some(Command::System(index));
             }
@@ -137,7 +137,10 @@ fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
     let ink = tokens.dim;
     let width = painter.layout_no_wrap(title.clone(), theme::body(), ink).size().x;
     let remark_width = painter.layout_no_wrap(remark.to_owned(), theme::small(), ink).size().x + 10.0;
-    let middle = bar.center().x.clamp(left + (width + remark_width) * 0.5, (right - (width + remark_width) * 0.5).max(left));
+    let middle = bar
+        .center()
+        .x
+        .clamp(left + (width + remark_width) * 0.5, (right - (width + remark_width) * 0.5).max(left));
     let start = (middle - (width + remark_width) * 0.5).max(left);
     let at = pos2(start, bar.center().y);
     let shown = text_cut(painter, at, Align2::LEFT_CENTER, &title, theme::body(), ink, room - remark_width);

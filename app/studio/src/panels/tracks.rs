@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use clips::time::{clock_text, sample_of_frame, seconds_of_frame};
 use egui::epaint::Mesh;
-use egui::{Align2, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+};
 
 use crate::commands::Command;
 use crate::desk::{Desk, TrackDrawing};
@@ -49,7 +51,8 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     if desk.state.clip.is_none() {
         return;
     }
-    let axis = Axis { left: rect.left() + size::GUTTER + 12.0, right: rect.right() - 16.0, view: desk.state.view };
+    let axis =
+        Axis { left: rect.left() + size::GUTTER + 12.0, right: rect.right() - 16.0, view: desk.state.view };
     if axis.right - axis.left < 40.0 || rect.height() < RULER + 20.0 {
         return;
     }
@@ -66,7 +69,8 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
 fn tracks_ui(desk: &mut Desk<'_>, ui: &mut Ui, body: Rect, axis: Axis) {
     let tracks = desk.state.tracks.clone();
     // The waveform takes a little less than a curve.
-    let weights: Vec<f32> = tracks.iter().map(|track| if *track == Track::Sound { 0.72 } else { 1.0 }).collect();
+    let weights: Vec<f32> =
+        tracks.iter().map(|track| if *track == Track::Sound { 0.72 } else { 1.0 }).collect();
     let unit = (body.height() / weights.iter().sum::<f32>()).clamp(LEAST_TRACK, MOST_TRACK);
     let heights: Vec<f32> = weights.iter().map(|weight| (weight * unit).max(38.0).floor()).collect();
     let total: f32 = heights.iter().sum();
@@ -75,7 +79,10 @@ fn tracks_ui(desk: &mut Desk<'_>, ui: &mut Ui, body: Rect, axis: Axis) {
     area.set_clip_rect(body.intersect(ui.clip_rect()));
     // The wheel belongs to the zoom; a long list is moved with the scroll bar or the wheel over the names.
     let over_names = ui.input(|input| input.pointer.hover_pos().is_some_and(|at| at.x < axis.left));
-    let source = egui::scroll_area::ScrollSource { mouse_wheel: over_names, ..egui::scroll_area::ScrollSource::SCROLL_BAR };
+    let source = egui::scroll_area::ScrollSource {
+        mouse_wheel: over_names,
+        ..egui::scroll_area::ScrollSource::SCROLL_BAR
+    };
     egui::ScrollArea::vertical().scroll_source(source).auto_shrink(false).show(&mut area, |ui| {
         let (whole, _) = ui.allocate_exact_size(vec2(body.width(), total), Sense::hover());
         let mut y = whole.top();
@@ -180,7 +187,8 @@ fn pointer(desk: &mut Desk<'_>, ui: &Ui, response: &Response, axis: Axis) {
             desk.send(Command::Loop(a, b));
         }
     }
-    if response.dragged_by(egui::PointerButton::Middle) || response.dragged_by(egui::PointerButton::Secondary) {
+    if response.dragged_by(egui::PointerButton::Middle) || response.dragged_by(egui::PointerButton::Secondary)
+    {
         let by = -f64::from(response.drag_delta().x / (axis.right - axis.left)) * axis.view.span();
         desk.send(Command::View(axis.view.moved(by, frames)));
     }
@@ -241,12 +249,21 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
     // The chosen one last, on top of all others.
     let mut order: Vec<usize> = tiles.iter().copied().filter(|index| Some(*index) != chosen).collect();
     order.extend(chosen);
-    let series: Vec<Vec<f32>> = order.iter().map(|index| track.of_take(&state.reactions.all[*index].take)).collect();
+    let series: Vec<Vec<f32>> =
+        order.iter().map(|index| track.of_take(&state.reactions.all[*index].take)).collect();
     let scale = track.scale().unwrap_or_else(|| {
         let all = series.iter().chain([&truth]).flatten().filter(|value| value.is_finite());
-        let (low, high) = all.fold((0.0f32, 0.0f32), |(low, high), value| (low.min(*value), high.max(*value)));
-        let most = low.abs().max(high).max(2.0) * 1.08;
-        (-most, most)
+        let (low, high) =
+            all.fold((0.0f32, 0.0f32), |(low, high), value| (low.min(*value), high.max(*value)));
+        let least = track.least_reach();
+        if matches!(track, Track::Head(_)) {
+            let most = low.abs().max(high).max(least) * 1.08;
+            (-most, most)
+        } else {
+            let (low, high) = (low.min(-0.25 * least), high.max(least));
+            let air = 0.08 * (high - low);
+            (low - air, high + air)
+        }
     });
     let columns = plot.width().round() as usize;
     // Labels are 0 or 1: lines that share a level are set a little apart, in the order of the tiles.
@@ -254,7 +271,8 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
     let apart = if labels { (plot.height() * 0.3 / (tiles.len() + 1) as f32).min(2.4) } else { 0.0 };
     let inner = plot.with_min_y(plot.top() + apart * tiles.len() as f32);
     let part_of = |values: &[f32], part: std::ops::Range<usize>, rank: usize| -> Vec<Pos2> {
-        let view = View { first: axis.view.first - part.start as f64, last: axis.view.last - part.start as f64 };
+        let view =
+            View { first: axis.view.first - part.start as f64, last: axis.view.last - part.start as f64 };
         thinned(&values[part], view, columns)
             .into_iter()
             .map(|(x, value)| pos2(plot.left() + x, y_of(value, scale, inner) - apart * rank as f32))
@@ -271,7 +289,8 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
             lines.add(&part_of(values, 0..values.len(), rank), 2.2, look.color, &[]);
         } else {
             // Of labels only what fires is drawn, or the zero lines would cover the row.
-            for part in if labels { firing(values) } else { vec![0..values.len()] } {
+            let whole = || std::iter::once(0..values.len()).collect();
+            for part in if labels { firing(values) } else { whole() } {
                 lines.add(&part_of(values, part, rank), 1.2, look.color.gamma_multiply(0.68), look.dash);
             }
         }
@@ -308,7 +327,8 @@ fn sound_ui(desk: &mut Desk<'_>, ui: &Ui, plot: Rect, axis: Axis) {
     let bars = (plot.width() / 3.0).floor().max(1.0) as usize;
     let at = |frame: f64| {
         let whole = frame.max(0.0).floor();
-        sample_of_frame(whole as usize, sound.rate) + ((frame.max(0.0) - whole) * f64::from(sound.rate) / 25.0) as usize
+        sample_of_frame(whole as usize, sound.rate)
+            + ((frame.max(0.0) - whole) * f64::from(sound.rate) / 25.0) as usize
     };
     let ranges = peaks.range(at(axis.view.first), at(axis.view.last).min(sound.len()), bars);
     let most = ranges.iter().fold(0.05f32, |most, (low, high)| most.max(-low).max(*high));
@@ -351,14 +371,32 @@ fn ruler_ui(desk: &mut Desk<'_>, ui: &mut Ui, ruler: Rect, axis: Axis) {
     for tick in from..=to {
         let time = tick as f64 * step;
         let x = axis.x(time * f64::from(clips::time::FRAMES_PER_SECOND));
-        let words = if step < 0.1 { format!("{time:.2}s") } else if step < 1.0 { format!("{time:.1}s") } else { format!("{time:.0}s") };
-        let anchor = if x - axis.left < 8.0 { Align2::LEFT_CENTER } else if axis.right - x < 12.0 { Align2::RIGHT_CENTER } else { Align2::CENTER_CENTER };
+        let words = if step < 0.1 {
+            format!("{time:.2}s")
+        } else if step < 1.0 {
+            format!("{time:.1}s")
+        } else {
+            format!("{time:.0}s")
+        };
+        let anchor = if x - axis.left < 8.0 {
+            Align2::LEFT_CENTER
+        } else if axis.right - x < 12.0 {
+            Align2::RIGHT_CENTER
+        } else {
+            Align2::CENTER_CENTER
+        };
         painter.text(pos2(x, ruler.center().y), anchor, words, theme::mono_small(), tokens.faint);
     }
     if axis.view != View::whole(desk.state.frames()) {
         let at = pos2(ruler.left() + 12.0, ruler.center().y);
         let share = desk.state.frames() as f64 / axis.view.span();
-        painter.text(at, Align2::LEFT_CENTER, format!("zoom {share:.1}\u{d7}"), theme::mono_small(), tokens.faint);
+        painter.text(
+            at,
+            Align2::LEFT_CENTER,
+            format!("zoom {share:.1}\u{d7}"),
+            theme::mono_small(),
+            tokens.faint,
+        );
     }
 }
 
@@ -368,7 +406,8 @@ fn overlay_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, axis: Axis) {
     let clip = Rect::from_min_max(pos2(axis.left - 1.0, rect.top()), pos2(axis.right + 1.0, rect.bottom()));
     let painter = ui.painter_at(clip);
     let band = |a: f64, b: f64, strong: bool| {
-        let area = Rect::from_min_max(pos2(axis.x(a), rect.top() + RULER - 4.0), pos2(axis.x(b), rect.bottom()));
+        let area =
+            Rect::from_min_max(pos2(axis.x(a), rect.top() + RULER - 4.0), pos2(axis.x(b), rect.bottom()));
         painter.rect_filled(area, 0.0, tokens.accent.gamma_multiply(if strong { 0.16 } else { 0.09 }));
         let edge = Stroke::new(1.0, tokens.accent.gamma_multiply(0.8));
         painter.vline(area.left(), area.y_range(), edge);
@@ -386,7 +425,11 @@ fn overlay_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, axis: Axis) {
         band(a as f64, b as f64, false);
     }
     if let Some(a) = desk.playback.marked() {
-        painter.vline(axis.x(a as f64), rect.top() + RULER - 4.0..=rect.bottom(), Stroke::new(1.0, tokens.accent));
+        painter.vline(
+            axis.x(a as f64),
+            rect.top() + RULER - 4.0..=rect.bottom(),
+            Stroke::new(1.0, tokens.accent),
+        );
     }
     let moment = desk.playback.moment() + if desk.playback.moving() { 0.0 } else { 0.5 };
     if axis.visible(moment) {

@@ -29,11 +29,14 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
         });
         let left = ui.min_rect().right();
         let area = inner.with_min_x(left + 12.0);
-        ui.scope_builder(UiBuilder::new().max_rect(area).layout(Layout::right_to_left(Align::Center)), |ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            add_track_ui(desk, ui);
-            pinned_ui(desk, ui, left + 12.0);
-        });
+        ui.scope_builder(
+            UiBuilder::new().max_rect(area).layout(Layout::right_to_left(Align::Center)),
+            |ui| {
+                ui.spacing_mut().item_spacing.x = 6.0;
+                add_track_ui(desk, ui);
+                pinned_ui(desk, ui, left + 12.0);
+            },
+        );
     });
 }
 
@@ -67,7 +70,8 @@ fn time_ui(desk: &Desk<'_>, ui: &mut Ui) {
     response.widget_info(|| WidgetInfo::labeled(Role::Status, true, format!("{now}{rest} {number}")));
     let painter = ui.painter();
     let big = egui::FontId::monospace(14.5);
-    let first = painter.text(pos2(rect.left() + 8.0, rect.center().y), Align2::LEFT_CENTER, now, big, tokens.text);
+    let first =
+        painter.text(pos2(rect.left() + 8.0, rect.center().y), Align2::LEFT_CENTER, now, big, tokens.text);
     let middle = painter.text(
         pos2(first.right(), rect.center().y),
         Align2::LEFT_CENTER,
@@ -88,14 +92,17 @@ fn loop_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let tokens = desk.tokens;
     let transport = desk.playback.transport();
     let (words, on, command) = match (transport.looped(), desk.playback.marked()) {
-        (Some((a, b)), _) => (format!("A\u{2013}B {}\u{2013}{}", short(a), short(b)), true, Command::ClearLoop),
+        (Some((a, b)), _) => {
+            (format!("A\u{2013}B {}\u{2013}{}", short(a), short(b)), true, Command::ClearLoop)
+        }
         (None, Some(a)) => (format!("A {}\u{2026}", short(a)), true, Command::MarkOut),
         (None, None) => (label::LOOP_OFF.to_owned(), false, Command::MarkIn),
     };
     if chip_mono(ui, tokens, &words, on).on_hover_text(command.hint()).clicked() {
         desk.send(command);
     }
-    let rate = format!("{:.2}\u{d7}", transport.rate()).replace("0\u{d7}", "\u{d7}").replace(".\u{d7}", ".0\u{d7}");
+    let rate =
+        format!("{:.2}\u{d7}", transport.rate()).replace("0\u{d7}", "\u{d7}").replace(".\u{d7}", ".0\u{d7}");
     if chip_mono(ui, tokens, &rate, false).on_hover_text(Command::NextRate.hint()).clicked() {
         desk.send(Command::NextRate);
     }

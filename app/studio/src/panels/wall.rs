@@ -3,7 +3,8 @@
 //! All faces share one camera: a drag on any turns all, the wheel moves it closer.
 
 use egui::{
-    Align2, Color32, CornerRadius, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
+    pos2, vec2,
 };
 
 use crate::commands::Command;
@@ -112,7 +113,15 @@ fn people_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
             ui.painter().rect_filled(bottom, ROUND, tokens.panel);
             let at = bottom.center();
             let room = bottom.width() - 20.0;
-            text_cut(ui.painter(), at, Align2::CENTER_CENTER, label::NO_LISTENER, theme::small(), tokens.faint, room);
+            text_cut(
+                ui.painter(),
+                at,
+                Align2::CENTER_CENTER,
+                label::NO_LISTENER,
+                theme::small(),
+                tokens.faint,
+                room,
+            );
         }
     }
 }
@@ -152,7 +161,13 @@ fn sound_face_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
     painter.rect(rect, ROUND, tokens.panel, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
-    painter.text(rect.left_top() + vec2(10.0, 16.0), Align2::LEFT_CENTER, name, theme::strong(12.5), tokens.text);
+    painter.text(
+        rect.left_top() + vec2(10.0, 16.0),
+        Align2::LEFT_CENTER,
+        name,
+        theme::strong(12.5),
+        tokens.text,
+    );
     let right = rect.right_top() + vec2(-10.0, 16.0);
     painter.text(right, Align2::RIGHT_CENTER, label::SOUND_ONLY, theme::small(), tokens.faint);
     let below = rect.center_bottom() - vec2(0.0, 18.0);
@@ -169,7 +184,8 @@ fn sound_face_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str) {
         let share = (bar as f64 + 0.5) / bars as f64 - 0.5;
         let frame = moment + share * frames;
         let at = |frame: f64| {
-            (clips::time::seconds_of_frame(frame.max(0.0)) * f64::from(sound.rate)).min(sound.len() as f64) as usize
+            (clips::time::seconds_of_frame(frame.max(0.0)) * f64::from(sound.rate)).min(sound.len() as f64)
+                as usize
         };
         let (from, to) = (at(frame - 0.5 * frames / bars as f64), at(frame + 0.5 * frames / bars as f64));
         let (low, high) = peaks.range(from, to.max(from + 1), 1).first().copied().unwrap_or_default();
@@ -186,7 +202,14 @@ fn caption_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str, source: &str) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(7.0);
-    pill(&painter, tokens, inset.left_top(), Pill::Left, &[(name, theme::strong(12.5), tokens.on_picture)], None);
+    pill(
+        &painter,
+        tokens,
+        inset.left_top(),
+        Pill::Left,
+        &[(name, theme::strong(12.5), tokens.on_picture)],
+        None,
+    );
     let words = [(source, theme::small(), tokens.on_picture_dim)];
     pill(&painter, tokens, inset.right_top(), Pill::Right, &words, None);
 }
@@ -268,7 +291,14 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let scale = (rect.width() / 300.0).clamp(1.0, 1.8);
     let plate_height = if small { 26.0 } else { (31.0 * scale).round() };
     let (face, foot) = rect.split_top_bottom_at_y(rect.bottom() - plate_height);
-    face_in(desk, ui, face, Seat::Tile(tile), &motion, CornerRadius { sw: 0, se: 0, ..CornerRadius::same(size::ROUND) });
+    face_in(
+        desk,
+        ui,
+        face,
+        Seat::Tile(tile),
+        &motion,
+        CornerRadius { sw: 0, se: 0, ..CornerRadius::same(size::ROUND) },
+    );
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(6.0);
     let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
@@ -280,7 +310,11 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         right.push((motion.source.label(), sized(egui::FontId::proportional(10.5)), tokens.on_picture_dim));
     }
     if let Some(rank) = &rank {
-        right.push((rank, sized(theme::mono_small()), if rank == "#1" { look.color } else { tokens.on_picture }));
+        right.push((
+            rank,
+            sized(theme::mono_small()),
+            if rank == "#1" { look.color } else { tokens.on_picture },
+        ));
     }
     pill(&painter, tokens, inset.right_top(), Pill::Right, &right, None);
     // What it does and how well it fits, on a plate of its own, so that the face stays whole.
@@ -290,7 +324,13 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let mut room = foot.width() - 18.0;
     if let Some(score) = score {
         let at = pos2(foot.right() - 9.0, row);
-        let number = painter.text(at, Align2::RIGHT_CENTER, format!("{score:.2}"), sized(theme::mono_small()), tokens.text);
+        let number = painter.text(
+            at,
+            Align2::RIGHT_CENTER,
+            format!("{score:.2}"),
+            sized(theme::mono_small()),
+            tokens.text,
+        );
         room -= number.width() + 6.0;
         let bar = Rect::from_min_max(
             pos2(foot.left() + 9.0, foot.bottom() - 4.0 - 3.0 * scale),
@@ -318,7 +358,11 @@ pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response) {
     let drag = if response.dragged() { response.drag_delta() } else { egui::Vec2::ZERO };
     let wheel = if response.hovered() { ui.input(|input| input.smooth_scroll_delta().y) } else { 0.0 };
     if drag != egui::Vec2::ZERO || wheel != 0.0 {
-        desk.send(Command::Turn { yaw: -drag.x * 0.008, pitch: drag.y * 0.006, closer: (-wheel * 0.0016).exp() });
+        desk.send(Command::Turn {
+            yaw: -drag.x * 0.008,
+            pitch: drag.y * 0.006,
+            closer: (-wheel * 0.0016).exp(),
+        });
     }
     if response.double_clicked() {
         desk.send(Command::ResetCamera);
@@ -335,7 +379,8 @@ fn face_in(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion
     let expression = motion.at(desk.playback.frame());
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
-    let listener = desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref()).filter(|_| desk.state.ghost);
+    let listener =
+        desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref()).filter(|_| desk.state.ghost);
     let ghost = listener
         .filter(|_| matches!(seat, Seat::Tile(_) | Seat::Stage))
         .and_then(|person| person.motion.as_ref())
@@ -345,8 +390,8 @@ fn face_in(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion
     match picture {
         Some(texture) => {
             let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            let shape = egui::epaint::RectShape::filled(rect, corners, Color32::WHITE)
-                .with_texture(texture, uv);
+            let shape =
+                egui::epaint::RectShape::filled(rect, corners, Color32::WHITE).with_texture(texture, uv);
             ui.painter().add(shape);
         }
         None => {
@@ -374,8 +419,13 @@ mod tests {
                 let tiles = grid(rect, count);
                 assert_eq!(tiles.len(), count);
                 for (index, tile) in tiles.iter().enumerate() {
-                    assert!(rect.expand(1.0).contains_rect(*tile) && tile.width() > 20.0, "{count} in {size:?}");
-                    assert!(tiles[..index].iter().all(|other| !other.shrink(1.0).intersects(tile.shrink(1.0))));
+                    assert!(
+                        rect.expand(1.0).contains_rect(*tile) && tile.width() > 20.0,
+                        "{count} in {size:?}"
+                    );
+                    assert!(
+                        tiles[..index].iter().all(|other| !other.shrink(1.0).intersects(tile.shrink(1.0)))
+                    );
                 }
             }
         }

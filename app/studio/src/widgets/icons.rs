@@ -76,7 +76,10 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
             painter.circle_filled(center, side * 0.19, color);
             for step in 0..8 {
                 let direction = Vec2::angled(std::f32::consts::TAU * step as f32 / 8.0);
-                painter.line_segment([center + direction * side * 0.31, center + direction * side * 0.44], stroke);
+                painter.line_segment(
+                    [center + direction * side * 0.31, center + direction * side * 0.44],
+                    stroke,
+                );
             }
         }
         Icon::Moon => {
@@ -122,7 +125,14 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
         }
         Icon::Folder => {
             painter.add(Shape::closed_line(
-                vec![at(-0.75, 0.55), at(-0.75, -0.55), at(-0.2, -0.55), at(0.0, -0.3), at(0.75, -0.3), at(0.75, 0.55)],
+                vec![
+                    at(-0.75, 0.55),
+                    at(-0.75, -0.55),
+                    at(-0.2, -0.55),
+                    at(0.0, -0.3),
+                    at(0.75, -0.3),
+                    at(0.75, 0.55),
+                ],
                 stroke,
             ));
         }
@@ -142,7 +152,14 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
         }
         Icon::Sound | Icon::Muted => {
             painter.add(Shape::closed_line(
-                vec![at(-0.75, -0.25), at(-0.4, -0.25), at(0.0, -0.6), at(0.0, 0.6), at(-0.4, 0.25), at(-0.75, 0.25)],
+                vec![
+                    at(-0.75, -0.25),
+                    at(-0.4, -0.25),
+                    at(0.0, -0.6),
+                    at(0.0, 0.6),
+                    at(-0.4, 0.25),
+                    at(-0.75, 0.25),
+                ],
                 stroke,
             ));
             if icon == Icon::Sound {
@@ -172,7 +189,9 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
 
 fn arc(painter: &Painter, center: Pos2, radius: f32, stroke: Stroke) {
     let points = (0..=10)
-        .map(|step| center + Vec2::angled(-0.8 + 1.6 * step as f32 / 10.0) * radius + vec2(radius * 0.15, 0.0))
+        .map(|step| {
+            center + Vec2::angled(-0.8 + 1.6 * step as f32 / 10.0) * radius + vec2(radius * 0.15, 0.0)
+        })
         .collect();
     painter.add(Shape::line(points, stroke));
 }

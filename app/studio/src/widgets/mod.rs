@@ -6,8 +6,8 @@ pub mod icons;
 pub mod line;
 
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind,
+    Ui, WidgetInfo, pos2, vec2,
 };
 
 use crate::theme::{self, Tokens};
@@ -176,10 +176,14 @@ pub fn slider(
     step: f32,
     show: impl Fn(f32) -> String,
 ) -> bool {
-    let (rect, mut response) = ui.allocate_exact_size(vec2(ui.available_width(), 33.0), Sense::click_and_drag());
+    let (rect, mut response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 33.0), Sense::click_and_drag());
     let (low, high) = (*range.start(), *range.end());
     let before = *value;
-    let rail = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 10.5), pos2(rect.right() - 6.0, rect.bottom() - 7.5));
+    let rail = Rect::from_min_max(
+        pos2(rect.left() + 6.0, rect.bottom() - 10.5),
+        pos2(rect.right() - 6.0, rect.bottom() - 7.5),
+    );
     if let Some(pointer) = response.interact_pointer_pos() {
         let share = ((pointer.x - rail.left()) / rail.width()).clamp(0.0, 1.0);
         *value = low + share * (high - low);
