@@ -13,7 +13,7 @@ use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
 
 /// The demo clip a session opens with: good news, which listeners react to.
-const FIRST_DEMO: usize = 1;
+const FIRST_DEMO: &str = "baby";
 
 /// Longest time a message floats, in seconds.
 fn float_seconds(severity: Severity) -> f64 {
@@ -299,7 +299,8 @@ impl Studio {
                 self.state.library.demos = demos;
                 self.state.library.refresh();
                 if self.state.chosen_clip.is_none() && !self.opened_by_arguments {
-                    let first = FIRST_DEMO.min(self.state.library.demos.len().saturating_sub(1));
+                    let demos = &self.state.library.demos;
+                    let first = demos.iter().position(|demo| demo.name == FIRST_DEMO).unwrap_or(0);
                     self.choose_clip(ClipKey::Demo(first));
                 }
             }

@@ -467,7 +467,7 @@ fn read_out_ui(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis, a
     let columns = rows.len().div_ceil(per_column).max(1);
     let (cell, line) = (vec2(86.0, 15.0), 15.0);
     let shown = rows.len().min(per_column) as f32;
-    let card = vec2(cell.x * columns as f32 + 16.0, 28.0 + shown * line + 4.0);
+    let card = vec2((cell.x * columns as f32 + 16.0).max(206.0), 28.0 + shown * line + 4.0);
     let screen = ui.ctx().content_rect();
     let mut place = Rect::from_min_size(at + vec2(14.0, -card.y * 0.5), card);
     if place.right() > axis.right {
