@@ -12,8 +12,8 @@ use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
 
-/// The demo clip a session opens with: good news, which listeners react to.
-const FIRST_DEMO: &str = "baby";
+/// The demo clip a session opens with: a question, which has the widest range of appropriate answers.
+const FIRST_DEMO: &str = "island";
 
 /// Longest time a message floats, in seconds.
 fn float_seconds(severity: Severity) -> f64 {

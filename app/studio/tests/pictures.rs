@@ -1,4 +1,5 @@
 //! The off-screen scenes: what `backchannel screenshot` writes. Skipped, and said so, without a graphics driver.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use studio::Theme;
 use studio::scenes;

@@ -1,5 +1,6 @@
 //! The window, driven by label and key without a window: the demo opens, keys move time, a choice is the same
 //! everywhere, bad files are explained, work can be stopped.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use std::time::{Duration, Instant};
 

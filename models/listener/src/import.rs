@@ -113,7 +113,7 @@ impl Imported {
                     (values.as_chunks::<ATTRIBUTE_COUNT>().0.to_vec(), None)
                 } else {
                     let rows = values.as_chunks::<COEFFICIENT_COUNT>().0.to_vec();
-                    (rows.iter().map(|row| attributes_of(row)).collect(), Some(rows))
+                    (rows.iter().map(attributes_of).collect(), Some(rows))
                 };
                 Take {
                     header: TakeHeader {

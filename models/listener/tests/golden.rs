@@ -1,5 +1,6 @@
 //! The network against golden vectors of an independent implementation (see golden/README.md). Order of checks as in
 //! the network: projections, attention, units, encoder, decoder, heads, recognition, greedy reactions, sampling.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod common;
 

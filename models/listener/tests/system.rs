@@ -1,4 +1,5 @@
 //! The shipped system as the rest of the program meets it: what it may see, what its takes depend on, what it refuses.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use clips::{Chance, Control, Sampling, Streams, Track, Waveform};
 use listener::{LatentChoice, Request};

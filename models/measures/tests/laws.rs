@@ -1,4 +1,5 @@
 //! Laws that hold whatever the data: naive baselines, permutations, shifts, and what is refused or warned about.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use clips::{Attributes, Chance, Control, FaultKind};
 use measures::{Evaluation, Options, frdiv, frdvs, frsyn, frvar};

@@ -41,7 +41,8 @@ fn every_class_has_a_clip_of_750_lawful_frames_with_sound_and_a_listener() {
     let clips = speech::demo::clips();
     let mut classes: Vec<&str> = clips.iter().map(|demo| demo.class.as_str()).collect();
     let mut wanted = clips::synth::world::CLASSES;
-    (classes.sort_unstable(), wanted.sort_unstable());
+    classes.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(classes, wanted);
     for demo in clips {
         let (speaker, listener) = (demo.streams().unwrap(), demo.listener_streams().unwrap().unwrap());

@@ -205,6 +205,12 @@ impl Data {
         Ok(Self { train, drawn, validation, books, standardisation, fingerprint, faults })
     }
 
+    /// At most `most` of the training rows that are drawn, spread evenly.
+    pub fn answers(&self, most: usize) -> Vec<&Row> {
+        let step = self.drawn.len().div_ceil(most.max(1)).max(1);
+        self.drawn.iter().step_by(step).map(|row| &self.train[*row]).collect()
+    }
+
     /// A training row whose listener is not appropriate to `row`.
     pub fn inappropriate(&self, row: usize, chance: &mut Chance) -> usize {
         let appropriate = &self.train[row].appropriate;

@@ -10,7 +10,7 @@ pub mod data;
 pub mod objective;
 pub mod optimiser;
 pub mod run;
-mod signature;
+pub mod signature;
 mod trainer;
 pub mod watch;
 

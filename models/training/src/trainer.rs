@@ -296,7 +296,7 @@ impl Trainer<'_> {
         let config = self.config;
         let latent = network.config.latents > 0;
         let finished = name == "last" || name == "stage-1";
-        let rows = crate::watch::spread(&self.data.train, if finished { 256 } else { 64 });
+        let rows = self.data.answers(if finished { 256 } else { 64 });
         let (prior, signatures) = if latent {
             let seen = crate::watch::recognise(network, &state.values, &rows, Track::Offline);
             (

@@ -1,4 +1,5 @@
 //! Losses and gradients: against golden vectors of an independent implementation, and against finite differences.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 #[path = "../../listener/tests/common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
 //! Whole runs on a small synthetic corpus: resume, determinism, refusals, and that the result loads and answers.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

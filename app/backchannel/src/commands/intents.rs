@@ -216,6 +216,14 @@ fn fit_judge(system: &dyn System, training: &[Known]) -> clips::Result<Judge> {
     Judge::fit(&all?, &labels, INTENTS.len())
 }
 
+/// What the recognition pass says of one real pair.
+struct Reading {
+    posterior: Vec<f64>,
+    own: f64,
+    foreign: Option<f64>,
+    gap: f64,
+}
+
 #[derive(Default)]
 struct Recognised {
     posteriors: Vec<Vec<f64>>,
@@ -228,7 +236,7 @@ fn recognise(system: &dyn System, judged: &[Known], seed: u64, track: Track) -> 
     let Some(model) = system.latent_intent().filter(|_| system.latents() > 0) else {
         return Ok(Recognised::default());
     };
-    let rows: clips::Result<Vec<(Vec<f64>, f64, Option<f64>, f64)>> = judged
+    let rows: clips::Result<Vec<Reading>> = judged
         .par_iter()
         .enumerate()
         .map(|(index, known)| {
@@ -244,15 +252,15 @@ fn recognise(system: &dyn System, judged: &[Known], seed: u64, track: Track) -> 
             let losses = model.likelihoods("", &known.speaker, &known.listener, track)?;
             let best = posterior.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(z, _)| z);
             let random = losses[chance.below(losses.len())];
-            Ok((posterior, f64::from(own), foreign, random - losses[best]))
+            Ok(Reading { posterior, own: f64::from(own), foreign, gap: random - losses[best] })
         })
         .collect();
     let rows = rows?;
     Ok(Recognised {
-        gap: Some(rows.iter().map(|row| row.3).sum::<f64>() / rows.len() as f64),
-        own: rows.iter().map(|row| row.1).collect(),
-        foreign: rows.iter().filter_map(|row| row.2).collect(),
-        posteriors: rows.into_iter().map(|row| row.0).collect(),
+        gap: Some(rows.iter().map(|row| row.gap).sum::<f64>() / rows.len() as f64),
+        own: rows.iter().map(|row| row.own).collect(),
+        foreign: rows.iter().filter_map(|row| row.foreign).collect(),
+        posteriors: rows.into_iter().map(|row| row.posterior).collect(),
     })
 }
 

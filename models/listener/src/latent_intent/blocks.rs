@@ -239,7 +239,7 @@ impl<T: Real> Rotation<T> {
 
     /// Positions known.
     pub fn positions(&self) -> usize {
-        if self.half == 0 { 0 } else { self.cosines.len() / self.half }
+        self.cosines.len().checked_div(self.half).unwrap_or(0)
     }
 
     /// Turns one row to `position`.

@@ -116,7 +116,7 @@ impl Config {
         if !(1..=4096).contains(&self.width) || !(1..=8).contains(&self.expansion) {
             return bad(format!("width {} x {} is out of range", self.width, self.expansion));
         }
-        if self.key_width == 0 || self.key_width % 2 != 0 || self.key_width > 1024 {
+        if self.key_width == 0 || !self.key_width.is_multiple_of(2) || self.key_width > 1024 {
             return bad(format!("key width {} must be even and at most 1024", self.key_width));
         }
         if self.latents > 64

@@ -1,4 +1,5 @@
 //! Reading golden files; shared with the tests of the training crate.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 use std::collections::BTreeMap;
