@@ -303,9 +303,11 @@ impl Parts {
     fn open(out: &Path, identity: &RequestFile) -> clips::Result<Self> {
         let folder = out.join("parts");
         let file = out.join("request.json");
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            let same = serde_json::from_str::<RequestFile>(&text).is_ok_and(|old| old == *identity);
-            if !same {
+        // A request that made nothing binds nobody.
+        let begun = folder.read_dir().is_ok_and(|mut parts| parts.next().is_some());
+        if begun || out.join("attributes.npy").exists() {
+            let old = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
+            if old.as_ref() != Some(identity) {
                 return Err(Fault::new(
                     FaultKind::Mismatch,
                     &file,
