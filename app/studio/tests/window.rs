@@ -149,6 +149,43 @@ fn bad_files_are_explained_and_the_session_goes_on() {
 }
 
 #[test]
+fn a_corpus_a_sound_predictions_and_a_checkpoint_open_as_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    let config = clips::synth::Config { clips: Some(4), seconds: 4.0, seed: 2 };
+    clips::synth::write(&config, &corpus, &clips::Control::default()).unwrap();
+    let mut window = demo();
+    let mut open = |path: &std::path::Path| {
+        let ctx = window.ctx.clone();
+        window.state_mut().studio.act(&ctx, Command::Open(path.to_owned()));
+        settle(&mut window);
+        let state = &window.state().studio.state;
+        let broken: Vec<_> = state.messages.iter().filter(|m| m.severity == Severity::Failure).collect();
+        assert!(broken.is_empty(), "{path:?}: {broken:?}");
+        let clip = state.clip.as_ref().expect("a clip is shown");
+        (clip.id.clone(), clip.frames, state.systems.len(), state.reactions.all.len())
+    };
+    let (id, frames, systems, reactions) = open(&corpus);
+    assert!(id.starts_with("val/NoXI/") && frames == 100 && reactions >= 4, "{id} {frames} {reactions}");
+
+    let sound = corpus.join("val/Audio_files/NoXI/101_synthetic/Expert_video/1.wav");
+    let (id, frames, _, reactions) = open(&sound);
+    assert!(
+        id == "1.wav" && frames == 100 && reactions >= 4,
+        "a sound alone is answered: {id} {frames} {reactions}"
+    );
+
+    let predictions = folder.path().join("other-system.npy");
+    clips::array::write_npy(&predictions, &[1, 3, 100, 25], &[0.25; 3 * 100 * 25]).unwrap();
+    assert_eq!(open(&predictions).2, systems + 1, "predictions of any program are a system");
+
+    let checkpoint = folder.path().join("mine.safetensors");
+    std::fs::write(&checkpoint, include_bytes!("../../../models/checkpoints/latent-intent-demo.safetensors"))
+        .unwrap();
+    assert_eq!(open(&checkpoint).2, systems + 2);
+}
+
+#[test]
 fn a_drag_on_a_track_makes_a_loop_and_a_click_seeks() {
     let mut window = demo();
     let rect = window.get_by_label("Track Valence").rect();
