@@ -143,6 +143,8 @@ impl<'a> Stage<'a> {
             }
             let size = (h as f32 * 0.062).clamp(12.0, 30.0);
             let (left, top) = (x as f32 + size * 0.5, y as f32 + size * 0.4);
+            let band = [x, y, w, (size * 1.75) as u32];
+            plate(&mut picture, self.size, band, wall);
             let mut text_left = left;
             if let Some(color) = place.color {
                 fill(
@@ -171,6 +173,19 @@ fn fill(picture: &mut [u8], [width, height]: [u32; 2], [x, y, w, h]: [u32; 4], c
         for column in x..(x + w).min(width) {
             let at = 4 * (row as usize * width as usize + column as usize);
             picture[at..at + 3].copy_from_slice(&color);
+        }
+    }
+}
+
+/// Lays the wall's colour over part of the picture, so that words are readable on any face.
+fn plate(picture: &mut [u8], [width, height]: [u32; 2], [x, y, w, h]: [u32; 4], color: [u8; 3]) {
+    for row in y..(y + h).min(height) {
+        for column in x..(x + w).min(width) {
+            let at = 4 * (row as usize * width as usize + column as usize);
+            for (channel, ink) in color.iter().enumerate() {
+                let below = u16::from(picture[at + channel]);
+                picture[at + channel] = ((below + 3 * u16::from(*ink)) / 4) as u8;
+            }
         }
     }
 }
