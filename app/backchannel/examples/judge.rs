@@ -1,5 +1,5 @@
 //! How well the judge tells the known intents of a synthetic corpus apart, raw and through the code books:
-//! `cargo run --release -p measures --example judge -- CORPUS`.
+//! `cargo run --release -p backchannel --example judge -- CORPUS`.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::path::PathBuf;
