@@ -10,6 +10,9 @@ use crate::theme;
 use crate::tracks::Track;
 use crate::widgets::{chip, chip_mono, icon_button, icons::Icon};
 
+/// What a chip with the name of an action unit takes, the gap beside it included.
+const CHIP_WIDTH: f32 = 62.0;
+
 /// Draws the transport into `rect`.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     let tokens = desk.tokens;
@@ -149,7 +152,7 @@ fn add_track_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     }
 }
 
-/// The pinned action units as chips, where there is room.
+/// The pinned action units as chips, where there is room for all of them: some alone would look like all.
 fn pinned_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
     let pinned: Vec<Track> = desk
         .state
@@ -158,10 +161,10 @@ fn pinned_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
         .copied()
         .filter(|track| matches!(track, Track::Attribute(column) if clips::channels::AU.contains(column)))
         .collect();
+    if ui.cursor().right() - left < CHIP_WIDTH * pinned.len() as f32 {
+        return;
+    }
     for track in pinned.into_iter().rev() {
-        if ui.cursor().right() - left < 90.0 {
-            return;
-        }
         let hint = Command::RemoveTrack(track).text();
         if chip(ui, desk.tokens, track.name(), false).on_hover_text(hint).clicked() {
             desk.send(Command::RemoveTrack(track));
