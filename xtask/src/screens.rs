@@ -20,7 +20,7 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("compare-fault.png", &["screenshot", "compare-fault", "--theme", "dark", "--size", "1280x800"]),
     ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
     ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),
-    ("wall.png", &["render", "demo", "--layout", "wall", "--from", "310", "--size", "1600x800"]),
+    ("wall.png", &["render", "demo", "--layout", "wall", "--from", "333", "--size", "1600x800"]),
 ];
 
 /// Draws all pictures of the README again.

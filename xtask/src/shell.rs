@@ -32,6 +32,10 @@ pub fn say_and_run(command: &mut Command) -> Result<()> {
         .collect();
     let name = Path::new(&words[0]).file_name().unwrap_or_default().to_string_lossy().into_owned();
     println!("\n$ {name} {}", words[1..].join(" "));
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // Without one the software graphics driver complains four times a start; any folder will do.
+        command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    }
     let status = command.status().with_context(|| format!("{name} could not be started"))?;
     if !status.success() {
         bail!("{name} failed ({status})");

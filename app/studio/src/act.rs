@@ -12,9 +12,6 @@ use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
 
-/// The demo clip a session opens with: a question, which has the widest range of appropriate answers.
-const FIRST_DEMO: &str = "island";
-
 /// Longest time a message floats, in seconds.
 fn float_seconds(severity: Severity) -> f64 {
     match severity {
@@ -299,9 +296,7 @@ impl Studio {
                 self.state.library.demos = demos;
                 self.state.library.refresh();
                 if self.state.chosen_clip.is_none() && !self.opened_by_arguments {
-                    let demos = &self.state.library.demos;
-                    let first = demos.iter().position(|demo| demo.name == FIRST_DEMO).unwrap_or(0);
-                    self.choose_clip(ClipKey::Demo(first));
+                    self.choose_clip(ClipKey::Demo(0));
                 }
             }
             Made::Faces(renderer) => self.faces.set_renderer(*renderer),

@@ -200,8 +200,7 @@ impl Reactions {
 
     /// Reaction-matching score as a probability of being appropriate.
     pub fn score(&self, index: usize) -> Option<f32> {
-        let logit = self.all.get(index)?.take.header.rm_score?;
-        Some(1.0 / (1.0 + (-logit).exp()))
+        self.all.get(index)?.take.header.score()
     }
 }
 

@@ -121,7 +121,7 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
     let mut warnings = Vec::new();
     let (id, synthetic, mut speaker, mut listener) = match source {
         ClipSource::Demo(demo) => {
-            (format!("demo/{}", demo.name), true, demo.streams()?, demo.listener_streams()?)
+            (demo.id(), true, demo.streams()?, demo.listener_streams()?)
         }
         ClipSource::File(path) => {
             let decoded = speech::decode_with_warnings(path)?;

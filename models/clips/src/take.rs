@@ -64,6 +64,13 @@ pub struct TakeHeader {
     pub rank: Option<usize>,
 }
 
+impl TakeHeader {
+    /// The reaction-matching logit as a probability of being appropriate.
+    pub fn score(&self) -> Option<f32> {
+        self.rm_score.map(|logit| 1.0 / (1.0 + (-logit).exp()))
+    }
+}
+
 /// One reaction: header, attributes, and coefficients where the system makes them.
 #[derive(Debug, Clone)]
 pub struct Take {

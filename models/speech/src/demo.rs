@@ -83,6 +83,11 @@ pub fn clips() -> &'static [DemoClip] {
 }
 
 impl DemoClip {
+    /// The name that takes carry, and that their seed depends on: `demo/island`.
+    pub fn id(&self) -> String {
+        format!("demo/{}", self.name)
+    }
+
     fn files(&self) -> Result<&'static Files> {
         FILES.iter().find(|files| files.name == self.name).ok_or_else(|| {
             Fault::new(FaultKind::NotFound, "", format!("there is no demo clip {}", self.name))

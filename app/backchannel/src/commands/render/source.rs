@@ -79,7 +79,7 @@ fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result
         )
     })?;
     let streams = demo.streams()?;
-    let takes = listener::demo()?.generate(&demo.name, &streams, &Request::default(), control)?;
+    let takes = listener::demo()?.generate(&demo.id(), &streams, &Request::default(), control)?;
     cast.speaker = Motion::of(&streams);
     cast.tiles.extend(takes.iter().map(tile));
     cast.sound = streams.sound;
@@ -105,8 +105,8 @@ fn tile(take: &Take) -> Tile {
 fn words(header: &TakeHeader) -> (String, String) {
     let name = header.latent.map_or_else(|| header.system.clone(), |latent| format!("z{}", latent + 1));
     let name = if header.sample > 0 { format!("{name} / {}", header.sample + 1) } else { name };
-    let remark = match (header.rank, header.rm_score) {
-        (Some(rank), Some(score)) => format!("#{rank}   RM {score:+.2}"),
+    let remark = match (header.rank, header.score()) {
+        (Some(rank), Some(score)) => format!("#{rank}   {score:.2}"),
         (Some(rank), None) => format!("#{rank}"),
         _ => String::new(),
     };
