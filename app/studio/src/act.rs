@@ -7,7 +7,8 @@ use crate::app::Studio;
 use crate::commands::Command;
 use crate::desk::Overlay;
 use crate::jobs::{Done, Slot};
-use crate::state::{ClipKey, Message, Severity, Shelf, State, SystemRow, Workspace, file_name};
+use crate::library::ClipKey;
+use crate::state::{Message, Severity, State, SystemRow, Workspace, file_name};
 use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
@@ -145,6 +146,10 @@ impl Studio {
             }
             Command::Shelf(shelf) => {
                 self.state.library.shelf = shelf;
+                self.state.library.refresh();
+            }
+            Command::Facet(facet) => {
+                self.state.library.facet = facet;
                 self.state.library.refresh();
             }
             Command::Dismiss(index) => {
@@ -302,17 +307,9 @@ impl Studio {
             Made::Faces(renderer) => self.faces.set_renderer(*renderer),
             Made::System(row) => self.take_system(row),
             Made::Corpus(corpus) => {
-                self.state.library.corpus = Some(corpus);
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));
-                let corpus_shelf =
-                    self.state.library.shelves().into_iter().find_map(|(shelf, ..)| match shelf {
-                        Shelf::Corpus(split) => Some((shelf, split)),
-                        _ => None,
-                    });
-                if let Some((shelf, split)) = corpus_shelf {
-                    self.state.library.shelf = Some(shelf);
-                    self.state.library.refresh();
-                    self.choose_clip(ClipKey::Corpus(split, 0));
+                if let Some(first) = self.state.library.set_corpus(corpus) {
+                    self.choose_clip(first);
                 }
             }
             Made::Sound(path) => {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::state::{ClipKey, Workspace};
+use crate::library::{ClipKey, Facet, Shelf};
+use crate::state::Workspace;
 use crate::tracks::{Track, View};
 
 /// One action.
@@ -109,7 +110,9 @@ pub enum Command {
     /// Words in the search of the clip list.
     Search(String),
     /// Show a part of the list; `None` shows all.
-    Shelf(Option<crate::state::Shelf>),
+    Shelf(Option<Shelf>),
+    /// Show clips of the list with one property; `None` shows all.
+    Facet(Option<Facet>),
     /// Take a message off the window, counted from 0; it stays in the list.
     Dismiss(usize),
     /// The real listener as an outline over the reactions, on or off.
@@ -236,6 +239,7 @@ impl Command {
             C::Wish(_) => "Change the sampling".to_owned(),
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
+            C::Facet(_) => "Show clips with one property".to_owned(),
             C::Dismiss(_) => "Dismiss a message".to_owned(),
             C::ToggleGhost => "Outline of the real listener".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),

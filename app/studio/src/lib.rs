@@ -11,6 +11,7 @@ pub mod commands;
 pub mod desk;
 pub mod faces;
 pub mod jobs;
+pub mod library;
 pub mod motion;
 pub mod panels;
 pub mod playback;

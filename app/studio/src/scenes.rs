@@ -12,7 +12,8 @@ use media::Transport;
 
 use crate::commands::Command;
 use crate::jobs::Slot;
-use crate::state::{Clip, ClipKey, Reactions};
+use crate::library::ClipKey;
+use crate::state::{Clip, Reactions};
 use crate::theme::Theme;
 use crate::tracks::Track;
 use crate::work;
@@ -409,6 +410,8 @@ fn compare_sound_only(stage: &mut Stage) -> Result<()> {
     state.generation += 1;
     stage.studio.memory.sparklines.insert(ClipKey::File(0), None);
     stage.act(Command::BestLatent);
+    let frame = liveliest(&stage.studio.state.reactions);
+    stage.act(Command::Seek(frame));
     Ok(())
 }
 

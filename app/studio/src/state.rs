@@ -1,16 +1,15 @@
 //! What is loaded and what is looked at: clips, systems, takes, selection, view. Plain data; it draws nothing, reads
 //! no files and starts no workers.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clips::arkit::FaceSource;
-use clips::corpus::{Corpus, Split};
 use clips::{Sampling, Streams, Take};
 use listener::System;
 use listener::import::Imported;
 use media::Peaks;
 
+use crate::library::{ClipKey, Library};
 use crate::motion::Motion;
 use crate::signature::Signature;
 use crate::theme::{MOST_LATENTS, Theme};
@@ -24,48 +23,6 @@ pub enum Workspace {
     Compare,
     /// Faces only, for an audience.
     Present,
-}
-
-impl ClipKey {
-    /// Its number in its own list, which is how prediction files count clips.
-    pub fn number(self) -> usize {
-        match self {
-            Self::Demo(number) | Self::File(number) | Self::Corpus(_, number) => number,
-        }
-    }
-}
-
-/// Names a clip of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ClipKey {
-    /// A clip that ships with the program.
-    Demo(usize),
-    /// A sound file that was opened.
-    File(usize),
-    /// A clip of an opened corpus.
-    Corpus(Split, usize),
-}
-
-/// A part of the list that a chip chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shelf {
-    /// Clips that ship with the program.
-    Demo,
-    /// Opened sounds.
-    Files,
-    /// A split of the opened corpus.
-    Corpus(Split),
-}
-
-/// A clip as the list shows it.
-#[derive(Debug, Clone)]
-pub struct ClipRow {
-    /// Which.
-    pub key: ClipKey,
-    /// First line.
-    pub name: String,
-    /// Second line.
-    pub detail: String,
 }
 
 /// One person of the chosen clip.
@@ -251,23 +208,6 @@ pub struct Message {
     pub floating: bool,
 }
 
-/// The list on the left.
-#[derive(Default)]
-pub struct Library {
-    /// Clips that ship with the program.
-    pub demos: Vec<speech::demo::DemoClip>,
-    /// Sound files that were opened.
-    pub files: Vec<PathBuf>,
-    /// The opened corpus.
-    pub corpus: Option<Arc<Corpus>>,
-    /// The chosen part; `None` shows all.
-    pub shelf: Option<Shelf>,
-    /// Search words.
-    pub search: String,
-    /// Rows that fit shelf and search; remade when one of them changes.
-    pub rows: Vec<ClipRow>,
-}
-
 /// Everything the window knows.
 pub struct State {
     /// Which screen.
@@ -310,8 +250,6 @@ pub struct State {
     pub inspector_open: bool,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
-    /// The path field.
-    pub path_field: String,
 }
 
 impl Default for State {
@@ -337,7 +275,6 @@ impl Default for State {
             list_open: true,
             inspector_open: true,
             messages: Vec::new(),
-            path_field: String::new(),
         }
     }
 }
@@ -365,87 +302,7 @@ impl State {
     }
 }
 
-impl Library {
-    /// The shelves that hold something, with their sizes.
-    pub fn shelves(&self) -> Vec<(Shelf, &'static str, usize)> {
-        let mut shelves =
-            vec![(Shelf::Demo, "demo", self.demos.len()), (Shelf::Files, "files", self.files.len())];
-        if let Some(corpus) = &self.corpus {
-            for (split, name) in [(Split::Val, "val"), (Split::Train, "train"), (Split::Test, "test")] {
-                shelves.push((Shelf::Corpus(split), name, corpus.clips(split).len()));
-            }
-        }
-        shelves.retain(|(_, _, count)| *count > 0);
-        shelves
-    }
-
-    /// Remakes the rows from shelf and search.
-    pub fn refresh(&mut self) {
-        let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
-        let fits = |name: &str, detail: &str| {
-            words
-                .iter()
-                .all(|word| name.to_lowercase().contains(word) || detail.to_lowercase().contains(word))
-        };
-        let shown = |shelf| self.shelf.is_none_or(|chosen| chosen == shelf);
-        let mut rows = Vec::new();
-        let mut push = |key, name: String, detail: String| {
-            if fits(&name, &detail) {
-                rows.push(ClipRow { key, name, detail });
-            }
-        };
-        if shown(Shelf::Files) {
-            for (index, path) in self.files.iter().enumerate().rev() {
-                let folder = path.parent().map_or_else(String::new, |folder| folder.display().to_string());
-                push(ClipKey::File(index), file_name(path), folder);
-            }
-        }
-        if let Some(corpus) = &self.corpus {
-            for split in [Split::Val, Split::Train, Split::Test] {
-                if shown(Shelf::Corpus(split)) {
-                    for (index, entry) in corpus.clips(split).iter().enumerate() {
-                        let (name, detail) = row_words(&entry.id);
-                        push(ClipKey::Corpus(split, index), name, detail);
-                    }
-                }
-            }
-        }
-        if shown(Shelf::Demo) {
-            for (index, demo) in self.demos.iter().enumerate() {
-                push(ClipKey::Demo(index), demo.title.to_owned(), "synthetic".to_owned());
-            }
-        }
-        self.rows = rows;
-    }
-}
-
 /// File name of a path, or the whole path when it has none.
 pub fn file_name(path: &std::path::Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// `val/NoXI/001/Expert_video/1` as a name and a quieter second line.
-fn row_words(id: &str) -> (String, String) {
-    let parts: Vec<&str> = id.split('/').collect();
-    match parts.as_slice() {
-        [split, corpus, session, role, clip] => (
-            format!("{session} \u{b7} {clip}"),
-            format!("{split} \u{b7} {corpus} \u{b7} {}", role.replace("_video", "")),
-        ),
-        _ => (id.to_owned(), String::new()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn corpus_names_are_short_and_complete() {
-        let (name, detail) = row_words("val/NoXI/010_2016-03-25/Novice_video/7");
-        assert_eq!(
-            (name.as_str(), detail.as_str()),
-            ("010_2016-03-25 \u{b7} 7", "val \u{b7} NoXI \u{b7} Novice")
-        );
-    }
 }

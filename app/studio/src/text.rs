@@ -64,6 +64,8 @@ pub mod label {
     pub const ADD_TRACK: &str = "+ track";
     pub const LOOP_OFF: &str = "A\u{2013}B";
     pub const ALL: &str = "all";
+    pub const INCOMPLETE: &str = "incomplete";
+    pub const FAULTY: &str = "faulty";
     pub const IDLE: &str = "idle";
     pub const PALETTE: &str = "Ctrl+K";
     pub const PALETTE_HINT: &str = "Type what you want to do";
@@ -83,8 +85,8 @@ pub mod empty {
     #![allow(missing_docs, reason = "each is its own text")]
     pub const CLIPS: &str = "No clips yet";
     pub const CLIPS_REMEDY: &str = "Drop a sound or a corpus folder on the window, or press Ctrl+O";
-    pub const SEARCH: &str = "No clip fits the search";
-    pub const SEARCH_REMEDY: &str = "Clear the search to see all clips";
+    pub const SEARCH: &str = "No clip fits";
+    pub const SEARCH_REMEDY: &str = "Clear the search and the chips above to see all clips";
     pub const STAGE: &str = "Nothing is open";
     pub const STAGE_REMEDY: &str = "Choose a clip on the left, drop a sound on the window, or press Ctrl+O";
     pub const WALL: &str = "No reactions yet";
@@ -148,4 +150,18 @@ pub fn speed(takes: usize, frames: usize, seconds: f64) -> String {
     }
     let times = takes as f64 * clip_seconds / seconds;
     format!("{takes} \u{d7} {frames} frames in {seconds:.1} s ({times:.0}\u{d7} real time)")
+}
+
+/// What is odd about a clip of the list, for its tooltip.
+pub fn clip_remarks(row: &crate::library::ClipRow) -> String {
+    let faults = match row.faults {
+        0 => String::new(),
+        1 => "1 fault in its files; see the check of the corpus".to_owned(),
+        count => format!("{count} faults in its files; see the check of the corpus"),
+    };
+    [row.detail.as_str(), row.missing.as_str(), faults.as_str()]
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -11,9 +11,10 @@ use listener::{LatentChoice, Request};
 use media::Peaks;
 use speech::demo::DemoClip;
 
+use crate::library::ClipKey;
 use crate::motion::Motion;
 use crate::signature::{distances, signatures};
-use crate::state::{Clip, ClipKey, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
+use crate::state::{Clip, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
 use crate::text;
 
 /// Points of a small picture of a clip.
@@ -120,9 +121,7 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
     control.step(text::STAGE_CLIP, 0, 3, "")?;
     let mut warnings = Vec::new();
     let (id, synthetic, mut speaker, mut listener) = match source {
-        ClipSource::Demo(demo) => {
-            (demo.id(), true, demo.streams()?, demo.listener_streams()?)
-        }
+        ClipSource::Demo(demo) => (demo.id(), true, demo.streams()?, demo.listener_streams()?),
         ClipSource::File(path) => {
             let decoded = speech::decode_with_warnings(path)?;
             warnings.extend(decoded.warnings.iter().map(|warning| format!("{}: {warning}", file_name(path))));

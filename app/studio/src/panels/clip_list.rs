@@ -1,13 +1,13 @@
-//! The list on the left: search, shelves, clips with their small pictures; and the field to open a path. Only the
-//! rows on screen are drawn, however long the list is.
+//! The list on the left: search, shelves, facets, clips with their small pictures; and the field to open a path. Only
+//! the rows on screen are drawn, however long the list is.
 
 use egui::{Align2, Rect, Role, ScrollArea, Sense, Shape, Stroke, TextEdit, Ui, WidgetInfo, pos2, vec2};
 
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::jobs::Slot;
-use crate::state::{ClipKey, ClipRow};
-use crate::text::{empty, heading, label};
+use crate::library::{ClipKey, ClipRow, Facet};
+use crate::text::{self, empty, heading, label};
 use crate::theme;
 use crate::widgets::{self, chip, icons, text_cut};
 
@@ -20,6 +20,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     widgets::heading(ui, tokens, heading::CLIPS, None);
     search_ui(desk, ui);
     shelves_ui(desk, ui);
+    facets_ui(desk, ui);
     let foot = 66.0;
     let list = Rect::from_min_max(ui.cursor().min, ui.max_rect().max - vec2(0.0, foot));
     list_ui(desk, ui, list);
@@ -64,13 +65,35 @@ fn shelves_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     });
 }
 
+/// Sites, and what is wrong; nothing where all clips are alike.
+fn facets_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    if desk.state.library.facets.is_empty() {
+        return;
+    }
+    let facets = desk.state.library.facets.clone();
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+        for (facet, count) in facets {
+            let name = match &facet {
+                Facet::Site(site) => site.as_str(),
+                Facet::Incomplete => label::INCOMPLETE,
+                Facet::Faulty => label::FAULTY,
+            };
+            let on = desk.state.library.facet.as_ref() == Some(&facet);
+            if chip(ui, desk.tokens, &format!("{name} {count}"), on).clicked() {
+                desk.send(Command::Facet(if on { None } else { Some(facet) }));
+            }
+        }
+    });
+}
+
 fn list_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
     let tokens = desk.tokens;
     let count = desk.state.library.rows.len();
     if count == 0 {
         if desk.jobs.in_slot(Slot::Start).is_some() {
             widgets::empty(ui, tokens, area, label::LOADING, "");
-        } else if desk.state.library.search.is_empty() {
+        } else if desk.state.library.search.is_empty() && desk.state.library.facet.is_none() {
             widgets::empty(ui, tokens, area, empty::CLIPS, empty::CLIPS_REMEDY);
         } else {
             widgets::empty(ui, tokens, area, empty::SEARCH, empty::SEARCH_REMEDY);
@@ -120,7 +143,13 @@ fn row_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &ClipRow) {
     text_cut(painter, name, Align2::LEFT_CENTER, &row.name, theme::body(), tokens.text, room);
     let detail = pos2(rect.left() + 9.0, rect.top() + 29.5);
     let ink = if chosen { tokens.dim } else { tokens.faint };
-    text_cut(painter, detail, Align2::LEFT_CENTER, &row.detail, egui::FontId::proportional(11.0), ink, room);
+    let small = egui::FontId::proportional(11.0);
+    if row.missing.is_empty() {
+        text_cut(painter, detail, Align2::LEFT_CENTER, &row.detail, small, ink, room);
+    } else {
+        // What is missing matters more than where the clip is from; the tooltip has both.
+        text_cut(painter, detail, Align2::LEFT_CENTER, &row.missing, small, tokens.warn, room);
+    }
     sparkline_ui(desk, ui, picture, row.key, chosen);
     let dot = pos2(rect.right() - 10.0, rect.center().y);
     let loading = chosen && desk.jobs.in_slot(Slot::Clip).is_some();
@@ -129,6 +158,15 @@ fn row_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &ClipRow) {
     } else if chosen && !desk.state.reactions.all.is_empty() {
         ui.painter().circle_filled(dot, 3.5, tokens.good);
     }
+    if row.faults > 0 {
+        let mark = Rect::from_center_size(pos2(rect.right() - 10.0, rect.top() + 11.0), vec2(9.0, 9.0));
+        icons::paint(ui.painter(), mark, icons::Icon::Warning, tokens.bad);
+    }
+    let response = if row.missing.is_empty() && row.faults == 0 {
+        response
+    } else {
+        response.on_hover_text(text::clip_remarks(row))
+    };
     if response.clicked() {
         desk.send(Command::Clip(row.key));
     }
