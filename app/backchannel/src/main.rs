@@ -10,9 +10,15 @@ mod output;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clips::{Fault, FaultKind};
 
 use crate::output::Output;
+
+/// What reaches the terminal unasked: libraries talk of what the commands say themselves, with place and remedy.
+const QUIET: &str = "warn,wgpu_hal=off,wgpu_core=error,egui_wgpu=error,winit=error,sctk=off,\
+                     symphonia=off,symphonia_core=off,symphonia_format_mkv=off,symphonia_format_isomp4=off,\
+                     symphonia_format_riff=off,symphonia_format_ogg=off,symphonia_bundle_mp3=off,symphonia_bundle_flac=off";
 
 /// Studio for listener reactions: one speaker, K appropriate answers, drawn, heard and plotted on one cursor.
 #[derive(Debug, Parser)]
@@ -53,13 +59,16 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("BACKCHANNEL_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu_hal=off,wgpu_core=error")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(QUIET)),
         )
         .with_writer(std::io::stderr)
         .without_time()
         .init();
     let cli = Cli::parse();
     let Some(command) = cli.command else {
+        if let Some(missing) = cli.open.iter().find(|path| !path.exists()) {
+            return Output::new(false).failed(&no_such(missing));
+        }
         return match studio::run(studio::Options { open: cli.open }) {
             Ok(()) => ExitCode::SUCCESS,
             Err(fault) => Output::new(false).failed(&fault),
@@ -75,6 +84,24 @@ fn main() -> ExitCode {
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
         Command::Bench(args) => run(args.json, |output| commands::bench::run(&args, output)),
+    }
+}
+
+/// A path that is not there, which may be a command with a slip in it.
+fn no_such(path: &std::path::Path) -> Fault {
+    let word = path.to_string_lossy();
+    let commands = Cli::command();
+    let near = commands
+        .get_subcommands()
+        .map(|command| (strsim::damerau_levenshtein(command.get_name(), &word), command.get_name()))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match near {
+        Some((_, name)) => Fault::new(FaultKind::BadRequest, path, "no such command and no such file")
+            .remedy(format!("did you mean `backchannel {name}`?")),
+        None => Fault::new(FaultKind::BadRequest, path, "no such file or folder").remedy(
+            "check the path; `backchannel --help` lists the commands, `backchannel` alone opens the demo",
+        ),
     }
 }
 

@@ -102,6 +102,29 @@ fn a_corpus_is_written_answered_and_scored_and_the_same_command_gives_the_same_b
         &["generate", "--checkpoint", "demo-plain", "--corpus", text(&corpus), "--out", text(&first.2)],
     );
     assert!(said.contains("another request"), "{said}");
+
+    // As many clips, and other ones.
+    let said = fails(
+        1,
+        &["evaluate", "--predictions", text(&first.2), "--corpus", text(&corpus), "--split", "test"],
+    );
+    assert!(said.contains("val/NoXI") && said.contains("--split"), "{said}");
+}
+
+#[test]
+fn what_is_asked_for_and_cannot_be_is_refused_with_the_range() {
+    let sound = ["--clip", "a.wav", "--out", "x"];
+    let asked = |checkpoint: &str, more: &[&str]| {
+        let words = [&["generate", "--checkpoint", checkpoint], more, &sound].concat();
+        fails(2, &words)
+    };
+    assert!(asked("demo", &["--temperature", "-1"]).contains("0 to 10"));
+    assert!(asked("demo", &["--latent", "y2"]).contains("z1"));
+    assert!(asked("demo", &["--frames", "0"]).contains("at least 1"));
+    assert!(asked("demo-plain", &["--latent", "z2"]).contains("no latent"));
+    assert!(fails(2, &["synth", "--out", "x", "--clips", "0"]).contains("at least 1"));
+    assert!(fails(2, &["gnerate"]).contains("did you mean `backchannel generate`"));
+    assert!(fails(2, &["nowhere/interview.wav"]).contains("nowhere/interview.wav"));
 }
 
 #[test]

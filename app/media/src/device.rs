@@ -103,8 +103,9 @@ fn sink() -> std::result::Result<MixerDeviceSink, DeviceSinkError> {
     Ok(sink)
 }
 
-/// Name of the default device.
+/// Name of the default device, when it can be opened: a machine without a card still names a default one.
 pub fn name() -> Result<String> {
+    sink().map_err(|error| Fault::new(FaultKind::Unsupported, "", format!("no sound device: {error}")))?;
     rodio::cpal::default_host()
         .default_output_device()
         .and_then(|device| device.description().ok())

@@ -8,7 +8,7 @@ use crate::commands::Command;
 use crate::desk::Overlay;
 use crate::jobs::{Done, Slot};
 use crate::library::ClipKey;
-use crate::state::{Message, Severity, State, SystemRow, Workspace, file_name};
+use crate::state::{Maker, Message, Severity, State, SystemRow, Workspace, file_name};
 use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
@@ -261,8 +261,7 @@ impl Studio {
         let (row, wishes): (SystemRow, _) = (row.clone(), self.state.wishes.clone());
         let clip = clip.clone();
         self.jobs.start(Slot::Takes, "Generating reactions", move |control| {
-            let reactions = work::react(&row, &clip, &wishes, control)?;
-            Ok(Made::Reactions(Box::new(reactions)).into())
+            work::react(&row, &clip, &wishes, control)
         });
     }
 
@@ -308,6 +307,7 @@ impl Studio {
             Made::System(row) => self.take_system(row),
             Made::Corpus(corpus) => {
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));
+                self.memory.search.clear();
                 if let Some(first) = self.state.library.set_corpus(corpus) {
                     self.choose_clip(first);
                 }
@@ -319,6 +319,8 @@ impl Studio {
                     files.len() - 1
                 });
                 self.state.library.shelf = None;
+                self.memory.search.clear();
+                self.state.library.show_everything();
                 self.state.library.refresh();
                 self.choose_clip(ClipKey::File(index));
             }
@@ -332,6 +334,7 @@ impl Studio {
                 self.playback.stop(true);
                 self.playback.transport().load(sound, frames);
                 self.playback.set_loop(None);
+                self.choose_fitting_system(now);
                 self.generate();
             }
             Made::Reactions(reactions) => {
@@ -357,7 +360,32 @@ impl Studio {
         }
     }
 
-    fn take_system(&mut self, row: SystemRow) {
+    /// Predictions of another program answer the clips they were made for; any other clip goes to a system that can
+    /// answer it, and the window says so.
+    fn choose_fitting_system(&mut self, now: f64) {
+        let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else {
+            return;
+        };
+        if row.fits(clip.key) {
+            return;
+        }
+        let Some(other) = self.state.systems.iter().position(|other| other.fits(clip.key)) else { return };
+        let message = Message {
+            severity: Severity::Note,
+            about: row.name.clone(),
+            what: crate::text::answers_other_clips(&self.state.systems[other].name),
+            remedy: String::new(),
+            at: now,
+            floating: true,
+        };
+        self.state.system = other;
+        self.tell(message);
+    }
+
+    fn take_system(&mut self, mut row: SystemRow) {
+        if let Maker::Imported(imported) = &row.maker {
+            row.answers = self.state.library.answered_by(imported.clips(), self.state.chosen_clip);
+        }
         let shipped = row.name == crate::text::SHIPPED_SYSTEM;
         if shipped {
             // The shipped one never takes over from what the user opened.

@@ -101,6 +101,7 @@ impl Studio {
                 name: text::SHIPPED_SYSTEM.to_owned(),
                 origin: text::SHIPPED_ORIGIN.to_owned(),
                 maker: crate::state::Maker::System(listener::demo()?),
+                answers: None,
             };
             Ok(Made::System(row).into())
         });
@@ -170,6 +171,8 @@ impl Studio {
     fn keys(&self, ctx: &Context) -> Vec<Command> {
         let typing = ctx.egui_wants_keyboard_input();
         let on_top = self.memory.overlay != Overlay::None;
+        // An open menu closes itself at Escape.
+        let menu = egui::Popup::is_any_open(ctx);
         ctx.input_mut(|input| {
             let mut pressed = Vec::new();
             for command in Command::with_keys() {
@@ -177,13 +180,13 @@ impl Studio {
                     let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
                     let closes = command == Command::Close;
                     // Words being typed are no commands, and what lies on top takes the plain keys.
-                    let free = if closes { on_top || !typing } else { !typing && !on_top };
+                    let free = if closes { !menu && (on_top || !typing) } else { !typing && !on_top };
                     if bare && !free {
                         continue;
                     }
-                    if input.consume_shortcut(&keys) {
-                        pressed.push(command.clone());
-                    }
+                    // On a slow machine several presses reach one frame.
+                    let times = input.count_and_consume_key(keys.modifiers, keys.logical_key);
+                    pressed.extend(std::iter::repeat_n(command.clone(), times));
                 }
             }
             pressed
@@ -242,7 +245,10 @@ fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
         Workspace::Present => panels::present::ui(desk, ui, window),
         Workspace::Compare => compare_ui(desk, ui),
     }
-    panels::messages::floating_ui(desk, ui);
+    if desk.state.workspace != Workspace::Present {
+        // An audience sees faces; the messages wait in their list.
+        panels::messages::floating_ui(desk, ui);
+    }
     overlay_ui(desk, ui);
     if ui.ctx().input(|input| !input.raw.hovered_files.is_empty()) {
         panels::messages::drop_ui(desk, ui);

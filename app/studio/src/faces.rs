@@ -35,6 +35,8 @@ struct View {
     target: Target,
     plain: wgpu::Texture,
     texture: TextureId,
+    /// The window's texture is still the picture of another size, stretched, until the next drawing.
+    stretched: bool,
     shown: Shown,
     /// Window frame in which it was last asked for.
     seen: u64,
@@ -128,19 +130,17 @@ impl Faces {
         if resized {
             let target = Target::new(renderer, size[0], size[1]);
             let plain = plain_texture(&gpu.device, size);
-            let seen = plain.create_view(&wgpu::TextureViewDescriptor::default());
-            let mut painter = gpu.renderer.write();
-            let texture = match self.views.remove(&seat) {
-                Some(old) => {
+            let (texture, stretched) = match self.views.remove(&seat) {
+                Some(old) => (old.texture, true),
+                None => {
+                    let seen = plain.create_view(&wgpu::TextureViewDescriptor::default());
+                    let mut painter = gpu.renderer.write();
                     let filter = wgpu::FilterMode::Linear;
-                    painter.update_egui_texture_from_wgpu_texture(&gpu.device, &seen, filter, old.texture);
-                    old.texture
+                    (painter.register_native_texture(&gpu.device, &seen, filter), false)
                 }
-                None => painter.register_native_texture(&gpu.device, &seen, wgpu::FilterMode::Linear),
             };
-            drop(painter);
-            let view =
-                View { target, plain, texture, shown: shown.clone(), seen: self.round, drawn: 0, old: true };
+            let (shown, seen) = (shown.clone(), self.round);
+            let view = View { target, plain, texture, stretched, shown, seen, drawn: 0, old: true };
             self.views.insert(seat, view);
         }
         let view = self.views.get_mut(&seat)?;
@@ -199,6 +199,12 @@ fn draw(gpu: &RenderState, renderer: &Renderer, view: &mut View) {
         wgpu::Extent3d { width: shown.size[0], height: shown.size[1], depth_or_array_layers: 1 },
     );
     gpu.queue.submit([encoder.finish()]);
+    if std::mem::take(&mut view.stretched) {
+        let seen = view.plain.create_view(&wgpu::TextureViewDescriptor::default());
+        let mut painter = gpu.renderer.write();
+        let filter = wgpu::FilterMode::Linear;
+        painter.update_egui_texture_from_wgpu_texture(&gpu.device, &seen, filter, view.texture);
+    }
 }
 
 fn plain_texture(device: &wgpu::Device, size: [u32; 2]) -> wgpu::Texture {

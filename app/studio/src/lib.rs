@@ -36,6 +36,9 @@ pub use theme::Theme;
 /// When this variable is set the window closes after its first frame; start time is measured with it.
 pub const EXIT_AFTER_FIRST_FRAME: &str = "BACKCHANNEL_EXIT_AFTER_FIRST_FRAME";
 
+const NO_DISPLAY: &str = "run it where DISPLAY or WAYLAND_DISPLAY is set; every other command, and `backchannel \
+                          screenshot`, works without a display";
+
 /// What to open a window with.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -48,6 +51,11 @@ pub struct Options {
 /// # Errors
 /// [`FaultKind::Unsupported`] when there is no display or no graphics driver, with what to install.
 pub fn run(options: Options) -> Result<()> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(target_os = "linux") && !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
+        return Err(Fault::new(FaultKind::Unsupported, "", "there is no display to open a window on")
+            .remedy(NO_DISPLAY));
+    }
     let native = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Backchannel")
@@ -69,8 +77,7 @@ pub fn run(options: Options) -> Result<()> {
         let remedy = if what.to_lowercase().contains("adapter") || what.to_lowercase().contains("surface") {
             "install a graphics driver; on Debian or Ubuntu: libvulkan1 mesa-vulkan-drivers"
         } else {
-            "run it where DISPLAY or WAYLAND_DISPLAY is set; every other command, and `backchannel screenshot`, \
-             works without a display"
+            NO_DISPLAY
         };
         Fault::new(FaultKind::Unsupported, "", format!("the window cannot be opened: {what}")).remedy(remedy)
     })

@@ -21,6 +21,15 @@ pub enum ClipKey {
 }
 
 impl ClipKey {
+    /// The part of the list it stands in.
+    pub fn shelf(self) -> Shelf {
+        match self {
+            Self::Demo(_) => Shelf::Demo,
+            Self::File(_) => Shelf::Files,
+            Self::Corpus(split, _) => Shelf::Corpus(split),
+        }
+    }
+
     /// Its number in its own list, which is how prediction files count clips.
     pub fn number(self) -> usize {
         match self {
@@ -94,7 +103,7 @@ impl Library {
     pub fn set_corpus(&mut self, corpus: Arc<Corpus>) -> Option<ClipKey> {
         self.corpus = Some(corpus);
         self.faults.clear();
-        self.facet = None;
+        self.show_everything();
         let split = self.shelves().into_iter().find_map(|(shelf, ..)| match shelf {
             Shelf::Corpus(split) => Some(split),
             _ => None,
@@ -102,6 +111,24 @@ impl Library {
         self.shelf = split.map(Shelf::Corpus).or(self.shelf);
         self.refresh();
         split.map(|split| ClipKey::Corpus(split, 0))
+    }
+
+    /// Drops search and facet, so that what was just opened is seen.
+    pub fn show_everything(&mut self) {
+        self.facet = None;
+        self.search.clear();
+    }
+
+    /// The part of the list that predictions of `clips` clips answer: the one of that size, the chosen clip's first;
+    /// else the chosen clip's.
+    pub fn answered_by(&self, clips: usize, chosen: Option<ClipKey>) -> Option<Shelf> {
+        let chosen = chosen.map(ClipKey::shelf);
+        let fitting = || self.shelves().into_iter().filter(move |(_, _, count)| *count == clips);
+        fitting()
+            .map(|(shelf, ..)| shelf)
+            .find(|shelf| Some(*shelf) == chosen)
+            .or_else(|| fitting().map(|(shelf, ..)| shelf).next())
+            .or(chosen)
     }
 
     /// The shelves that hold something, with their sizes.

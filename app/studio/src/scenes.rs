@@ -16,7 +16,7 @@ use crate::library::ClipKey;
 use crate::state::{Clip, Reactions};
 use crate::theme::Theme;
 use crate::tracks::Track;
-use crate::work;
+use crate::work::{self, Made};
 use crate::{Options, Studio};
 
 /// Brings a stage into the state of a scene.
@@ -402,7 +402,9 @@ fn compare_sound_only(stage: &mut Stage) -> Result<()> {
         ..clip
     };
     let row = state.systems[state.system].clone();
-    state.reactions = work::react(&row, &clip, &state.wishes, &Control::default())?;
+    if let Made::Reactions(reactions) = work::react(&row, &clip, &state.wishes, &Control::default())?.made {
+        state.reactions = *reactions;
+    }
     state.clip = Some(clip);
     state.library.files = vec!["interviews/interview.wav".into()];
     state.library.refresh();
@@ -421,7 +423,9 @@ fn compare_sixteen(stage: &mut Stage) -> Result<()> {
     let state = &mut stage.studio.state;
     let (Some(clip), Some(row)) = (&state.clip, state.systems.get(state.system)) else { return Ok(()) };
     let wishes = crate::state::Wishes { seed: 2, ..state.wishes.clone() };
-    let second = work::react(row, clip, &wishes, &Control::default())?;
+    let Made::Reactions(second) = work::react(row, clip, &wishes, &Control::default())?.made else {
+        return Ok(());
+    };
     let count = state.reactions.all.len();
     let mut takes: Vec<clips::Take> =
         state.reactions.all.iter().map(|reaction| reaction.take.clone()).collect();

@@ -9,7 +9,7 @@ use listener::System;
 use listener::import::Imported;
 use media::Peaks;
 
-use crate::library::{ClipKey, Library};
+use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
 use crate::signature::Signature;
 use crate::theme::{MOST_LATENTS, Theme};
@@ -70,6 +70,20 @@ pub struct SystemRow {
     pub origin: String,
     /// What makes reactions.
     pub maker: Maker,
+    /// The part of the list that predictions of another program answer; `None` where the system answers any clip.
+    pub answers: Option<Shelf>,
+}
+
+impl SystemRow {
+    /// Whether it has, or can make, reactions to a clip.
+    pub fn fits(&self, key: ClipKey) -> bool {
+        match &self.maker {
+            Maker::System(_) => true,
+            Maker::Imported(imported) => {
+                self.answers.is_none_or(|shelf| shelf == key.shelf()) && key.number() < imported.clips()
+            }
+        }
+    }
 }
 
 /// What makes reactions, or has made them elsewhere.

@@ -60,6 +60,7 @@ pub mod label {
     pub const OFFLINE: &str = "Offline";
     pub const ONLINE: &str = "Online";
     pub const GENERATE: &str = "Generate all latents";
+    pub const MADE_ELSEWHERE: &str = "Read from a file";
     pub const CANCEL: &str = "Cancel";
     pub const ADD_TRACK: &str = "+ track";
     pub const LOOP_OFF: &str = "A\u{2013}B";
@@ -146,7 +147,7 @@ pub fn clock_badge(kind: media::ClockKind, waiting: bool, has_sound: bool) -> St
 pub fn speed(takes: usize, frames: usize, seconds: f64) -> String {
     let clip_seconds = clips::time::seconds_of_frame(frames as f64);
     if seconds <= 0.0 {
-        return format!("{takes} \u{d7} {frames} frames");
+        return format!("{takes} \u{d7} {frames} frames, read from a file");
     }
     let times = takes as f64 * clip_seconds / seconds;
     format!("{takes} \u{d7} {frames} frames in {seconds:.1} s ({times:.0}\u{d7} real time)")
@@ -164,4 +165,15 @@ pub fn clip_remarks(row: &crate::library::ClipRow) -> String {
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Predictions that are shorter or longer than the clip they answer.
+pub fn other_length(name: &str, have: usize, clip: usize) -> String {
+    let what = if have < clip { "after them the faces hold still" } else { "the rest is not shown" };
+    format!("{name} holds {have} frames of a clip of {clip}; {what}")
+}
+
+/// Why another system answers the chosen clip.
+pub fn answers_other_clips(other: &str) -> String {
+    format!("It holds no reactions to this clip; {other} answers instead")
 }

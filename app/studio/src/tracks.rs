@@ -50,7 +50,7 @@ impl Track {
         match self {
             Self::Sound => "sound",
             Self::Attribute(column) if AU.contains(&column) => AU_MEANINGS[column],
-            Self::Attribute(VALENCE | AROUSAL) => "within -1 to 1",
+            Self::Attribute(VALENCE | AROUSAL) => "axis fits the data",
             Self::Attribute(_) => "probability",
             Self::Head(_) => "degrees",
         }

@@ -93,6 +93,7 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
                 name: file_name(path),
                 origin: text::origin_predictions(path),
                 maker,
+                answers: None,
             })
             .into())
         }
@@ -102,6 +103,7 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
                 name: file_name(path),
                 origin: text::origin_checkpoint(path),
                 maker,
+                answers: None,
             })
             .into())
         }
@@ -163,7 +165,7 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
 ///
 /// # Errors
 /// What the system says, and a stop on request.
-pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -> Result<Reactions> {
+pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -> Result<Answer> {
     let request = Request {
         latents: LatentChoice::All,
         samples: wishes.samples,
@@ -172,6 +174,7 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
         track: wishes.track,
     };
     let started = Instant::now();
+    let mut warnings = Vec::new();
     let takes = match &row.maker {
         Maker::System(system) => system.generate(&clip.id, &clip.speaker.streams, &request, control)?,
         Maker::Imported(imported) => {
@@ -183,12 +186,19 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
                     "choose one of the first clips, or open the predictions that belong to this list",
                 ));
             }
+            if imported.frames() != clip.frames {
+                warnings.push(text::other_length(&row.name, imported.frames(), clip.frames));
+            }
             imported.takes(number, &clip.id)
         }
     };
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = match row.maker {
+        Maker::System(_) => started.elapsed().as_secs_f64(),
+        Maker::Imported(_) => 0.0,
+    };
     control.check()?;
-    Ok(Reactions { seconds, ..reactions_of(takes, &row.name) })
+    let reactions = Reactions { seconds, ..reactions_of(takes, &row.name) };
+    Ok(Answer { made: Made::Reactions(Box::new(reactions)), warnings })
 }
 
 /// Takes with their faces, signatures and distances.

@@ -178,11 +178,22 @@ fn a_corpus_a_sound_predictions_and_a_checkpoint_open_as_what_they_are() {
     let predictions = folder.path().join("other-system.npy");
     clips::array::write_npy(&predictions, &[1, 3, 100, 25], &[0.25; 3 * 100 * 25]).unwrap();
     assert_eq!(open(&predictions).2, systems + 1, "predictions of any program are a system");
+    // They answer the one clip of their list; every other clip is answered by a network, and the window says so.
+    let other = folder.path().join("other.wav");
+    std::fs::copy(&sound, &other).unwrap();
+    assert!(open(&other).3 >= 4, "a new sound gets reactions");
 
     let checkpoint = folder.path().join("mine.safetensors");
     std::fs::write(&checkpoint, include_bytes!("../../../models/checkpoints/latent-intent-demo.safetensors"))
         .unwrap();
     assert_eq!(open(&checkpoint).2, systems + 2);
+    let state = &window.state().studio.state;
+    assert!(
+        state
+            .messages
+            .iter()
+            .any(|message| message.about == "other-system.npy" && message.what.contains("answers instead"))
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::generate::parse_split;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("truth").required(true).args(["corpus", "listeners"])))]
 pub struct Args {
     /// Predictions: an .npy of clips x samples x frames x 25, or a folder written by `generate`
     #[arg(long, value_name = "FILE or DIR")]
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     neighbours: Option<PathBuf>,
     /// Corpus that the predictions belong to, instead of the three arrays
-    #[arg(long, value_name = "DIR", conflicts_with = "listeners", required_unless_present = "listeners")]
+    #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
     /// Split of the corpus
     #[arg(long, default_value = "val")]
@@ -49,13 +50,24 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let control = output.control();
     let mut predictions = read_predictions(&args.predictions)?;
+    let samples = predictions.first().map_or(0, Vec::len);
     if let Some(most) = args.samples {
+        if most == 0 || most > samples {
+            return Err(super::bad_request(
+                format!("--samples {most}: {} holds {samples} of each clip", args.predictions.display()),
+                format!("ask for 1 to {samples}"),
+            ));
+        }
         predictions.iter_mut().for_each(|samples| samples.truncate(most.max(1)));
     }
     let frames = predictions.first().and_then(|samples| samples.first()).map_or(0, Vec::len);
     let (listeners, speakers, neighbours) =
         match (&args.corpus, &args.listeners, &args.speakers, &args.neighbours) {
-            (Some(root), ..) => of_corpus(root, &args.split, frames, &control)?,
+            (Some(root), ..) => {
+                let truth = of_corpus(root, &args.split, frames, &control)?;
+                same_clips(&args.predictions, predictions.len(), &truth.0, &args.split)?;
+                truth.1
+            }
             (None, Some(listeners), Some(speakers), Some(neighbours)) => {
                 (read_clips(listeners)?, read_clips(speakers)?, Neighbours::read(neighbours)?.rows)
             }
@@ -72,6 +84,39 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         output.warn(warning);
     }
     output.result(&evaluation, table(&evaluation))
+}
+
+/// Refuses predictions of other clips than those of the split: numbers would come out and mean nothing.
+fn same_clips(predictions: &Path, count: usize, clips: &[String], split: &str) -> clips::Result<()> {
+    let differ = |detail: String| {
+        Err(Fault::new(FaultKind::Mismatch, predictions, detail)
+            .remedy("name the corpus and the --split that the predictions were made for"))
+    };
+    if count != clips.len() {
+        return differ(format!("predictions of {count} clips; the {split} split has {}", clips.len()));
+    }
+    let sheet = predictions.join("takes.json");
+    if !sheet.is_file() {
+        // An array of another program names no clips; its order is trusted.
+        return Ok(());
+    }
+    #[derive(serde::Deserialize)]
+    struct Sheet {
+        takes: Vec<super::generate::TakeRow>,
+    }
+    let text = std::fs::read_to_string(&sheet).map_err(|error| Fault::io(&sheet, &error))?;
+    let rows: Sheet = serde_json::from_str(&text).map_err(|error| {
+        Fault::new(FaultKind::Malformed, &sheet, error.to_string()).remedy("generate the folder again")
+    })?;
+    match rows.takes.iter().find(|row| clips.get(row.clip_index) != Some(&row.header.clip)) {
+        Some(row) => differ(format!(
+            "clip {} is {}, in the {split} split it is {}",
+            row.clip_index,
+            row.header.clip,
+            clips.get(row.clip_index).map_or("not there", String::as_str)
+        )),
+        None => Ok(()),
+    }
 }
 
 fn table(evaluation: &Evaluation) -> String {
@@ -104,6 +149,10 @@ fn table(evaluation: &Evaluation) -> String {
 /// Predictions of an array file or of a `generate` folder.
 pub fn read_predictions(path: &Path) -> clips::Result<Vec<Vec<Attributes>>> {
     let file = if path.is_dir() { path.join("attributes.npy") } else { path.to_owned() };
+    if path.is_dir() && !file.is_file() {
+        return Err(Fault::new(FaultKind::NotFound, path, "there is no attributes.npy in this folder")
+            .remedy("name a folder written by backchannel generate, or an .npy"));
+    }
     let array = read_npy(&file)?;
     let [_, samples, frames, ATTRIBUTE_COUNT] = array.shape[..] else {
         return Err(Fault::new(FaultKind::WrongShape, &file, format!("the shape is {}", array.shape_text()))
@@ -131,7 +180,13 @@ fn read_clips(path: &Path) -> clips::Result<Vec<Attributes>> {
 
 type Truth = (Vec<Attributes>, Vec<Attributes>, Vec<Vec<u32>>);
 
-fn of_corpus(root: &Path, split: &str, frames: usize, control: &Control) -> clips::Result<Truth> {
+/// Names of the clips of a split, and what predictions are held against.
+fn of_corpus(
+    root: &Path,
+    split: &str,
+    frames: usize,
+    control: &Control,
+) -> clips::Result<(Vec<String>, Truth)> {
     let corpus = Corpus::open(root, &control.silent())?;
     let split = parse_split(split)?;
     let neighbours = corpus.neighbours(split)?.ok_or_else(|| {
@@ -155,7 +210,8 @@ fn of_corpus(root: &Path, split: &str, frames: usize, control: &Control) -> clip
         Ok(rows)
     };
     let entries = corpus.clips(split);
+    let names = entries.iter().map(|entry| entry.id.clone()).collect();
     let listeners = entries.iter().map(|entry| read(&entry.listener)).collect::<clips::Result<_>>()?;
     let speakers = entries.iter().map(|entry| read(&entry.speaker)).collect::<clips::Result<_>>()?;
-    Ok((listeners, speakers, neighbours.rows))
+    Ok((names, (listeners, speakers, neighbours.rows)))
 }

@@ -19,12 +19,14 @@ use super::bad_request;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+#[command(group(clap::ArgGroup::new("source").required(true).args(["corpus", "clip"])))]
 pub struct Args {
     /// Checkpoint file; `demo` and `demo-plain` are the shipped ones
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// Corpus folder in the REACT layout
-    #[arg(long, value_name = "DIR", conflicts_with = "clip", required_unless_present = "clip")]
+    #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
     /// Split of the corpus: train, val or test
     #[arg(long, default_value = "val")]
@@ -35,7 +37,7 @@ pub struct Args {
     /// offline sees the whole speaker clip, online only its past
     #[arg(long, default_value = "offline")]
     track: String,
-    /// all, best, or one latent intent counted from 0
+    /// all, best, or one latent intent: z1, z2 ... as everywhere, or its number counted from 0
     #[arg(long, default_value = "all")]
     latent: String,
     /// Reactions for each latent
@@ -53,7 +55,7 @@ pub struct Args {
     /// Keep the smallest set of tokens with this mass
     #[arg(long, default_value_t = Sampling::default().top_p)]
     top_p: f32,
-    /// Latent guidance, 0 (off) to 1.5
+    /// Latent guidance: 0 (off) to 5, usually 1
     #[arg(long, default_value_t = Sampling::default().guidance)]
     guidance: f32,
     /// Cut every clip to this many frames; without it at most 750, and clips must agree
@@ -99,12 +101,19 @@ pub struct TakeRow {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let request = request_of(args)?;
     let system = super::load_system(&args.checkpoint)?;
+    if system.latents() == 0 && (args.guidance != 0.0 || matches!(request.latents, LatentChoice::One(_))) {
+        return Err(bad_request(
+            format!("{} has no latent to choose or to guide by", system.name()),
+            "leave out --latent and --guidance",
+        ));
+    }
     let sources = sources_of(args)?;
     make_folder(&args.out)?;
+    let names: Vec<String> = sources.iter().map(Source::name).collect();
     let identity = RequestFile {
         system: system.name().to_owned(),
         checkpoint: system.checkpoint().to_owned(),
-        source: sources.iter().map(|source| source.name()).collect::<Vec<_>>().join("\n"),
+        source: names.join("\n"),
         track: request.track,
         latent: args.latent.clone(),
         samples: args.samples,
@@ -144,7 +153,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             Fault::new(FaultKind::Empty, &args.out, "no clip could be read").remedy("see the warnings above")
         );
     }
-    let (rows, shape) = parts.combine(&kept, &args.out, &control)?;
+    let (rows, shape) = parts.combine(&kept, &names, &args.out, &control)?;
     let summary = json!({
         "system": system.name(), "checkpoint": system.checkpoint(), "track": request.track,
         "clips": shape[0], "takes_per_clip": shape[1], "frames": shape[2],
@@ -157,8 +166,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     })?;
     parts.remove();
     let text = format!(
-        "{} clips x {} takes x {} frames by {} in {spent:.1} s -> {}",
+        "{} clip{} x {} takes x {} frames by {} in {spent:.1} s -> {}",
         shape[0],
+        if shape[0] == 1 { "" } else { "s" },
         shape[1],
         shape[2],
         system.name(),
@@ -171,10 +181,13 @@ fn request_of(args: &Args) -> clips::Result<Request> {
     let latents = match args.latent.as_str() {
         "all" => LatentChoice::All,
         "best" => LatentChoice::Best,
-        number => LatentChoice::One(number.parse().map_err(|_| {
-            bad_request(format!("--latent {number} is not a latent"), "say all, best or a number from 0")
+        name => LatentChoice::One(latent_of(name).ok_or_else(|| {
+            bad_request(format!("--latent {name} is not a latent"), "say all, best, z1 or a number from 0")
         })?),
     };
+    if args.frames == Some(0) {
+        return Err(bad_request("--frames 0 leaves nothing", "ask for at least 1"));
+    }
     if args.samples == 0 {
         return Err(bad_request("--samples 0 makes nothing", "ask for at least 1"));
     }
@@ -206,6 +219,14 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         sampling,
         track: parse_track(&args.track)?,
     })
+}
+
+/// `z3`, or `2` counted from 0.
+fn latent_of(name: &str) -> Option<usize> {
+    match name.strip_prefix(['z', 'Z']) {
+        Some(number) => number.parse::<usize>().ok()?.checked_sub(1),
+        None => name.parse().ok(),
+    }
 }
 
 /// `offline` or `online`.
@@ -282,12 +303,18 @@ fn one_clip(
     let have = streams.frames();
     let want = frames.unwrap_or_else(|| have.min(CLIP_FRAMES));
     if have < want || want == 0 {
-        return Err(Fault::new(
-            FaultKind::WrongShape,
-            source.name(),
-            format!("the clip has {have} frames of {want}"),
-        )
-        .remedy("cut all clips to a common length with --frames"));
+        let fault = if have == 0 {
+            Fault::new(FaultKind::Empty, source.name(), "the clip is shorter than one frame (40 ms)")
+                .remedy("leave the clip out, or skip such clips with --keep-going")
+        } else {
+            Fault::new(
+                FaultKind::WrongShape,
+                source.name(),
+                format!("the clip has {have} frames, --frames asks for {want}"),
+            )
+            .remedy(format!("ask for at most {have}, or skip such clips with --keep-going"))
+        };
+        return Err(fault);
     }
     streams.cut(want);
     // The bar of the command counts clips; the steps inside one clip only carry the stop flag.
@@ -306,6 +333,14 @@ impl Parts {
         // A request that made nothing binds nobody.
         let begun = folder.read_dir().is_ok_and(|mut parts| parts.next().is_some());
         if begun || out.join("attributes.npy").exists() {
+            if !file.is_file() {
+                return Err(Fault::new(
+                    FaultKind::Mismatch,
+                    out.join("attributes.npy"),
+                    "it was not written by this command and is not overwritten",
+                )
+                .remedy("choose another --out"));
+            }
             let old = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
             if old.as_ref() != Some(identity) {
                 return Err(Fault::new(
@@ -313,7 +348,7 @@ impl Parts {
                     &file,
                     "the folder holds takes of another request",
                 )
-                .remedy("choose another --out, or remove this folder"));
+                .remedy("choose another --out, or ask for the same as before to go on with it"));
             }
         }
         make_folder(&folder)?;
@@ -357,6 +392,7 @@ impl Parts {
     fn combine(
         &self,
         kept: &[usize],
+        names: &[String],
         out: &Path,
         control: &Control,
     ) -> clips::Result<(Vec<TakeRow>, [usize; 3])> {
@@ -374,9 +410,9 @@ impl Parts {
                 header,
             }));
         }
-        let shape = self.join(kept, "attributes.npy", &out.join("attributes.npy"), control)?;
+        let shape = self.join(kept, names, "attributes.npy", &out.join("attributes.npy"), control)?;
         if kept.iter().all(|index| self.file(*index, "coefficients.npy").exists()) {
-            self.join(kept, "coefficients.npy", &out.join("coefficients.npy"), control)?;
+            self.join(kept, names, "coefficients.npy", &out.join("coefficients.npy"), control)?;
         }
         Ok((rows, [shape[0], shape[1], shape[2]]))
     }
@@ -384,11 +420,13 @@ impl Parts {
     fn join(
         &self,
         kept: &[usize],
+        names: &[String],
         what: &str,
         target: &Path,
         control: &Control,
     ) -> clips::Result<Vec<usize>> {
         let first = read_npy(&self.file(kept[0], what))?;
+        let length = |part: &clips::array::Array| part.shape.get(1).copied().unwrap_or(0);
         let mut shape = vec![kept.len()];
         shape.extend(&first.shape);
         let mut writer = clips::array::NpyWriter::create(target, &shape)?;
@@ -399,8 +437,8 @@ impl Parts {
             if part.shape != first.shape {
                 return Err(Fault::new(
                     FaultKind::WrongShape,
-                    &path,
-                    format!("this clip gives {}, the first gives {}", part.shape_text(), first.shape_text()),
+                    names.get(*index).map_or("", String::as_str),
+                    format!("{} frames; {} has {}", length(&part), names[kept[0]], length(&first)),
                 )
                 .remedy("cut all clips to a common length with --frames"));
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Args {
     /// Folder to write; must be new, empty or an earlier synthetic corpus
     #[arg(long, value_name = "DIR")]
@@ -24,6 +25,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+    if args.clips == Some(0) {
+        return Err(super::bad_request("--clips 0 makes nothing", "ask for at least 1 session"));
+    }
     let mut config = clips::synth::Config { seconds: args.seconds, seed: args.seed, ..Default::default() };
     config.clips = args.clips;
     let statistics = clips::synth::write(&config, &args.out, &output.control())?;

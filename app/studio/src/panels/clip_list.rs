@@ -39,6 +39,10 @@ fn search_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     response.widget_info(|| WidgetInfo::labeled(Role::SearchInput, true, label::SEARCH));
     let icon = Rect::from_center_size(response.rect.left_center() + vec2(15.0, 0.0), vec2(13.0, 13.0));
     icons::paint(ui.painter(), icon, icons::Icon::Search, tokens.faint);
+    if response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+        words.clear();
+        desk.send(Command::Search(String::new()));
+    }
     if response.changed() {
         desk.send(Command::Search(words.clone()));
     }

@@ -7,7 +7,7 @@ use egui::{Align, Layout, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::jobs::Slot;
-use crate::state::Wishes;
+use crate::state::{Maker, Wishes};
 use crate::text::{empty, heading, label};
 use crate::theme;
 use crate::widgets::{self, chip_mono, divider, heat, primary_button, segments, slider, value_row};
@@ -73,9 +73,9 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         .take(2)
         .map(|(column, level)| format!("{} {level:.2}", ATTRIBUTES[*column]))
         .collect();
-    if !strongest.is_empty() {
-        value_row(ui, tokens, label::STRONGEST, &strongest.join("  "), true);
-    }
+    // The row stays when there is nothing in it, so that nothing below it moves from latent to latent.
+    let strongest = if strongest.is_empty() { "-".to_owned() } else { strongest.join("  ") };
+    value_row(ui, tokens, label::STRONGEST, &strongest, true);
     let (name, share) = signature.expression;
     value_row(ui, tokens, label::EXPRESSION, &format!("{} {share:.2}", name.to_lowercase()), true);
     let [valence, arousal] = signature.affect;
@@ -84,8 +84,9 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         value_row(ui, tokens, label::HEAD, &format!("{nod:.1} / {turn:.1} / {tilt:.1}\u{b0}"), true)
             .on_hover_text("nod / turn / tilt: standard deviation of pitch, yaw and roll");
     }
-    if let Some(r) = agreement(desk, index) {
-        value_row(ui, tokens, label::AGREEMENT, &format!("{r:+.2}"), true);
+    if desk.state.clip.as_ref().is_some_and(|clip| clip.listener.is_some()) {
+        let r = agreement(desk, index).map_or_else(|| "-".to_owned(), |r| format!("{r:+.2}"));
+        value_row(ui, tokens, label::AGREEMENT, &r, true);
     }
     let samples = reactions.samples();
     if reactions.has_latents() && samples > 1 {
@@ -228,9 +229,15 @@ fn generate_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         }
         return;
     }
-    let enabled = desk.state.clip.is_some() && !desk.state.systems.is_empty();
-    let keys = Command::Generate.keys_text();
-    if primary_button(ui, tokens, label::GENERATE, &keys, enabled).clicked() {
+    let maker = desk.state.systems.get(desk.state.system).map(|row| &row.maker);
+    let made_elsewhere = matches!(maker, Some(Maker::Imported(_)));
+    let enabled = desk.state.clip.is_some() && maker.is_some() && !made_elsewhere;
+    let (words, keys) = if made_elsewhere {
+        (label::MADE_ELSEWHERE, String::new())
+    } else {
+        (label::GENERATE, Command::Generate.keys_text())
+    };
+    if primary_button(ui, tokens, words, &keys, enabled).clicked() {
         desk.send(Command::Generate);
     }
 }

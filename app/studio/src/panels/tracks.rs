@@ -121,8 +121,13 @@ fn track_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: Rect, track: Track, axis: Axi
     }
     painter.add(Shape::mesh(mesh));
     if track.scale().is_none() {
-        let quiet = |at, anchor, value: f32| {
-            painter.text(at, anchor, track.value_text(value), egui::FontId::monospace(9.5), tokens.faint);
+        // On a plate, or the curves would cross the numbers.
+        let quiet = |at: Pos2, anchor: Align2, value: f32| {
+            let font = egui::FontId::monospace(9.5);
+            let words = painter.layout_no_wrap(track.value_text(value), font, tokens.dim);
+            let place = anchor.anchor_size(at, words.size());
+            painter.rect_filled(place.expand2(vec2(3.0, 0.0)), 2.0, tokens.ground.gamma_multiply(0.85));
+            painter.galley(place.min, words, tokens.dim);
         };
         quiet(plot.right_top(), Align2::RIGHT_TOP, scale.1);
         quiet(plot.right_bottom(), Align2::RIGHT_BOTTOM, scale.0);

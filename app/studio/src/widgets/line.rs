@@ -28,12 +28,27 @@ impl Lines {
         let (mut part, mut left, mut on) = (0, dash[0], true);
         for pair in points.windows(2) {
             let (mut from, to) = (pair[0], pair[1]);
-            // A jump is drawn whole, whatever the dash is doing.
-            if !on && (to.y - from.y).abs() > 4.0 * (to.x - from.x).max(0.25) {
-                self.shapes.push(Shape::Path(PathShape::line(vec![from, to], stroke)));
-            }
             if on && piece.is_empty() {
                 piece.push(from);
+            }
+            // A jump is drawn whole, whatever the dash is doing.
+            if (to.y - from.y).abs() > 4.0 * (to.x - from.x).max(0.25) {
+                if on {
+                    piece.push(to);
+                } else {
+                    self.shapes.push(Shape::Path(PathShape::line(vec![from, to], stroke)));
+                }
+                let (was, mut ahead) = (on, (to.x - from.x).max(0.0));
+                while ahead > left {
+                    ahead -= left;
+                    part = (part + 1) % dash.len();
+                    (left, on) = (dash[part], !on);
+                }
+                left -= ahead;
+                if was && !on {
+                    self.finish(&mut piece, stroke);
+                }
+                continue;
             }
             while to.x - from.x > left {
                 let share = left / (to.x - from.x);
@@ -104,10 +119,24 @@ mod tests {
     #[test]
     fn dashes_follow_the_time_axis_whatever_the_values() {
         let flat: Vec<Pos2> = (0..=10).map(|x| pos2(x as f32 * 3.0, 0.0)).collect();
-        let wild: Vec<Pos2> = (0..=10).map(|x| pos2(x as f32 * 3.0, (x % 2) as f32 * 500.0)).collect();
+        let wild: Vec<Pos2> = (0..=10).map(|x| pos2(x as f32 * 3.0, (x % 2) as f32 * 9.0)).collect();
         let dash: Dash = dash_of();
         assert_eq!(drawn(&flat, dash), [(0.0, 8.0), (12.0, 20.0), (24.0, 30.0)]);
         assert!(drawn(&flat, dash).iter().all(|dash| drawn(&wild, dash_of()).contains(dash)));
         assert_eq!(drawn(&flat, &[]), [(0.0, 30.0)]);
+    }
+
+    #[test]
+    fn a_jump_is_drawn_whole_at_any_phase_of_the_dash() {
+        for at in 0..14 {
+            let (foot, top) = (pos2(4.0 + at as f32, 0.0), pos2(4.5 + at as f32, 100.0));
+            let mut lines = Lines::default();
+            lines.add(&[pos2(0.0, 0.0), foot, top, pos2(40.0, 100.0)], 1.0, Color32::WHITE, dash_of());
+            let whole = lines.shapes.iter().any(|shape| match shape {
+                Shape::Path(path) => path.points.windows(2).any(|pair| pair == [foot, top]),
+                _ => false,
+            });
+            assert!(whole, "at {at}");
+        }
     }
 }

@@ -385,7 +385,10 @@ impl System for LatentIntent {
             }
             LatentChoice::One(latent) if latent < latents => group(Some(latent)).collect(),
             LatentChoice::One(latent) => {
-                return bad(format!("there is no latent {latent}"), &format!("choose 0 to {}", latents - 1));
+                return bad(
+                    format!("there is no latent z{}", latent + 1),
+                    &format!("choose z1 to z{latents} (0 to {} as numbers)", latents - 1),
+                );
             }
         };
         let heard = self.speaker(speaker);

@@ -95,7 +95,13 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
     let written = if kind == "png" {
-        let frame = args.from.unwrap_or(cast.frames / 2).min(cast.frames.saturating_sub(1));
+        let frame = args.from.unwrap_or(cast.frames / 2);
+        if frame >= cast.frames {
+            return Err(bad_request(
+                format!("there is no frame {frame}"),
+                format!("the takes have {} frames, counted from 0", cast.frames),
+            ));
+        }
         let picture = stage.frame(frame);
         let bytes = image::RgbaImage::from_raw(width, height, picture).ok_or_else(|| {
             Fault::new(FaultKind::Internal, &args.out, "the picture has another size than asked for")
@@ -132,7 +138,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "takes": cast.tiles.len(), "drawn_by": stage.drawn_by(),
         }),
         format!(
-            "{written} frames of {} takes, drawn by {} -> {}",
+            "{written} frame{}{} of {} takes, drawn by {} -> {}",
+            if written == 1 { "" } else { "s" },
+            if kind == "gif" { ", every second one," } else { "" },
             cast.tiles.len(),
             stage.drawn_by(),
             args.out.display()

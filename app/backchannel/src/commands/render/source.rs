@@ -43,7 +43,7 @@ pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clip
         if name == "demo" || name.starts_with("demo:") {
             demo(name.strip_prefix("demo:"), &mut cast, control)?;
         } else {
-            let (path, clip) = split(name);
+            let (path, clip) = split(name)?;
             if path.is_dir() { folder(&path, clip, &mut cast)? } else { predictions(&path, clip, &mut cast)? }
         }
     }
@@ -58,14 +58,17 @@ pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clip
 }
 
 /// `DIR:3` as (DIR, 3); a path that exists with a colon in it stays whole.
-fn split(name: &str) -> (PathBuf, usize) {
+fn split(name: &str) -> clips::Result<(PathBuf, usize)> {
     if !Path::new(name).exists()
         && let Some((path, clip)) = name.rsplit_once(':')
-        && let Ok(clip) = clip.parse()
+        && Path::new(path).exists()
     {
-        return (PathBuf::from(path), clip);
+        let clip = clip.parse().map_err(|_| {
+            bad_request(format!("{name}: {clip} is no number of a clip"), "clips are counted from 0")
+        })?;
+        return Ok((PathBuf::from(path), clip));
     }
-    (PathBuf::from(name), 0)
+    Ok((PathBuf::from(name), 0))
 }
 
 fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result<()> {
@@ -172,6 +175,11 @@ fn read_rows<const N: usize>(path: &Path, clip: usize) -> clips::Result<Vec<Vec<
 }
 
 fn predictions(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
+    if path.is_file() && path.extension().is_none_or(|extension| extension != "npy") {
+        return Err(Fault::new(FaultKind::Unsupported, path, "this is no prediction array").remedy(
+            "a sound becomes takes with `backchannel generate --clip FILE --out DIR`; render that folder",
+        ));
+    }
     let shape = clips::array::read_npy_shape(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let motions: Vec<Motion> = match shape.last() {
