@@ -111,6 +111,47 @@ pub fn parse_npy(name: &Path, bytes: &[u8]) -> Result<Array> {
     values(name, header(name, bytes, bytes.len() as u64)?)
 }
 
+/// Reads a matrix row by row and hands every row, as 64-bit floats, to `each`; memory for one row is all it takes.
+/// Returns height and width.
+///
+/// # Errors
+/// As [`read_npy`]; [`FaultKind::WrongShape`] when it has not two dimensions or a row is empty; what `each` returns.
+pub fn read_npy_rows(
+    path: &Path,
+    mut each: impl FnMut(usize, &[f64]) -> Result<()>,
+) -> Result<(usize, usize)> {
+    let (npy, shape, wide) = open(path)?;
+    let [height, width] = shape[..] else {
+        let text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {text}"))
+            .at("header")
+            .remedy("a matrix has two dimensions"));
+    };
+    if width == 0 || height == 0 {
+        return Err(Fault::new(FaultKind::Empty, path, format!("the shape is {height} x {width}"))
+            .at("header")
+            .remedy("write the matrix again"));
+    }
+    let mut row = Vec::with_capacity(width);
+    let mut index = 0;
+    let mut take = |value: std::io::Result<f64>| -> Result<()> {
+        row.push(value.map_err(|error| Fault::io(path, &error).at("data"))?);
+        if row.len() == width {
+            each(index, &row)?;
+            row.clear();
+            index += 1;
+        }
+        Ok(())
+    };
+    if wide {
+        npy.data::<f64>().map_err(|error| unsupported(path, &error.to_string()))?.try_for_each(&mut take)?;
+    } else {
+        let mut data = npy.data::<f32>().map_err(|error| unsupported(path, &error.to_string()))?;
+        data.try_for_each(|value| take(value.map(f64::from)))?;
+    }
+    Ok((height, width))
+}
+
 fn values<R: std::io::Read>(path: &Path, (npy, shape, wide): Opened<R>) -> Result<Array> {
     let short = |error: std::io::Error| Fault::io(path, &error).at("data");
     let values = if wide {
