@@ -33,6 +33,8 @@ enum Command {
     Doctor(commands::doctor::Args),
     /// Write a synthetic dyadic corpus with known intents in the REACT 2024 layout
     Synth(commands::synth::Args),
+    /// Find every fault of a corpus; exit code 1 when there is any
+    Check(commands::check::Args),
     /// Train a system into a run folder
     Train(commands::train::Args),
     /// Make listener reactions to a corpus split or to any sound file
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     match command {
         Command::Doctor(args) => run(args.json, |output| commands::doctor::run(&args, output)),
         Command::Synth(args) => run(args.json, |output| commands::synth::run(&args, output)),
+        Command::Check(args) => check(&args),
         Command::Train(args) => run(args.json, |output| commands::train::run(&args, output)),
         Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
@@ -75,6 +78,15 @@ fn main() -> ExitCode {
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
         Command::Bench(args) => run(args.json, |output| commands::bench::run(&args, output)),
+    }
+}
+
+/// A check that worked and found faults is no failure of the command: it prints its result and exits with 1.
+fn check(args: &commands::check::Args) -> ExitCode {
+    let output = Output::new(args.json);
+    match commands::check::run(args, &output) {
+        Ok(found) => ExitCode::from(u8::from(found)),
+        Err(fault) => output.failed(&fault),
     }
 }
 

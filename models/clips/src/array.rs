@@ -246,6 +246,29 @@ pub fn write_npy_f64(path: &Path, shape: &[usize], values: &[f64]) -> Result<()>
     write_any(path, shape, values)
 }
 
+/// Writes a matrix of 64-bit floats row by row: `fill` gets the number of a row and its values, all 0. Memory for one
+/// row is all it takes.
+///
+/// # Errors
+/// As [`write_npy`].
+pub fn write_npy_rows_f64(
+    path: &Path,
+    [height, width]: [usize; 2],
+    mut fill: impl FnMut(usize, &mut [f64]),
+) -> Result<()> {
+    write_atomically(path, |writer| {
+        let dims = [height as u64, width as u64];
+        let mut npy = npyz::WriteOptions::new().default_dtype().shape(&dims).writer(writer).begin_nd()?;
+        let mut row = vec![0.0f64; width];
+        for index in 0..height {
+            row.fill(0.0);
+            fill(index, &mut row);
+            npy.extend(row.iter().copied())?;
+        }
+        npy.finish()
+    })
+}
+
 fn write_any<T: npyz::AutoSerialize + Copy>(path: &Path, shape: &[usize], values: &[T]) -> Result<()> {
     write_atomically(path, |writer| {
         let dims: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
