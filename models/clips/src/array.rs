@@ -184,15 +184,19 @@ fn open(path: &Path) -> Result<Opened<BufReader<File>>> {
 }
 
 /// Reads the header and holds it against the `length` of the file in bytes.
-fn header<R: std::io::Read>(path: &Path, reader: R, length: u64) -> Result<Opened<R>> {
+fn header<R: std::io::Read>(path: &Path, mut reader: R, length: u64) -> Result<Opened<R>> {
     if length == 0 {
         return Err(Fault::new(FaultKind::Empty, path, "the file is empty").remedy("write it again"));
     }
-    let npy = npyz::NpyFile::new(reader).map_err(|error| {
-        Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {error}"))
+    let malformed = |what: &str| {
+        Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {what}"))
             .at("header")
             .remedy("write it with numpy.save")
-    })?;
+    };
+    let bytes = header_bytes(&mut reader).map_err(|error| malformed(&error.to_string()))?;
+    tame(&bytes).map_err(&malformed)?;
+    let header = npyz::NpyHeader::from_reader(&bytes[..]).map_err(|error| malformed(&error.to_string()))?;
+    let npy = npyz::NpyFile::with_header(header, reader);
     let type_text = npy.dtype().descr();
     let wide = match type_text.trim_matches('\'') {
         "<f4" => false,
@@ -228,6 +232,63 @@ fn header<R: std::io::Read>(path: &Path, reader: R, length: u64) -> Result<Opene
     }
     let shape = npy.shape().iter().map(|length| *length as usize).collect();
     Ok((npy, shape, wide))
+}
+
+/// A header of numpy is about a hundred bytes; one longer than this is somebody's joke.
+const MOST_HEADER: usize = 1 << 14;
+
+/// Magic, version, length and dictionary, as they stand in the file.
+fn header_bytes(reader: &mut impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0u8; 8];
+    reader.read_exact(&mut bytes)?;
+    if &bytes[..6] != b"\x93NUMPY" {
+        return Err(std::io::Error::other("it does not begin with the magic bytes"));
+    }
+    let width = if bytes[6] == 1 { 2 } else { 4 };
+    let mut field = [0u8; 4];
+    reader.read_exact(&mut field[..width])?;
+    let length = u32::from_le_bytes(field) as usize;
+    if length > MOST_HEADER {
+        return Err(std::io::Error::other(format!("its header claims {length} bytes")));
+    }
+    bytes.extend_from_slice(&field[..width]);
+    let begin = bytes.len();
+    bytes.resize(begin + length, 0);
+    reader.read_exact(&mut bytes[begin..])?;
+    Ok(bytes)
+}
+
+/// Refuses what the parser of `npyz` would stumble over: brackets nested deeper than any array needs (it recurses), and
+/// a shape whose product does not fit (it multiplies unchecked).
+fn tame(header: &[u8]) -> std::result::Result<(), &'static str> {
+    let (mut depth, mut product, mut number) = (0usize, 1u64, None::<u64>);
+    for byte in header.iter().skip(8) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > 4 {
+            return Err("brackets are nested too deeply");
+        }
+        // Every number of the header is taken for a dimension: the element size among them only makes this stricter.
+        number = match (byte, number) {
+            (b'0'..=b'9', before) => {
+                let digit = u64::from(byte - b'0');
+                let grown = before.unwrap_or(0).checked_mul(10).and_then(|value| value.checked_add(digit));
+                Some(grown.ok_or("a dimension is too large")?)
+            }
+            (b'_' | b'x' | b'X' | b'o' | b'b', Some(_)) => {
+                return Err("a number is written in an unusual way");
+            }
+            (_, Some(done)) => {
+                product = product.checked_mul(done.max(1)).ok_or("the dimensions are too large")?;
+                None
+            }
+            (_, None) => None,
+        };
+    }
+    Ok(())
 }
 
 /// Writes an `.npy` file atomically (a temporary file beside it, then a rename).
