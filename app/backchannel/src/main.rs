@@ -39,6 +39,8 @@ enum Command {
     Doctor(commands::doctor::Args),
     /// Write a synthetic dyadic corpus with known intents in the REACT 2024 layout
     Synth(commands::synth::Args),
+    /// Find every fault of a corpus; exit code 1 when there is any
+    Check(commands::check::Args),
     /// Train a system into a run folder
     Train(commands::train::Args),
     /// Make listener reactions to a corpus split or to any sound file
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
     match command {
         Command::Doctor(args) => run(args.json, |output| commands::doctor::run(&args, output)),
         Command::Synth(args) => run(args.json, |output| commands::synth::run(&args, output)),
+        Command::Check(args) => check(&args),
         Command::Train(args) => run(args.json, |output| commands::train::run(&args, output)),
         Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
@@ -102,6 +105,15 @@ fn no_such(path: &std::path::Path) -> Fault {
         None => Fault::new(FaultKind::BadRequest, path, "no such file or folder").remedy(
             "check the path; `backchannel --help` lists the commands, `backchannel` alone opens the demo",
         ),
+    }
+}
+
+/// A check that worked and found faults is no failure of the command: it prints its result and exits with 1.
+fn check(args: &commands::check::Args) -> ExitCode {
+    let output = Output::new(args.json);
+    match commands::check::run(args, &output) {
+        Ok(found) => ExitCode::from(u8::from(found)),
+        Err(fault) => output.failed(&fault),
     }
 }
 

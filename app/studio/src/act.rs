@@ -239,7 +239,7 @@ impl Studio {
             ClipKey::Corpus(split, index) => {
                 let corpus = library.corpus.clone()?;
                 let entry = corpus.clips(split).get(index)?.clone();
-                Some(ClipSource::Entry(corpus, entry))
+                Some(ClipSource::Entry(corpus, Box::new(entry)))
             }
         }
     }

@@ -67,7 +67,7 @@ pub enum ClipSource {
     /// A sound file.
     File(PathBuf),
     /// An entry of a corpus.
-    Entry(Arc<Corpus>, ClipEntry),
+    Entry(Arc<Corpus>, Box<ClipEntry>),
 }
 
 /// Finds out what a path is and opens it.

@@ -111,6 +111,47 @@ pub fn parse_npy(name: &Path, bytes: &[u8]) -> Result<Array> {
     values(name, header(name, bytes, bytes.len() as u64)?)
 }
 
+/// Reads a matrix row by row and hands every row, as 64-bit floats, to `each`; memory for one row is all it takes.
+/// Returns height and width.
+///
+/// # Errors
+/// As [`read_npy`]; [`FaultKind::WrongShape`] when it has not two dimensions or a row is empty; what `each` returns.
+pub fn read_npy_rows(
+    path: &Path,
+    mut each: impl FnMut(usize, &[f64]) -> Result<()>,
+) -> Result<(usize, usize)> {
+    let (npy, shape, wide) = open(path)?;
+    let [height, width] = shape[..] else {
+        let text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {text}"))
+            .at("header")
+            .remedy("a matrix has two dimensions"));
+    };
+    if width == 0 || height == 0 {
+        return Err(Fault::new(FaultKind::Empty, path, format!("the shape is {height} x {width}"))
+            .at("header")
+            .remedy("write the matrix again"));
+    }
+    let mut row = Vec::with_capacity(width);
+    let mut index = 0;
+    let mut take = |value: std::io::Result<f64>| -> Result<()> {
+        row.push(value.map_err(|error| Fault::io(path, &error).at("data"))?);
+        if row.len() == width {
+            each(index, &row)?;
+            row.clear();
+            index += 1;
+        }
+        Ok(())
+    };
+    if wide {
+        npy.data::<f64>().map_err(|error| unsupported(path, &error.to_string()))?.try_for_each(&mut take)?;
+    } else {
+        let mut data = npy.data::<f32>().map_err(|error| unsupported(path, &error.to_string()))?;
+        data.try_for_each(|value| take(value.map(f64::from)))?;
+    }
+    Ok((height, width))
+}
+
 fn values<R: std::io::Read>(path: &Path, (npy, shape, wide): Opened<R>) -> Result<Array> {
     let short = |error: std::io::Error| Fault::io(path, &error).at("data");
     let values = if wide {
@@ -143,15 +184,19 @@ fn open(path: &Path) -> Result<Opened<BufReader<File>>> {
 }
 
 /// Reads the header and holds it against the `length` of the file in bytes.
-fn header<R: std::io::Read>(path: &Path, reader: R, length: u64) -> Result<Opened<R>> {
+fn header<R: std::io::Read>(path: &Path, mut reader: R, length: u64) -> Result<Opened<R>> {
     if length == 0 {
         return Err(Fault::new(FaultKind::Empty, path, "the file is empty").remedy("write it again"));
     }
-    let npy = npyz::NpyFile::new(reader).map_err(|error| {
-        Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {error}"))
+    let malformed = |what: &str| {
+        Fault::new(FaultKind::Malformed, path, format!("not an .npy file: {what}"))
             .at("header")
             .remedy("write it with numpy.save")
-    })?;
+    };
+    let bytes = header_bytes(&mut reader).map_err(|error| malformed(&error.to_string()))?;
+    tame(&bytes).map_err(&malformed)?;
+    let header = npyz::NpyHeader::from_reader(&bytes[..]).map_err(|error| malformed(&error.to_string()))?;
+    let npy = npyz::NpyFile::with_header(header, reader);
     let type_text = npy.dtype().descr();
     let wide = match type_text.trim_matches('\'') {
         "<f4" => false,
@@ -189,6 +234,63 @@ fn header<R: std::io::Read>(path: &Path, reader: R, length: u64) -> Result<Opene
     Ok((npy, shape, wide))
 }
 
+/// A header of numpy is about a hundred bytes; one longer than this is somebody's joke.
+const MOST_HEADER: usize = 1 << 14;
+
+/// Magic, version, length and dictionary, as they stand in the file.
+fn header_bytes(reader: &mut impl std::io::Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0u8; 8];
+    reader.read_exact(&mut bytes)?;
+    if &bytes[..6] != b"\x93NUMPY" {
+        return Err(std::io::Error::other("it does not begin with the magic bytes"));
+    }
+    let width = if bytes[6] == 1 { 2 } else { 4 };
+    let mut field = [0u8; 4];
+    reader.read_exact(&mut field[..width])?;
+    let length = u32::from_le_bytes(field) as usize;
+    if length > MOST_HEADER {
+        return Err(std::io::Error::other(format!("its header claims {length} bytes")));
+    }
+    bytes.extend_from_slice(&field[..width]);
+    let begin = bytes.len();
+    bytes.resize(begin + length, 0);
+    reader.read_exact(&mut bytes[begin..])?;
+    Ok(bytes)
+}
+
+/// Refuses what the parser of `npyz` would stumble over: brackets nested deeper than any array needs (it recurses), and
+/// a shape whose product does not fit (it multiplies unchecked).
+fn tame(header: &[u8]) -> std::result::Result<(), &'static str> {
+    let (mut depth, mut product, mut number) = (0usize, 1u64, None::<u64>);
+    for byte in header.iter().skip(8) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > 4 {
+            return Err("brackets are nested too deeply");
+        }
+        // Every number of the header is taken for a dimension: the element size among them only makes this stricter.
+        number = match (byte, number) {
+            (b'0'..=b'9', before) => {
+                let digit = u64::from(byte - b'0');
+                let grown = before.unwrap_or(0).checked_mul(10).and_then(|value| value.checked_add(digit));
+                Some(grown.ok_or("a dimension is too large")?)
+            }
+            (b'_' | b'x' | b'X' | b'o' | b'b', Some(_)) => {
+                return Err("a number is written in an unusual way");
+            }
+            (_, Some(done)) => {
+                product = product.checked_mul(done.max(1)).ok_or("the dimensions are too large")?;
+                None
+            }
+            (_, None) => None,
+        };
+    }
+    Ok(())
+}
+
 /// Writes an `.npy` file atomically (a temporary file beside it, then a rename).
 ///
 /// # Errors
@@ -203,6 +305,29 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
 /// As [`write_npy`].
 pub fn write_npy_f64(path: &Path, shape: &[usize], values: &[f64]) -> Result<()> {
     write_any(path, shape, values)
+}
+
+/// Writes a matrix of 64-bit floats row by row: `fill` gets the number of a row and its values, all 0. Memory for one
+/// row is all it takes.
+///
+/// # Errors
+/// As [`write_npy`].
+pub fn write_npy_rows_f64(
+    path: &Path,
+    [height, width]: [usize; 2],
+    mut fill: impl FnMut(usize, &mut [f64]),
+) -> Result<()> {
+    write_atomically(path, |writer| {
+        let dims = [height as u64, width as u64];
+        let mut npy = npyz::WriteOptions::new().default_dtype().shape(&dims).writer(writer).begin_nd()?;
+        let mut row = vec![0.0f64; width];
+        for index in 0..height {
+            row.fill(0.0);
+            fill(index, &mut row);
+            npy.extend(row.iter().copied())?;
+        }
+        npy.finish()
+    })
 }
 
 fn write_any<T: npyz::AutoSerialize + Copy>(path: &Path, shape: &[usize], values: &[T]) -> Result<()> {

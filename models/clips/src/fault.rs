@@ -38,6 +38,12 @@ pub enum FaultKind {
     Mismatch,
     /// A stream that should be there is missing.
     MissingModality,
+    /// More or fewer frames than its clip should have.
+    WrongLength,
+    /// Two streams that should be different are the same.
+    Identical,
+    /// A file that belongs to nothing.
+    Junk,
     /// A format or a model that this program does not serve.
     Unsupported,
     /// The caller asked for something impossible.

@@ -1,6 +1,7 @@
 //! One file a sub-command: its arguments, and the thin wiring from them to the crates that do the work.
 
 pub mod bench;
+pub mod check;
 pub mod doctor;
 pub mod evaluate;
 pub mod generate;

@@ -18,6 +18,11 @@ const MOST_BYTES: u64 = 256 << 20;
 /// A fault naming row and column for a wrong number of columns, text that is no number, NaN or infinity; for an
 /// empty file; for more rows than we accept.
 pub fn read_emotion(path: &Path) -> Result<Attributes> {
+    parse(path, true)
+}
+
+/// As [`read_emotion`]; NaN and infinity are refused only when `finite`, so that a check can count them.
+pub(super) fn parse(path: &Path, finite: bool) -> Result<Attributes> {
     let file = std::fs::File::open(path).map_err(|error| Fault::io(path, &error))?;
     let length = file.metadata().map_err(|error| Fault::io(path, &error))?.len();
     if length > MOST_BYTES {
@@ -55,7 +60,7 @@ pub fn read_emotion(path: &Path) -> Result<Attributes> {
                     .at(place())
                     .remedy("write numbers with a decimal point")
             })?;
-            if !row[column].is_finite() {
+            if finite && !row[column].is_finite() {
                 return Err(Fault::new(FaultKind::NotFinite, path, format!("the value is {text}"))
                     .at(place())
                     .remedy("replace frames where no face was found, or leave the clip out"));

@@ -1,33 +1,43 @@
-//! The REACT 2024 corpus as it lies on a disk: whatever is there opens, and what is missing or broken is a fault
-//! beside the result.
+//! A corpus as it lies on a disk: whatever is there opens, and what is missing or broken is a fault beside the result.
 //!
-//! Layout: `ROOT/{train,val,test}/{Audio_files,Emotion,3D_FV_files}/SITE/CHAT/PERSON/CLIP.*`, lists
-//! `ROOT/{train,val,test}.csv`, neighbour matrices `ROOT/neighbour_emotion_*.npy`. Traps served here: Emotion folders
-//! named P1 and P2, `._*` junk, coefficient files of 751 x 1 x 58, missing sound, lists with gaps in the index and
-//! without a final line end. Rows come in the official order: every pair of the list as (column 1 speaks), then every
-//! pair with the roles swapped. Opening reads lists and folders only; clips are read one at a time when asked for.
+//! Where the files are is a [`Layout`]'s knowledge ([`React2024`], [`React2025`], or one of your own); what is shared is
+//! here. Rows come in the official order: every pair as (first person speaks), then every pair with the roles swapped.
+//! Opening reads lists and folders only; clips are read one at a time when asked for, or ahead of their use by
+//! [`Ahead`]. [`check`] reads everything and says what is wrong with it.
 
+mod ahead;
+pub mod check;
 mod emotion;
+mod files;
+mod folders;
+mod layout;
 mod neighbours;
-mod pairs;
+mod react2024;
+mod react2025;
+mod split_matrix;
 mod truth;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::{read_npy, read_npy_shape};
+use crate::array::read_npy;
 use crate::channels::COEFFICIENT_COUNT;
 use crate::control::Control;
 use crate::fault::{Fault, FaultKind, Result};
-use crate::streams::{Coefficients, Streams};
 
+pub use ahead::Ahead;
 pub use emotion::read_emotion;
-pub use neighbours::Neighbours;
+pub use files::{ClipEntry, PersonFiles, VideoFiles, read_attributes, read_coefficients};
+pub use layout::{LAYOUTS, Layout, Pairs, detect};
+pub use neighbours::{Neighbours, data_indices};
+pub use react2024::React2024;
+pub use react2025::React2025;
+pub use split_matrix::{FULL_MATRIX, SplitMatrix, split_matrix};
 pub use truth::IntentRow;
 
 /// A part of the corpus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
     /// What systems are trained on.
@@ -52,76 +62,19 @@ impl Split {
     }
 }
 
-/// Where one person's files of one clip are; `None` where there is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PersonFiles {
-    /// `SITE/CHAT/PERSON/CLIP`, as the lists name it.
-    pub name: String,
-    /// Sound.
-    pub sound: Option<PathBuf>,
-    /// Attributes (csv).
-    pub attributes: Option<PathBuf>,
-    /// Coefficients (npy).
-    pub coefficients: Option<PathBuf>,
-}
-
-impl PersonFiles {
-    /// Reads what is there of attributes and coefficients; sound is decoded by the speech crate from
-    /// [`PersonFiles::sound`]. Coefficients are cut to the length of the attributes when both are there (the tracker
-    /// gives one frame more than there are labels).
-    ///
-    /// # Errors
-    /// The first broken file, with place and remedy.
-    pub fn read(&self) -> Result<Streams> {
-        let attributes = self.attributes.as_deref().map(read_emotion).transpose()?;
-        let mut coefficients = self.coefficients.as_deref().map(read_coefficients).transpose()?;
-        if let (Some(attributes), Some(coefficients)) = (&attributes, &mut coefficients) {
-            coefficients.truncate(attributes.len());
-        }
-        Ok(Streams { sound: None, attributes, coefficients })
-    }
-}
-
-/// One row: somebody speaks, somebody listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClipEntry {
-    /// `SPLIT/SITE/CHAT/PERSON/CLIP` of the speaker.
-    pub id: String,
-    /// The speaker's files.
-    pub speaker: PersonFiles,
-    /// The listener's files.
-    pub listener: PersonFiles,
-}
-
-impl ClipEntry {
-    /// What is there of the speaker, without sound; see [`PersonFiles::read`].
-    ///
-    /// # Errors
-    /// The first broken file, with place and remedy.
-    pub fn read_speaker(&self) -> Result<Streams> {
-        self.speaker.read()
-    }
-
-    /// What is there of the listener, without sound; see [`PersonFiles::read`].
-    ///
-    /// # Errors
-    /// The first broken file, with place and remedy.
-    pub fn read_listener(&self) -> Result<Streams> {
-        self.listener.read()
-    }
-}
-
 /// An opened corpus.
 #[derive(Debug)]
 pub struct Corpus {
     root: PathBuf,
+    layout: &'static dyn Layout,
     splits: [Vec<ClipEntry>; 3],
     faults: Vec<Fault>,
     mean_face: Option<[f32; COEFFICIENT_COUNT]>,
 }
 
 impl Corpus {
-    /// Opens the corpus in `root`, or in `root/data` when `root` is a checkout of the challenge with the corpus there.
+    /// Opens the corpus in `root`, or in `root/data` when `root` is a checkout of the challenge with the corpus there,
+    /// in the first of [`LAYOUTS`] that fits.
     ///
     /// # Errors
     /// When there is no such folder or no clip in it. Everything else that is wrong is in [`Corpus::faults`].
@@ -132,17 +85,29 @@ impl Corpus {
                 .remedy("name the folder that holds train, val and test"));
         }
         let beside = root.join("data");
-        let root = if !holds_a_split(root) && holds_a_split(&beside) { beside.as_path() } else { root };
+        let found = [root, beside.as_path()].into_iter().find_map(|root| Some((root, detect(root)?)));
+        let Some((root, layout)) = found else {
+            return Err(no_clip(root));
+        };
+        Self::open_as(root, layout, control)
+    }
+
+    /// Opens `root` in the given layout, for corpora that join through [`Layout`].
+    ///
+    /// # Errors
+    /// When no clip is found. Everything else that is wrong is in [`Corpus::faults`].
+    pub fn open_as(root: &Path, layout: &'static dyn Layout, control: &Control) -> Result<Self> {
         let mut faults = Vec::new();
         let mut splits = [Vec::new(), Vec::new(), Vec::new()];
-        for (split, entries) in Split::ALL.into_iter().zip(&mut splits) {
+        for (split, rows) in Split::ALL.into_iter().zip(&mut splits) {
             control.step("corpus", split as u64, 3, split.name())?;
-            *entries = pairs::entries(root, split, &mut faults, control)?;
+            let pairs = layout.pairs(root, split, control)?;
+            faults.extend(pairs.faults);
+            missing(&root.join(split.name()), &pairs.pairs, &mut faults);
+            *rows = both_roles(split, pairs.pairs);
         }
         if splits.iter().all(Vec::is_empty) {
-            return Err(Fault::new(FaultKind::Empty, root, "no clip was found").remedy(
-                "the folder should hold train, val or test with Emotion, 3D_FV_files or Audio_files below, or a list such as train.csv",
-            ));
+            return Err(no_clip(root));
         }
         let mean_face = match read_mean_face(root) {
             Ok(mean) => mean,
@@ -151,7 +116,7 @@ impl Corpus {
                 None
             }
         };
-        Ok(Self { root: root.to_owned(), splits, faults, mean_face })
+        Ok(Self { root: root.to_owned(), layout, splits, faults, mean_face })
     }
 
     /// The folder.
@@ -159,12 +124,17 @@ impl Corpus {
         &self.root
     }
 
+    /// How it lies on the disk.
+    pub fn layout(&self) -> &'static dyn Layout {
+        self.layout
+    }
+
     /// The rows of a split in the official order; the second half has the roles swapped.
     pub fn clips(&self, split: Split) -> &[ClipEntry] {
         &self.splits[split as usize]
     }
 
-    /// What was found missing or broken while opening.
+    /// What was found missing or broken while opening; [`check::check`] finds more.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -175,12 +145,13 @@ impl Corpus {
     }
 
     /// Which reactions are appropriate to which row: from the split's own matrix, else cut from the matrix over the
-    /// whole corpus as the official tool cuts it; `None` when the corpus has neither.
+    /// whole corpus as the official tool cuts it (2024); all listeners of the session (2025); `None` when the corpus
+    /// does not say.
     ///
     /// # Errors
     /// A matrix that cannot be read or does not fit the list.
     pub fn neighbours(&self, split: Split) -> Result<Option<Neighbours>> {
-        neighbours::read(&self.root, split, self.clips(split))
+        self.layout.neighbours(&self.root, split, self.clips(split))
     }
 
     /// The truth sheet of a synthetic corpus; `None` for real ones.
@@ -190,30 +161,91 @@ impl Corpus {
     pub fn intents(&self) -> Result<Option<Vec<IntentRow>>> {
         truth::read(&self.root)
     }
-}
 
-/// Reads coefficients of shape (T, 58) or (T, 1, 58).
-///
-/// # Errors
-/// [`FaultKind::WrongShape`], [`FaultKind::NotFinite`] and the faults of [`read_npy`].
-pub fn read_coefficients(path: &Path) -> Result<Coefficients> {
-    let shape = read_npy_shape(path)?;
-    let fits = matches!(shape.as_slice(), [_, COEFFICIENT_COUNT] | [_, 1, COEFFICIENT_COUNT]);
-    if !fits {
-        let text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
-        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {text}"))
-            .at("header")
-            .remedy("coefficients are frames x 58 or frames x 1 x 58"));
+    /// Reads the rows `order` of a split one after the other with `read`, at most `ahead` of them before they are asked
+    /// for, on a thread of its own; see [`Ahead`].
+    ///
+    /// # Errors
+    /// [`FaultKind::BadRequest`] for a row that is not there.
+    pub fn stream<T: Send + 'static>(
+        &self,
+        split: Split,
+        order: &[usize],
+        ahead: usize,
+        read: impl Fn(&ClipEntry) -> Result<T> + Send + 'static,
+    ) -> Result<Ahead<T>> {
+        let rows = self.clips(split);
+        let entries = order
+            .iter()
+            .map(|row| {
+                rows.get(*row).cloned().ok_or_else(|| {
+                    Fault::new(
+                        FaultKind::BadRequest,
+                        &self.root,
+                        format!("there is no row {row} of {}", rows.len()),
+                    )
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ahead::new(entries, ahead, move |entry: ClipEntry| read(&entry))
     }
-    let array = read_npy(path)?;
-    array.require_finite(path)?;
-    array.rows(path)
 }
 
-fn holds_a_split(root: &Path) -> bool {
-    Split::ALL
+fn no_clip(root: &Path) -> Fault {
+    Fault::new(FaultKind::Empty, root, "no clip was found").remedy(
+        "the folder should hold train, val or test with Emotion, 3D_FV_files or Audio_files below, or a list such as train.csv",
+    )
+}
+
+/// Straight rows, then swapped ones.
+fn both_roles(split: Split, pairs: Vec<[PersonFiles; 2]>) -> Vec<ClipEntry> {
+    let entry = |speaker: PersonFiles, listener: PersonFiles| ClipEntry {
+        id: format!("{}/{}", split.name(), speaker.name),
+        speaker,
+        listener,
+    };
+    let mut rows = Vec::with_capacity(2 * pairs.len());
+    rows.extend(pairs.iter().map(|[first, second]| entry(first.clone(), second.clone())));
+    rows.extend(pairs.into_iter().map(|[first, second]| entry(second, first)));
+    rows
+}
+
+/// Says of every person which modality is missing. Video and ready-made features are optional as a whole: they are
+/// missed only where others of the split have them.
+fn missing(folder: &Path, pairs: &[[PersonFiles; 2]], faults: &mut Vec<Fault>) {
+    let people = || pairs.iter().flatten();
+    let with_video = people().any(|person| person.video.is_some());
+    let with_features = people().any(|person| person.sound_features.is_some());
+    for person in people() {
+        let place = folder.join(&person.name);
+        if person.is_empty() {
+            faults.push(
+                Fault::new(
+                    FaultKind::NotFound,
+                    place,
+                    "the list names this clip, and no file of it is there",
+                )
+                .remedy("copy the clip again, or remove its row from the list and cut the matrix again"),
+            );
+            continue;
+        }
+        let missing: Vec<&str> = [
+            ("sound", person.sound.is_none()),
+            ("attributes", person.attributes.is_none()),
+            ("coefficients", person.coefficients.is_none()),
+            ("video", with_video && person.video.is_none()),
+            ("sound features", with_features && person.sound_features.is_none()),
+        ]
         .iter()
-        .any(|split| root.join(split.name()).is_dir() || root.join(format!("{}.csv", split.name())).is_file())
+        .filter_map(|(what, missing)| missing.then_some(*what))
+        .collect();
+        if !missing.is_empty() {
+            faults.push(
+                Fault::new(FaultKind::MissingModality, place, format!("no {}", missing.join(", no ")))
+                    .remedy("the clip is used with what it has"),
+            );
+        }
+    }
 }
 
 /// The mean face lies in the corpus, or beside a corpus that is the `data` folder of a checkout.

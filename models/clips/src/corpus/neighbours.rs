@@ -1,10 +1,10 @@
 //! Neighbour matrices: which true reactions are appropriate to which row.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{ClipEntry, Split};
-use crate::array::read_npy;
+use super::{ClipEntry, FULL_MATRIX, Split};
+use crate::array::{read_npy_rows, read_npy_shape};
 use crate::fault::{Fault, FaultKind, Result};
 
 /// Appropriate reactions of every row, as ascending indices into the rows of the same split.
@@ -18,26 +18,20 @@ impl Neighbours {
     /// Reads a square matrix file; an entry counts when it is exactly 1, as in the official code.
     ///
     /// # Errors
-    /// [`FaultKind::WrongShape`] when it is not square; the faults of [`read_npy`].
+    /// [`FaultKind::WrongShape`] when it is not square; the faults of [`crate::array::read_npy`].
     pub fn read(path: &Path) -> Result<Self> {
-        let array = read_npy(path)?;
-        let [height, width] = array.shape[..] else {
-            return Err(not_square(path, &array.shape_text()));
-        };
-        if height != width {
-            return Err(not_square(path, &array.shape_text()));
+        let shape = read_npy_shape(path)?;
+        if !matches!(shape[..], [height, width] if height == width) {
+            let text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {text}"))
+                .remedy("a neighbour matrix is square"));
         }
-        let rows = array
-            .values
-            .chunks(width.max(1))
-            .map(|row| {
-                row.iter()
-                    .enumerate()
-                    .filter(|(_, value)| **value == 1.0)
-                    .map(|(column, _)| column as u32)
-                    .collect()
-            })
-            .collect();
+        let mut rows = Vec::new();
+        read_npy_rows(path, |_, row| {
+            let ones = row.iter().enumerate().filter(|(_, value)| **value == 1.0);
+            rows.push(ones.map(|(column, _)| column as u32).collect());
+            Ok(())
+        })?;
         Ok(Self { rows })
     }
 
@@ -51,14 +45,6 @@ impl Neighbours {
         (0..self.rows.len()).filter(|row| self.rows[*row].len() > 1).collect()
     }
 }
-
-fn not_square(path: &Path, shape: &str) -> Fault {
-    Fault::new(FaultKind::WrongShape, path, format!("the shape is {shape}"))
-        .remedy("a neighbour matrix is square")
-}
-
-/// The matrix over the whole corpus; its name is spelt as it is shipped.
-const FULL: &str = "Approprirate_facial_reaction.npy";
 
 pub(super) fn read(root: &Path, split: Split, entries: &[ClipEntry]) -> Result<Option<Neighbours>> {
     let rows = entries.len();
@@ -83,13 +69,8 @@ pub(super) fn read(root: &Path, split: Split, entries: &[ClipEntry]) -> Result<O
 /// The official rule: rows and columns `L ++ (L + W)` of the full matrix, L the positions of the pairs among the W rows
 /// of `data_indices.csv`, matched by site (case ignored), chat and clip of the first person.
 fn cut_from_full(root: &Path, pairs: &[ClipEntry]) -> Result<Option<Neighbours>> {
-    let path = root.join(FULL);
-    let Some(list) = [root.join("data_indices.csv"), root.join("tool/data_indices.csv")]
-        .into_iter()
-        .chain(root.parent().map(|checkout| checkout.join("tool/data_indices.csv")))
-        .find(|list| list.is_file())
-        .filter(|_| path.is_file() && !pairs.is_empty())
-    else {
+    let path = root.join(FULL_MATRIX);
+    let Some(list) = data_indices(root).filter(|_| path.is_file() && !pairs.is_empty()) else {
         return Ok(None);
     };
     let known = read_indices(&list)?;
@@ -132,11 +113,19 @@ fn cut_from_full(root: &Path, pairs: &[ClipEntry]) -> Result<Option<Neighbours>>
     Ok(Some(Neighbours { rows: chosen.iter().map(cut).collect() }))
 }
 
+/// The `data_indices.csv` of a corpus: in it, in its `tool` folder, or in the `tool` folder of the checkout beside it.
+pub fn data_indices(root: &Path) -> Option<PathBuf> {
+    [root.join("data_indices.csv"), root.join("tool/data_indices.csv")]
+        .into_iter()
+        .chain(root.parent().map(|checkout| checkout.join("tool/data_indices.csv")))
+        .find(|list| list.is_file())
+}
+
 /// Site, chat and clip.
-type Key = (String, String, String);
+pub(super) type Key = (String, String, String);
 
 /// Position of every clip of `data_indices.csv`.
-fn read_indices(path: &Path) -> Result<HashMap<Key, usize>> {
+pub(super) fn read_indices(path: &Path) -> Result<HashMap<Key, usize>> {
     let file = std::fs::File::open(path).map_err(|error| Fault::io(path, &error))?;
     let mut known = HashMap::new();
     for (position, record) in csv::Reader::from_reader(std::io::BufReader::new(file)).records().enumerate() {
@@ -158,7 +147,7 @@ fn read_indices(path: &Path) -> Result<HashMap<Key, usize>> {
 }
 
 /// The key of `SITE/CHAT/PERSON/CLIP`, or of `UDIVA/TOPIC/SUBJECT/PERSON/CLIP`, whose chat is `SUBJECT_TOPIC`.
-fn key_of(name: &str) -> Option<Key> {
+pub(super) fn key_of(name: &str) -> Option<Key> {
     match *name.split('/').collect::<Vec<_>>() {
         [site, chat, _, clip] => Some((site.to_uppercase(), chat.to_owned(), clip.to_owned())),
         [site, topic, subject, _, clip] => {

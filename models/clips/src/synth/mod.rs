@@ -7,11 +7,13 @@
 
 pub mod dyad;
 pub mod performance;
+mod planted;
 pub mod spoken;
 pub mod statistics;
 pub mod voice;
 pub mod world;
 mod write;
 
+pub use planted::{Plant, planted};
 pub use statistics::Statistics;
 pub use write::{Config, write};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::array::{make_folder, write_atomically, write_npy, write_npy_f64};
+use crate::array::{make_folder, write_atomically, write_npy, write_npy_f64, write_npy_rows_f64};
 use crate::chance::Chance;
-use crate::channels::ATTRIBUTES;
+use crate::channels::{ATTRIBUTE_COUNT, ATTRIBUTES};
 use crate::control::Control;
 use crate::fault::{Fault, FaultKind, Result};
 use crate::streams::{Attributes, Coefficients};
@@ -242,20 +242,7 @@ impl Plan {
         };
         // The shipped archive names the people of the Emotion files P1 and P2.
         let emotion = folder("Emotion", if expert { "P1" } else { "P2" })?.join(format!("{clip}.csv"));
-        let mut text = ATTRIBUTES.join(",");
-        text.push('\n');
-        for row in attributes {
-            for (column, value) in row.iter().enumerate() {
-                let comma = if column == 0 { "" } else { "," };
-                // writing to a String cannot fail
-                let _ = if column < 15 {
-                    write!(text, "{comma}{value}")
-                } else {
-                    write!(text, "{comma}{value:.6}")
-                };
-            }
-            text.push('\n');
-        }
+        let text = emotion_text(attributes);
         write_atomically(&emotion, |file| std::io::Write::write_all(file, text.as_bytes()))?;
 
         // One frame more than there are labels, as the tracker's files have it.
@@ -283,17 +270,32 @@ impl Plan {
     fn write_neighbours(&self, out: &Path) -> Result<()> {
         let rows = self.neighbours();
         let size = rows.len();
-        let mut matrix = vec![0.0f64; size * size];
-        for (row, columns) in rows.iter().enumerate() {
-            for column in columns {
-                matrix[row * size + column] = 1.0;
+        let path = out.join(format!("neighbour_emotion_{}.npy", self.name()));
+        write_npy_rows_f64(&path, [size, size], |row, values| {
+            for column in &rows[row] {
+                values[*column] = 1.0;
             }
-        }
-        write_npy_f64(&out.join(format!("neighbour_emotion_{}.npy", self.name())), &[size, size], &matrix)
+        })
     }
 }
 
-fn write_wav(path: &Path, sound: &[f32]) -> Result<()> {
+/// An `Emotion/*.csv`: header, then a row a frame.
+pub(super) fn emotion_text(attributes: &[[f32; ATTRIBUTE_COUNT]]) -> String {
+    let mut text = ATTRIBUTES.join(",");
+    text.push('\n');
+    for row in attributes {
+        for (column, value) in row.iter().enumerate() {
+            let comma = if column == 0 { "" } else { "," };
+            // writing to a String cannot fail
+            let _ =
+                if column < 15 { write!(text, "{comma}{value}") } else { write!(text, "{comma}{value:.6}") };
+        }
+        text.push('\n');
+    }
+    text
+}
+
+pub(super) fn write_wav(path: &Path, sound: &[f32]) -> Result<()> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: voice::RATE,
