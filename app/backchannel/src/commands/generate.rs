@@ -250,7 +250,7 @@ pub fn parse_split(text: &str) -> clips::Result<Split> {
 
 /// One speaker to answer.
 enum Source {
-    Entry(Arc<Corpus>, clips::corpus::ClipEntry),
+    Entry(Arc<Corpus>, Box<clips::corpus::ClipEntry>),
     File(PathBuf),
 }
 
@@ -285,7 +285,7 @@ fn sources_of(args: &Args) -> clips::Result<Vec<Source>> {
             return Err(Fault::new(FaultKind::Empty, root, format!("the {} split has no clips", args.split))
                 .remedy("choose another split with --split"));
         }
-        Ok(entries.into_iter().map(|entry| Source::Entry(corpus.clone(), entry)).collect())
+        Ok(entries.into_iter().map(|entry| Source::Entry(corpus.clone(), Box::new(entry))).collect())
     } else {
         Ok(args.clip.iter().cloned().map(Source::File).collect())
     }
