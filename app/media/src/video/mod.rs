@@ -16,6 +16,7 @@ mod folder;
 mod guard;
 #[cfg(feature = "h264")]
 mod h264;
+pub mod measure;
 mod picture;
 mod pipe;
 mod reel;
