@@ -232,6 +232,20 @@ fn what_cannot_be_shown_is_refused_with_a_remedy() {
 }
 
 #[test]
+fn pictures_larger_than_the_file_says_are_refused() {
+    let mut bytes = std::fs::read(file("no-edit-list.mp4")).unwrap();
+    // The first time the word stands there is the list of brands.
+    let entry = bytes.windows(4).rposition(|four| four == b"avc1").unwrap() + 4;
+    bytes[entry + 24..entry + 28].copy_from_slice(&[0, 16, 0, 16]);
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("small.mp4");
+    std::fs::write(&path, bytes).unwrap();
+    let fault = Video::open_with(&VideoSource::Mp4(path), None).unwrap_err();
+    assert!(fault.detail.contains("96x32") || fault.detail.contains("80x32"), "{fault}");
+    assert_eq!(fault.kind, FaultKind::Unsupported);
+}
+
+#[test]
 fn what_ffmpeg_decodes_is_as_exact() {
     let Some(ffmpeg) = media::film::ffmpeg() else {
         eprintln!("skipped: no ffmpeg on the PATH");

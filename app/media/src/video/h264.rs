@@ -23,6 +23,14 @@ use super::guard::guarded;
 use super::picture::{Colours, Kept, Planar};
 use super::tape::{Step, Tape};
 
+/// What decoding a coded picture brings.
+enum Out {
+    /// The picture before it, if it became one.
+    Before(Option<Frame>),
+    /// Nothing was decoded, and nothing is missing for it.
+    PassedOver,
+}
+
 /// H.264 of one file.
 pub(super) struct H264 {
     path: PathBuf,
@@ -125,6 +133,17 @@ impl H264 {
                     .at(place)
                     .remedy("scale it down: ffmpeg -i IN -vf scale=1280:-2 OUT.mp4"));
             }
+            // A few bytes could else ask for pictures of any size, again and again.
+            let [width, height] = self.track.size.map(|side| side.next_multiple_of(64));
+            if info.coded_width > width || info.coded_height > height {
+                let detail = format!(
+                    "pictures of {}x{} pixels in a file of {}x{}",
+                    info.coded_width, info.coded_height, self.track.size[0], self.track.size[1]
+                );
+                return Err(Fault::new(FaultKind::Unsupported, &self.path, detail)
+                    .at(place)
+                    .remedy(super::CONVERT));
+            }
             self.colours = Colours::new(info.matrix, info.full_range);
         }
         let fed = guarded(|| self.decoder.decode_nal(nal));
@@ -146,8 +165,9 @@ impl H264 {
         }
     }
 
-    /// Decodes the next coded picture; what comes out is the one before it.
-    fn decode_next(&mut self) -> Result<Option<Frame>> {
+    /// Decodes the next coded picture; what comes out is the one before it. On the way to `wanted`, pictures that no
+    /// other leans on are passed over.
+    fn decode_next(&mut self, wanted: usize) -> Result<Out> {
         let at = self.next;
         self.next += 1;
         let sample = self.track.samples[at];
@@ -158,6 +178,13 @@ impl H264 {
         let place = format!("coded picture {at}");
         let length_size = self.length_size;
         let nals = guarded(|| parse_avcc(&bytes, length_size)).map_err(|error| self.fault(&place, error))?;
+        let leaf = |nal: &NalUnit<'_>| match nal.nal_unit_type {
+            NalUnitType::Slice => nal.nal_ref_idc == 0,
+            kind => !matches!(kind, NalUnitType::SliceIdr | NalUnitType::Sps | NalUnitType::Pps),
+        };
+        if at < wanted && nals.iter().all(leaf) {
+            return Ok(Out::PassedOver);
+        }
         let mut out = None;
         let mut fault = None;
         for nal in &nals {
@@ -169,7 +196,7 @@ impl H264 {
         match fault {
             // The picture before it is whole and wanted; the next step will miss this one and say so.
             Some(fault) if out.is_none() => Err(fault),
-            _ => Ok(out),
+            _ => Ok(Out::Before(out)),
         }
     }
 
@@ -228,8 +255,21 @@ impl Tape for H264 {
         }
         let held = self.held.take();
         let frame = if self.next < self.track.samples.len() {
-            self.held = Some(self.next);
-            self.decode_next()
+            let next = self.next;
+            match self.decode_next(wanted) {
+                Ok(Out::PassedOver) => {
+                    self.held = held;
+                    return Ok(Step::Nothing);
+                }
+                Ok(Out::Before(frame)) => {
+                    self.held = Some(next);
+                    Ok(frame)
+                }
+                Err(fault) => {
+                    self.held = Some(next);
+                    Err(fault)
+                }
+            }
         } else {
             let flushed = guarded(|| self.decoder.flush());
             flushed.map_err(|panic| self.fault("last picture", format!("the decoder failed ({panic})")))
