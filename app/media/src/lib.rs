@@ -1,8 +1,9 @@
-//! Sound and film: the transport that owns time, waveform peaks, and writers of films and picture folders.
+//! Sound and film: the transport that owns time, waveform peaks, readers of video, writers of films.
 //!
 //! Start reading at [`transport`] (play, pause, seek, loop, rate: everything that moves the shown frame), then
-//! [`playhead`] (the law of motion that every clock obeys). What this crate is not: it decodes no files (that is
-//! `speech`), draws nothing and knows no window. It alone knows the sound device, behind the feature `sound`.
+//! [`playhead`] (the law of motion that every clock obeys); for video at [`video`]. What this crate is not: it decodes
+//! no sound (that is `speech`), draws nothing and knows no window. It alone knows the sound device, behind the feature
+//! `sound`, and the video decoder, behind `h264`.
 
 pub mod clock;
 #[cfg(feature = "sound")]
@@ -13,12 +14,14 @@ pub mod peaks;
 pub mod playhead;
 pub mod sound;
 pub mod transport;
+pub mod video;
 
 pub use clock::ClockKind;
 pub use drift::wall_clock_drift_frames;
 pub use film::Film;
 pub use peaks::Peaks;
 pub use transport::Transport;
+pub use video::{Picture, Reel, Video, VideoSource};
 
 /// Name of the default sound device, for a report on this machine. Asks the system and may take a moment: not for
 /// the interface thread.

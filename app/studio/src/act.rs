@@ -9,6 +9,7 @@ use crate::desk::Overlay;
 use crate::jobs::{Done, Slot};
 use crate::library::ClipKey;
 use crate::state::{Maker, Message, Severity, State, SystemRow, Workspace, file_name};
+use crate::text;
 use crate::theme::{self};
 use crate::tracks::{FIRST_TRACKS, View};
 use crate::work::{self, Answer, ClipSource, Made};
@@ -125,6 +126,8 @@ impl Studio {
             }
             Command::ToggleList => self.state.list_open = !self.state.list_open,
             Command::ToggleInspector => self.state.inspector_open = !self.state.inspector_open,
+            Command::SpeakerVideo => self.state.speaker_video = !self.state.speaker_video,
+            Command::ListenerVideo => self.state.listener_video = !self.state.listener_video,
             Command::ToggleGhost => self.state.ghost = !self.state.ghost,
             Command::Turn { yaw, pitch, closer } => {
                 self.state.camera.orbit(yaw, pitch);
@@ -162,6 +165,13 @@ impl Studio {
             Command::Messages => self.open(Overlay::Messages),
             Command::Close => self.close(ctx),
         }
+    }
+
+    /// Something is wrong with a video that is shown; the rest goes on.
+    pub(crate) fn tell_of_video(&mut self, ctx: &Context, fault: &Fault) {
+        let now = ctx.input(|input| input.time);
+        let message = message_of(fault, text::label::VIDEO, now);
+        self.tell(Message { severity: Severity::Warning, ..message });
     }
 
     fn open(&mut self, overlay: Overlay) {

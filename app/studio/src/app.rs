@@ -20,6 +20,7 @@ use crate::playback::Playback;
 use crate::state::{State, SystemRow, Workspace};
 use crate::text;
 use crate::theme::{self, size};
+use crate::video::Videos;
 use crate::work::{self, Answer, Made};
 
 /// Time for drawing faces in one window frame.
@@ -35,6 +36,8 @@ pub struct Studio {
     pub playback: Playback,
     pub(crate) jobs: Jobs<Answer>,
     pub(crate) faces: Faces,
+    /// Videos of the people.
+    pub videos: Videos,
     pub(crate) memory: Memory,
     pub(crate) opened_by_arguments: bool,
     pub(crate) kept_tile: bool,
@@ -71,6 +74,7 @@ impl Studio {
             playback: Playback::new(transport),
             jobs: Jobs::new(move || waker.request_repaint()),
             faces: Faces::new(gpu),
+            videos: Videos::default(),
             memory,
             opened_by_arguments: false,
             kept_tile: false,
@@ -116,6 +120,7 @@ impl Studio {
             playback: &self.playback,
             jobs: &self.jobs,
             faces: &mut self.faces,
+            videos: &mut self.videos,
             memory: &mut self.memory,
             tokens: self.state.theme.tokens(),
             commands: &mut self.commands,
@@ -146,6 +151,7 @@ impl Studio {
             self.act(ctx, command);
         }
         self.faces.begin();
+        self.videos.begin();
     }
 
     /// Carries out what panels asked for, and says when the next frame is needed.
@@ -158,6 +164,9 @@ impl Studio {
             self.act(ctx, command);
         }
         self.ask_for_sparklines();
+        for fault in self.videos.news() {
+            self.tell_of_video(ctx, &fault);
+        }
         if self.playback.moving() && self.playback.badge() != ClockKind::Manual {
             ctx.request_repaint();
         }

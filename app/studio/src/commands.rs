@@ -117,6 +117,10 @@ pub enum Command {
     Dismiss(usize),
     /// The real listener as an outline over the reactions, on or off.
     ToggleGhost,
+    /// The speaker as filmed or as drawn.
+    SpeakerVideo,
+    /// The real listener as filmed or as drawn.
+    ListenerVideo,
     /// Camera of all faces to the front.
     ResetCamera,
     /// Panels, camera, tracks and zoom as at the start.
@@ -154,7 +158,10 @@ pub const GROUPS: [(&str, &[Command]); 6] = [
             C::Mute,
         ],
     ),
-    ("Reactions", &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost]),
+    (
+        "Reactions",
+        &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost, C::SpeakerVideo, C::ListenerVideo],
+    ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (
         "Window",
@@ -242,6 +249,8 @@ impl Command {
             C::Facet(_) => "Show clips with one property".to_owned(),
             C::Dismiss(_) => "Dismiss a message".to_owned(),
             C::ToggleGhost => "Outline of the real listener".to_owned(),
+            C::SpeakerVideo => "Speaker as video or as 3DMM".to_owned(),
+            C::ListenerVideo => "Real listener as video or as 3DMM".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),
             C::ResetLayout => "Reset the layout".to_owned(),
             C::Palette => "All actions\u{2026}".to_owned(),
@@ -293,6 +302,8 @@ impl Command {
             C::ToggleList => one(COMMAND, Key::B),
             C::ToggleInspector => one(COMMAND, Key::I),
             C::ToggleGhost => one(PLAIN, Key::H),
+            C::SpeakerVideo => one(PLAIN, Key::V),
+            C::ListenerVideo => one(SHIFT, Key::V),
             C::ResetCamera => one(PLAIN, Key::C),
             C::Palette => one(COMMAND, Key::K),
             C::Help => {

@@ -14,6 +14,7 @@ use crate::playback::Playback;
 use crate::state::State;
 use crate::theme::Tokens;
 use crate::tracks::Track;
+use crate::video::Videos;
 use crate::work::{Answer, Sparkline};
 
 /// What lies over the workspace.
@@ -85,6 +86,8 @@ pub struct Desk<'a> {
     pub jobs: &'a Jobs<Answer>,
     /// Pictures of faces.
     pub faces: &'a mut Faces,
+    /// Videos of the people.
+    pub videos: &'a mut Videos,
     /// The window's short memory.
     pub memory: &'a mut Memory,
     /// Colours.

@@ -23,6 +23,7 @@ mod testing;
 pub mod text;
 pub mod theme;
 pub mod tracks;
+pub mod video;
 pub mod widgets;
 pub mod work;
 

@@ -23,7 +23,7 @@ use crate::{Options, Studio};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 13] = [
+const SCENES: [(&str, Prepare); 14] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -32,6 +32,7 @@ const SCENES: [(&str, Prepare); 13] = [
     ("compare-fault", compare_fault),
     ("compare-hover", compare_hover),
     ("compare-zoom", compare_zoom),
+    ("compare-video", compare_video),
     ("present", |stage| present(stage, false)),
     ("present-one", |stage| present(stage, true)),
     ("palette", |stage| over(stage, Command::Palette)),
@@ -478,6 +479,51 @@ fn compare_zoom(stage: &mut Stage) -> Result<()> {
     stage.act(Command::ZoomLoop);
     stage.act(Command::Latent(0));
     stage.act(Command::AddTrack(Track::Head(0)));
+    Ok(())
+}
+
+/// The speaker as filmed: pictures of the demo's own face, numbered as a corpus numbers them.
+fn compare_video(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    let home = std::env::temp_dir().join(format!("backchannel-scene-{}", std::process::id()));
+    let shown = film_speaker(stage, &home);
+    // Pictures that are left behind harm nobody.
+    std::fs::remove_dir_all(&home).ok();
+    shown
+}
+
+fn film_speaker(stage: &mut Stage, home: &Path) -> Result<()> {
+    let lost = |error: face::FaceError| Fault::new(FaultKind::Unsupported, "", error.to_string());
+    let frame = stage.studio.playback.frame();
+    let Some(motion) = stage.studio.state.clip.as_ref().and_then(|clip| clip.speaker.motion.clone()) else {
+        return Err(Fault::new(FaultKind::Internal, "", "the demo clip has no face"));
+    };
+    std::fs::create_dir_all(home).map_err(|error| Fault::write(home, &error))?;
+    let painter = face::Headless::new().map_err(lost)?;
+    let (camera, look) = (face::Camera::portrait(), face::Look::light());
+    let mut picture = None;
+    for number in 0..=frame {
+        // One drawing serves for five pictures, but for those that are looked at.
+        if number % 5 == 0 || number + 5 > frame {
+            picture = Some(painter.picture(&motion.at(number), &camera, &look, 256, 256).map_err(lost)?);
+        }
+        if let Some(picture) = &picture {
+            let file = home.join(format!("{}.png", number + 1));
+            media::film::write_png(file, picture.width, picture.height, &picture.rgba)?;
+        }
+    }
+    if let Some(clip) = &mut stage.studio.state.clip {
+        clip.speaker.video = Some(media::VideoSource::Frames(home.to_owned()));
+    }
+    stage.act(Command::SpeakerVideo);
+    let begun = Instant::now();
+    while stage.studio.videos.frame(crate::faces::Seat::Speaker) != Some(frame as u32) {
+        stage.frame();
+        if begun.elapsed() > PATIENCE {
+            return Err(Fault::new(FaultKind::Internal, "", "the video did not come in time"));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
     Ok(())
 }
 

@@ -7,8 +7,9 @@ use clips::arkit::FaceSource;
 use clips::{Sampling, Streams, Take};
 use listener::System;
 use listener::import::Imported;
-use media::Peaks;
+use media::{Peaks, VideoSource};
 
+use crate::faces::Seat;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
 use crate::signature::Signature;
@@ -32,13 +33,15 @@ pub struct Person {
     pub streams: Arc<Streams>,
     /// The face, if anything of it is known.
     pub motion: Option<Arc<Motion>>,
+    /// Where the person was filmed.
+    pub video: Option<VideoSource>,
 }
 
 impl Person {
     /// Prepares the face; work for a worker.
     pub fn new(streams: Streams) -> Self {
         let motion = Motion::of(&streams).map(Arc::new);
-        Self { streams: Arc::new(streams), motion }
+        Self { streams: Arc::new(streams), motion, video: None }
     }
 }
 
@@ -258,6 +261,10 @@ pub struct State {
     pub camera: face::Camera,
     /// The real listener as an outline over the reactions.
     pub ghost: bool,
+    /// The speaker as filmed instead of drawn, where there is a video.
+    pub speaker_video: bool,
+    /// The real listener as filmed instead of drawn, where there is a video.
+    pub listener_video: bool,
     /// Left panel.
     pub list_open: bool,
     /// Right panel.
@@ -286,6 +293,8 @@ impl Default for State {
             view: View::whole(1),
             camera: face::Camera::portrait(),
             ghost: false,
+            speaker_video: false,
+            listener_video: false,
             list_open: true,
             inspector_open: true,
             messages: Vec::new(),
@@ -308,6 +317,15 @@ impl State {
     /// Frames of the clip; 0 without one.
     pub fn frames(&self) -> usize {
         self.clip.as_ref().map_or(0, |clip| clip.frames)
+    }
+
+    /// Whether the person of a tile is to be shown as filmed; the reactions never are.
+    pub fn filmed(&self, seat: Seat) -> bool {
+        match seat {
+            Seat::Speaker => self.speaker_video,
+            Seat::Listener => self.listener_video,
+            Seat::Tile(_) | Seat::Stage => false,
+        }
     }
 
     /// Where the speaker's face comes from.

@@ -35,6 +35,10 @@ pub mod label {
     pub const PATH: &str = "Path of a file or folder";
     pub const SPEAKER: &str = "Speaker";
     pub const LISTENER: &str = "Real listener";
+    pub const VIDEO: &str = "Video";
+    pub const AS_VIDEO: &str = "video";
+    pub const AS_MESH: &str = "3DMM";
+    pub const VIDEO_COMING: &str = "Opening the video";
     pub const SYNTHETIC: &str = "synthetic";
     pub const SOUND_ONLY: &str = "sound only";
     pub const NO_FACE: &str = "No face in this file";
@@ -99,6 +103,7 @@ pub mod empty {
     pub const TRACKS_REMEDY: &str = "Add one with + track";
     pub const INSPECTOR: &str = "No reaction is chosen";
     pub const INSPECTOR_REMEDY: &str = "Click a face on the wall, or press a digit";
+    pub const VIDEO: &str = "The video cannot be shown";
     pub const FACES: &str = "Faces cannot be drawn";
     pub const FACES_REMEDY: &str = "Curves and numbers still work; see the messages";
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clips::corpus::{ClipEntry, Corpus, Split};
 use clips::{Control, Fault, FaultKind, Result, Streams, Take};
 use listener::{LatentChoice, Request};
-use media::Peaks;
+use media::{Peaks, VideoSource};
 use speech::demo::DemoClip;
 
 use crate::library::ClipKey;
@@ -147,18 +147,37 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
         person.sound = None;
         person.cut(frames);
     }
+    let speaker_video = filmed(source, &mut warnings);
     let peaks = speaker.sound.as_ref().map(|sound| Arc::new(Peaks::of(sound)));
     control.step(text::STAGE_CLIP, 2, 3, "")?;
     let clip = Clip {
         key,
         id,
         synthetic,
-        speaker: Person::new(speaker),
+        speaker: Person { video: speaker_video, ..Person::new(speaker) },
         listener: listener.map(Person::new),
         frames,
         peaks,
     };
     Ok(Answer { made: Made::Clip(Box::new(clip)), warnings })
+}
+
+/// The video of the speaker, if it can be shown; looks into the file.
+fn filmed(source: &ClipSource, warnings: &mut Vec<String>) -> Option<VideoSource> {
+    let ClipSource::File(path) = source else { return None };
+    if !path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("mp4")) {
+        return None;
+    }
+    let video = VideoSource::Mp4(path.clone());
+    match media::Video::open(&video) {
+        Ok(_) => Some(video),
+        // Sound alone in an .mp4 is nothing to talk about.
+        Err(fault) if fault.kind == FaultKind::MissingModality => None,
+        Err(fault) => {
+            warnings.push(fault.to_string());
+            None
+        }
+    }
 }
 
 /// Makes reactions to a clip and what the window shows of them.

@@ -11,6 +11,7 @@ use media::Transport;
 use studio::app::{Shell, Studio};
 use studio::commands::Command;
 use studio::desk::Overlay;
+use studio::faces::Seat;
 use studio::jobs::Slot;
 use studio::state::{Severity, Workspace};
 use studio::{Options, Theme};
@@ -257,6 +258,52 @@ fn the_palette_finds_and_runs_a_command_and_letters_in_it_are_no_commands() {
     window.key_press(Key::Escape);
     window.run_steps(2);
     assert_eq!(window.state().studio.overlay(), Overlay::None);
+}
+
+#[test]
+fn a_filmed_speaker_is_shown_frame_by_frame_and_a_damaged_video_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in (1..=60).filter(|number| *number != 20) {
+        let picture = image::RgbImage::from_pixel(32, 32, image::Rgb([number as u8, 0, 0]));
+        picture.save(folder.path().join(format!("{number}.png"))).unwrap();
+    }
+    let mut window = demo();
+    assert!(window.query_by_label("Speaker: show video").is_none(), "the demo was never filmed");
+    let clip = window.state_mut().studio.state.clip.as_mut().unwrap();
+    clip.speaker.video = Some(media::VideoSource::Frames(folder.path().to_owned()));
+    window.run_steps(2);
+    window.get_by_label("Speaker: show video").click();
+    window.run_steps(3);
+    assert!(window.state().studio.state.speaker_video);
+    assert!(window.query_by_label("Speaker: show 3DMM").is_some());
+    for frame in [0usize, 1, 2, 40, 7] {
+        window.state_mut().studio.playback.seek(frame);
+        let begun = Instant::now();
+        while window.state().studio.videos.frame(Seat::Speaker) != Some(frame as u32) {
+            window.run_steps(1);
+            assert!(begun.elapsed() < Duration::from_secs(20), "frame {frame} never came");
+        }
+    }
+    let told: Vec<_> = window.state().studio.state.messages.iter().collect();
+    assert!(told.len() == 1 && told[0].what.contains("1 of 60"), "{told:?}");
+    // The key goes back to the mesh; what cannot be read is said once, and the window goes on.
+    window.key_press(Key::V);
+    window.run_steps(2);
+    assert!(window.query_by_label("Speaker: show video").is_some());
+    let clip = window.state_mut().studio.state.clip.as_mut().unwrap();
+    clip.speaker.video = Some(media::VideoSource::Mp4(folder.path().join("gone.mp4")));
+    window.key_press(Key::V);
+    let begun = Instant::now();
+    while window.state().studio.state.messages.len() < 2 {
+        window.run_steps(2);
+        assert!(begun.elapsed() < Duration::from_secs(20), "no word on a video that is not there");
+    }
+    window.run_steps(4);
+    let told = &window.state().studio.state.messages;
+    assert!(
+        told.len() == 2 && told[1].severity == Severity::Warning && !told[1].remedy.is_empty(),
+        "{told:?}"
+    );
 }
 
 #[test]

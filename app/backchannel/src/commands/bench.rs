@@ -22,7 +22,7 @@ pub struct Args {
     pub json: bool,
 }
 
-const NAMES: [&str; 6] = ["features", "offline", "online", "frame", "start", "clock"];
+const NAMES: [&str; 7] = ["features", "offline", "online", "frame", "start", "clock", "video"];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -73,6 +73,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
                 Err(fault) => output.warn(format!("start: {fault}")),
             },
             "clock" => rows.push(clock()),
+            "video" => rows.extend(video(output)?),
             other => return Err(bad_request(format!("there is no benchmark {other}"), NAMES.join(", "))),
         }
     }
@@ -189,6 +190,35 @@ fn clock() -> Row {
     let what =
         format!("largest distance of the shown frame from wall time in 5 s at {FRAMES_PER_SECOND} fps");
     Row::less_is_better("clock", what, frames, "frames", 1.0)
+}
+
+/// Decoding and seeking of clips that are written for it, as an MP4 (where there is ffmpeg) and as a folder of PNGs.
+fn video(output: &Output) -> clips::Result<Vec<Row>> {
+    use media::video::measure;
+    let home = std::env::temp_dir().join(format!("backchannel-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&home).map_err(|error| clips::Fault::write(&home, &error))?;
+    let mut rows = Vec::new();
+    for (name, kind) in [("clip.mp4", "H.264"), ("clip", "PNG folder")] {
+        let cost = match measure::write_clip(&home.join(name)).and_then(|source| measure::cost(&source)) {
+            Ok(cost) => cost,
+            Err(fault) => {
+                output.warn(format!("video: {fault}"));
+                continue;
+            }
+        };
+        let (count, side) = measure::CLIP;
+        let what = |text: &str| format!("{kind}, {count} pictures of {side}x{side}: {text}");
+        let row = |text: &str, value, bar| Row::less_is_better("video", what(text), value, "ms", bar);
+        rows.push(row("decoding a picture, in order", cost.decode_ms, 4.0));
+        rows.push(row("seek, median", cost.seek_ms[0], 50.0));
+        rows.push(row("seek, 95th percentile", cost.seek_ms[1], 50.0));
+        rows.push(row("seek right after opening, median", cost.seek_fresh_ms[0], 50.0));
+        rows.push(row("seek right after opening, 95th percentile", cost.seek_fresh_ms[1], 50.0));
+        rows.push(row("work behind the scenes until all is at hand", cost.fill_seconds * 1e3, 2000.0));
+    }
+    // What is left in the folder for temporary things is no fault of the bench.
+    std::fs::remove_dir_all(&home).ok();
+    Ok(rows)
 }
 
 /// Best wall time of `times` runs in seconds, and the last result.

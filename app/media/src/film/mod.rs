@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use clips::{Fault, FaultKind, Result, Waveform};
 
 pub use mp4::{ffmpeg, ffmpeg_version};
+pub(crate) use mp4::{last_words, url};
 pub use wav::write as write_wav;
 
 /// A film in the making.

@@ -138,13 +138,14 @@ impl Drop for Mp4 {
 }
 
 /// A path that ffmpeg cannot take for an option or a protocol.
-fn url(path: &Path) -> std::ffi::OsString {
+pub(crate) fn url(path: &Path) -> std::ffi::OsString {
     let mut url = OsStr::new("file:").to_owned();
     url.push(path);
     url
 }
 
-fn last_words(mut stderr: impl Read) -> String {
+/// Reads complaints to their end and keeps the last of them.
+pub(crate) fn last_words(mut stderr: impl Read) -> String {
     let (mut kept, mut chunk) = (Vec::new(), [0; 1_024]);
     while let Ok(count @ 1..) = stderr.read(&mut chunk) {
         kept.extend_from_slice(&chunk[..count]);

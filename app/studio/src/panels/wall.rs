@@ -7,6 +7,8 @@ use egui::{
     pos2, vec2,
 };
 
+use media::VideoSource;
+
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
@@ -15,6 +17,7 @@ use crate::motion::Motion;
 use crate::state::Person;
 use crate::text::{self, empty, label};
 use crate::theme::{self, size};
+use crate::video::Sight;
 use crate::widgets::{self, Pill, icons, pill, text_cut};
 
 const ROUND: f32 = size::ROUND as f32;
@@ -130,8 +133,15 @@ fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &st
     let response = ui.interact(rect, ui.scope_id().with(("person", name)), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     turn(desk, ui, &response);
-    match &person.motion {
-        Some(motion) => {
+    // A person of whom there is nothing but a video is shown by it.
+    let filmed = desk.state.filmed(seat) || person.motion.is_none();
+    match (&person.motion, person.video.as_ref().filter(|_| filmed)) {
+        (_, Some(source)) => {
+            video_ui(desk, ui, rect, seat, source);
+            let codec = desk.videos.codec(seat).unwrap_or_default();
+            caption_ui(desk, ui, rect, name, &format!("{} \u{b7} {codec}", label::AS_VIDEO));
+        }
+        (Some(motion), None) => {
             let motion = motion.clone();
             face_ui(desk, ui, rect, seat, &motion);
             caption_ui(desk, ui, rect, name, motion.source.label());
@@ -139,7 +149,58 @@ fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &st
                 legend_dash(desk, ui, rect.shrink(7.0).left_bottom());
             }
         }
-        None => sound_face_ui(desk, ui, rect, name),
+        (None, None) => sound_face_ui(desk, ui, rect, name),
+    }
+    if person.video.is_some() && person.motion.is_some() {
+        switch_ui(desk, ui, rect, seat, name);
+    }
+}
+
+/// The newest picture of a person's video, whole, in the middle of its tile.
+fn video_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, source: &VideoSource) {
+    let tokens = desk.tokens;
+    ui.painter().rect_filled(rect, ROUND, tokens.card);
+    match desk.videos.sight(ui.ctx(), seat, source, desk.playback.frame()) {
+        Sight::Picture(texture, size) => {
+            let size = vec2(size[0] as f32, size[1] as f32);
+            let scale = (rect.width() / size.x).min(rect.height() / size.y);
+            let place = Rect::from_center_size(rect.center(), size * scale);
+            let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            let corners = CornerRadius::same(size::ROUND);
+            let shape =
+                egui::epaint::RectShape::filled(place, corners, Color32::WHITE).with_texture(texture, uv);
+            ui.painter().add(shape);
+        }
+        Sight::Coming => widgets::empty(ui, tokens, rect, label::VIDEO_COMING, ""),
+        Sight::Failed(fault) => widgets::empty(ui, tokens, rect, empty::VIDEO, &fault.remedy),
+    }
+}
+
+/// Drawn or filmed: two words in the corner of a tile, the one that is shown brighter.
+fn switch_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, name: &str) {
+    let tokens = desk.tokens;
+    let filmed = desk.state.filmed(seat);
+    let place = Rect::from_min_size(rect.right_bottom() - vec2(103.0, 29.0), vec2(96.0, 22.0));
+    let command = if seat == Seat::Speaker { Command::SpeakerVideo } else { Command::ListenerVideo };
+    let response = ui.interact(place, ui.scope_id().with(("video", name)), Sense::click());
+    let other = if filmed { label::AS_MESH } else { label::AS_VIDEO };
+    response
+        .widget_info(|| WidgetInfo::selected(Role::Switch, true, filmed, format!("{name}: show {other}")));
+    let painter = ui.painter_at(rect);
+    let veil = if response.hovered() { 0.9 } else { 0.72 };
+    painter.rect_filled(place, 11.0, tokens.veil.gamma_multiply(veil));
+    let ink = |on: bool| if on { tokens.on_picture } else { tokens.on_picture_dim };
+    let font = |on: bool| if on { theme::strong(11.0) } else { egui::FontId::proportional(11.0) };
+    for (x, words, on) in [(0.28, label::AS_MESH, !filmed), (0.74, label::AS_VIDEO, filmed)] {
+        let at = pos2(place.left() + place.width() * x, place.center().y);
+        painter.text(at, Align2::CENTER_CENTER, words, font(on), ink(on));
+    }
+    if response.has_focus() {
+        painter.rect_stroke(place, 11.0, Stroke::new(1.5, tokens.accent), StrokeKind::Inside);
+    }
+    let hint = command.hint();
+    if response.on_hover_text(hint).clicked() {
+        desk.send(command);
     }
 }
 
