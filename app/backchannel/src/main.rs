@@ -53,10 +53,9 @@ enum Command {
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("BACKCHANNEL_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu_hal=off,wgpu_core=error,symphonia_core=off")),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("BACKCHANNEL_LOG").unwrap_or_else(
+            |_| tracing_subscriber::EnvFilter::new("warn,wgpu_hal=off,wgpu_core=error,symphonia_core=off"),
+        ))
         .with_writer(std::io::stderr)
         .without_time()
         .init();

@@ -2,6 +2,8 @@
 //!
 //! A ratio above 1 means "better than the bar". Nothing here is a test: a slow machine prints small ratios.
 
+mod corpus;
+
 use std::time::Instant;
 
 use clips::Control;
@@ -17,12 +19,18 @@ pub struct Args {
     /// One benchmark; without a name all are run
     #[arg(value_parser = NAMES)]
     name: Option<String>,
+    /// Clips of the corpus that `corpus` writes to the folder for temporary files (about 0.17 MB each)
+    #[arg(long, default_value_t = 6000)]
+    clips: usize,
+    /// `corpus` also empties the system's file cache and indexes cold; needs Linux and root, slows others down
+    #[arg(long)]
+    cold: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-const NAMES: [&str; 6] = ["features", "offline", "online", "frame", "start", "clock"];
+const NAMES: [&str; 7] = ["features", "offline", "online", "frame", "start", "clock", "corpus"];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -73,6 +81,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
                 Err(fault) => output.warn(format!("start: {fault}")),
             },
             "clock" => rows.push(clock()),
+            "corpus" => rows.extend(corpus::rows(args.clips, args.cold, output)?),
             other => return Err(bad_request(format!("there is no benchmark {other}"), NAMES.join(", "))),
         }
     }
