@@ -26,11 +26,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let picture = folder.join("compare.png");
     screens::draw(&program, &["screenshot", "compare", "--size", "1600x1000"], &picture)?;
-    // The film has sound where ffmpeg can put it in.
+    // A few seconds are enough to see, and a software driver takes a second for two frames. Sound is there where ffmpeg can put it in.
     let (film, sound) = if on_path("ffmpeg") { ("wall.mp4", Some("--sound")) } else { ("wall.gif", None) };
     let film = folder.join(film);
     let mut render = at_root(&program);
-    render.args(["render", "demo", "--layout", "wall"]).args(sound).arg("--out").arg(&film);
+    render
+        .args(["render", "demo", "--layout", "wall", "--from", "300", "--to", "420"])
+        .args(sound)
+        .arg("--out")
+        .arg(&film);
     say_and_run(&mut render)?;
     println!("\nThe studio:        {}", picture.display());
     println!("The demo as a film: {}", film.display());

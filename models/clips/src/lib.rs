@@ -6,6 +6,7 @@
 
 pub mod arkit;
 pub mod array;
+pub mod cache;
 pub mod chance;
 pub mod channels;
 pub mod control;

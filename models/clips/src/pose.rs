@@ -83,4 +83,81 @@ mod tests {
             assert!((a.pitch - b.pitch).abs() < 1e-5 && b.translation_cm[2].abs() < 1e-5);
         }
     }
+
+    fn frame(values: &[(usize, f32)]) -> [f32; COEFFICIENT_COUNT] {
+        let mut frame = [0.0; COEFFICIENT_COUNT];
+        values.iter().for_each(|(column, value)| frame[*column] = *value);
+        frame
+    }
+
+    /// The definition, written out: `v_world = Rz(roll) Ry(yaw) Rx(pitch) v`, y up, z to the camera.
+    fn turned(pose: &HeadPose, [x, y, z]: [f32; 3]) -> [f32; 3] {
+        let (s, c) = pose.pitch.sin_cos();
+        let (y, z) = (c * y - s * z, s * y + c * z);
+        let (s, c) = pose.yaw.sin_cos();
+        let (x, z) = (c * x + s * z, c * z - s * x);
+        let (s, c) = pose.roll.sin_cos();
+        [c * x - s * y, s * x + c * y, z]
+    }
+
+    const NOSE: [f32; 3] = [0.0, 0.0, 1.0];
+    const CROWN: [f32; 3] = [0.0, 1.0, 0.0];
+
+    #[test]
+    fn a_positive_rotation_about_x_nods_the_nose_down() {
+        for (value, raw) in [(0.3, false), (PI + 0.3, true), (0.3 - PI, true)] {
+            let pose = head_pose(&frame(&[(52, value)]), raw);
+            assert!((pose.pitch - 0.3).abs() < 1e-5, "{value}: {pose:?}");
+            assert!(turned(&pose, NOSE)[1] < -0.2, "the nose goes down");
+        }
+    }
+
+    #[test]
+    fn a_positive_rotation_about_y_turns_the_nose_to_the_subjects_left_which_is_image_right() {
+        let pose = head_pose(&frame(&[(53, 0.3)]), false);
+        assert!((pose.yaw - 0.3).abs() < 1e-6 && turned(&pose, NOSE)[0] > 0.2);
+    }
+
+    #[test]
+    fn a_positive_rotation_about_z_tips_the_crown_to_the_image_left() {
+        let pose = head_pose(&frame(&[(54, 0.3)]), false);
+        assert!((pose.roll - 0.3).abs() < 1e-6 && turned(&pose, CROWN)[0] < -0.2);
+    }
+
+    #[test]
+    fn translations_keep_their_signs_and_raw_depth_is_taken_off() {
+        let raw = head_pose(&frame(&[(52, PI), (55, 0.1), (56, 0.2), (57, RAW_DEPTH + 0.3)]), true);
+        let centred = head_pose(&frame(&[(55, 0.1), (56, 0.2), (57, 0.3)]), false);
+        for axis in 0..3 {
+            let wanted = [1.63, 3.26, 4.89][axis];
+            assert!((raw.translation_cm[axis] - wanted).abs() < 1e-4, "raw, axis {axis}");
+            assert!((centred.translation_cm[axis] - wanted).abs() < 1e-4, "centred, axis {axis}");
+        }
+    }
+
+    #[test]
+    fn raw_is_decided_by_the_median_so_a_lost_tracker_does_not_flip_a_clip() {
+        let mut frames = vec![frame(&[(52, PI - 0.1)]); 9];
+        frames[0][52] = 0.0;
+        frames[1][52] = -PI + 0.05; // the same side of the circle
+        assert!(is_raw(&frames));
+        frames[..5].iter_mut().for_each(|frame| frame[52] = 0.1);
+        assert!(!is_raw(&frames));
+    }
+
+    #[test]
+    fn negative_weights_after_adding_a_mean_are_noise_and_are_cut_never_mirrored() {
+        let shown = shown_blendshapes(&frame(&[(0, -0.4), (1, 0.4), (24, 3.0)]));
+        assert_eq!((shown[0], shown[1], shown[24]), (0.0, 0.4, 1.2));
+    }
+
+    #[test]
+    fn subtracting_a_mean_face_turns_a_raw_clip_into_a_centred_one_with_the_same_pose() {
+        let mean = crate::synth::performance::mean_face();
+        let raw = frame(&[(52, PI + 0.2), (53, 0.1), (54, -0.1), (55, 0.5), (57, RAW_DEPTH - 0.5)]);
+        let centred: [f32; COEFFICIENT_COUNT] = std::array::from_fn(|column| raw[column] - mean[column]);
+        let (a, b) = (head_pose(&raw, true), head_pose(&centred, false));
+        assert!((a.pitch - b.pitch).abs() < 1e-5 && a.yaw == b.yaw && a.roll == b.roll);
+        assert!((0..3).all(|axis| (a.translation_cm[axis] - b.translation_cm[axis]).abs() < 1e-4));
+    }
 }

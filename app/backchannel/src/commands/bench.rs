@@ -2,6 +2,8 @@
 //!
 //! A ratio above 1 means "better than the bar". Nothing here is a test: a slow machine prints small ratios.
 
+mod corpus;
+
 use std::time::Instant;
 
 use clips::Control;
@@ -17,12 +19,18 @@ pub struct Args {
     /// One benchmark; without a name all are run
     #[arg(value_parser = NAMES)]
     name: Option<String>,
+    /// Clips of the corpus that `corpus` writes to the folder for temporary files (about 0.17 MB each)
+    #[arg(long, default_value_t = 6000)]
+    clips: usize,
+    /// `corpus` also empties the system's file cache and indexes cold; needs Linux and root, slows others down
+    #[arg(long)]
+    cold: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-const NAMES: [&str; 7] = ["features", "offline", "online", "frame", "start", "clock", "video"];
+const NAMES: [&str; 8] = ["features", "offline", "online", "frame", "start", "clock", "video", "corpus"];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -74,6 +82,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             },
             "clock" => rows.push(clock()),
             "video" => rows.extend(video(output)?),
+            "corpus" => rows.extend(corpus::rows(args.clips, args.cold, output)?),
             other => return Err(bad_request(format!("there is no benchmark {other}"), NAMES.join(", "))),
         }
     }
