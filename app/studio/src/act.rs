@@ -151,6 +151,16 @@ impl Studio {
                 self.state.library.shelf = shelf;
                 self.state.library.refresh();
             }
+            Command::CheckCorpus => self.check_corpus(),
+            Command::CancelCheck => self.jobs.stop(Slot::Check),
+            Command::Check => self.open(Overlay::Check),
+            Command::ShowClip(key) => {
+                self.memory.search.clear();
+                self.state.library.show_everything();
+                self.state.library.shelf = Some(key.shelf());
+                self.state.library.refresh();
+                self.choose_clip(key);
+            }
             Command::Facet(facet) => {
                 self.state.library.facet = facet;
                 self.state.library.refresh();
@@ -263,6 +273,13 @@ impl Studio {
             .start(Slot::Clip, "Reading the clip", move |control| work::load_clip(key, &source, control));
     }
 
+    /// Starts reading every file of the corpus; what it finds is shown on top.
+    fn check_corpus(&mut self) {
+        self.memory.overlay = Overlay::Check;
+        let Some(corpus) = self.state.library.corpus.clone() else { return };
+        self.jobs.start(Slot::Check, "Checking the corpus", move |control| work::check(&corpus, control));
+    }
+
     /// Starts making reactions to the chosen clip with the chosen system.
     fn generate(&mut self) {
         let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else {
@@ -318,8 +335,18 @@ impl Studio {
             Made::Corpus(corpus) => {
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));
                 self.memory.search.clear();
+                self.jobs.stop(Slot::Check);
+                self.state.check = None;
                 if let Some(first) = self.state.library.set_corpus(corpus) {
                     self.choose_clip(first);
+                }
+            }
+            Made::Checked(report, faults) => {
+                // The answer may be of a corpus that has been closed meanwhile.
+                if self.state.library.corpus.as_ref().is_some_and(|corpus| corpus.root() == report.root) {
+                    self.state.check = Some(report);
+                    self.state.library.faults = faults;
+                    self.state.library.refresh();
                 }
             }
             Made::Sound(path) => {

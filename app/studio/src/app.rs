@@ -309,6 +309,7 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         Overlay::Palette => ("palette", 560.0f32),
         Overlay::Help => ("help", 1010.0),
         Overlay::Messages => ("messages", 620.0),
+        Overlay::Check => ("check", 860.0),
     };
     let screen = ui.ctx().content_rect();
     let shadow =
@@ -331,6 +332,7 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                 Overlay::Palette => panels::palette::ui(desk, ui),
                 Overlay::Help => panels::help::ui(desk, ui),
                 Overlay::Messages => panels::messages::ui(desk, ui),
+                Overlay::Check => panels::check::ui(desk, ui),
                 Overlay::None => {}
             }
         });

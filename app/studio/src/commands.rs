@@ -111,6 +111,14 @@ pub enum Command {
     Search(String),
     /// Show a part of the list; `None` shows all.
     Shelf(Option<Shelf>),
+    /// Read every file of the corpus and say what is wrong.
+    CheckCorpus,
+    /// Stop the check.
+    CancelCheck,
+    /// What is wrong with the corpus.
+    Check,
+    /// Choose a clip, whatever part of the list is shown.
+    ShowClip(ClipKey),
     /// Show clips of the list with one property; `None` shows all.
     Facet(Option<Facet>),
     /// Take a message off the window, counted from 0; it stays in the list.
@@ -139,7 +147,10 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 pub const GROUPS: [(&str, &[Command]); 6] = [
-    ("File", &[C::OpenFiles, C::OpenFolder, C::TypePath, C::PreviousClip, C::NextClip]),
+    (
+        "File",
+        &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
+    ),
     (
         "Time",
         &[
@@ -246,6 +257,10 @@ impl Command {
             C::Wish(_) => "Change the sampling".to_owned(),
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
+            C::CheckCorpus => "Check the corpus".to_owned(),
+            C::CancelCheck => "Stop the check".to_owned(),
+            C::Check => "Faults of the corpus".to_owned(),
+            C::ShowClip(_) => "Go to a clip".to_owned(),
             C::Facet(_) => "Show clips with one property".to_owned(),
             C::Dismiss(_) => "Dismiss a message".to_owned(),
             C::ToggleGhost => "Outline of the real listener".to_owned(),
@@ -310,6 +325,7 @@ impl Command {
                 vec![KeyboardShortcut::new(PLAIN, Key::Questionmark), KeyboardShortcut::new(PLAIN, Key::F1)]
             }
             C::Messages => one(COMMAND, Key::M),
+            C::Check => one(COMMAND, Key::E),
             C::Close => one(PLAIN, Key::Escape),
             _ => Vec::new(),
         }

@@ -29,6 +29,8 @@ pub enum Overlay {
     Help,
     /// The messages.
     Messages,
+    /// What is wrong with the corpus.
+    Check,
 }
 
 /// A drawing of a track that is good as long as its key is.
@@ -64,6 +66,8 @@ pub struct Memory {
     pub tracks: HashMap<Track, TrackDrawing>,
     /// A selection being dragged, in frames.
     pub selecting: Option<(f64, f64)>,
+    /// Findings of the check that are shown; `None` shows all.
+    pub check_severity: Option<clips::corpus::check::Severity>,
     /// Small pictures of clips; `None` is on its way.
     pub sparklines: HashMap<ClipKey, Option<Sparkline>>,
     /// Clips whose small picture was asked for in this frame.

@@ -21,6 +21,8 @@ pub enum Slot {
     Takes,
     /// Opening something the user named.
     Open,
+    /// Reading every file of the corpus (exclusive).
+    Check,
     /// A file dialog (exclusive).
     Dialog,
     /// Small pictures of clips in the list (exclusive).

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clips::corpus::{ClipEntry, Corpus, Split};
+use clips::corpus::check::{Report, Severity};
+use clips::corpus::{ClipEntry, Corpus, Split, VideoFiles};
 
 use crate::state::file_name;
 
@@ -199,6 +200,28 @@ impl Library {
     }
 }
 
+/// Findings of each clip, errors and warnings: those whose file is one of the clip's. Notes are no reason to mark a
+/// clip.
+pub fn faults_of_clips(corpus: &Corpus, report: &Report) -> HashMap<ClipKey, usize> {
+    let mut owners: HashMap<&Path, Vec<ClipKey>> = HashMap::new();
+    for split in Split::ALL {
+        for (index, entry) in corpus.clips(split).iter().enumerate() {
+            for file in files(entry) {
+                owners.entry(file).or_default().push(ClipKey::Corpus(split, index));
+            }
+        }
+    }
+    let mut faults = HashMap::new();
+    for finding in report.faults.iter().filter(|finding| finding.severity != Severity::Note) {
+        // A picture of a folder of frames is the folder's.
+        let owner = finding.fault.path.ancestors().find_map(|path| owners.get(path));
+        for key in owner.into_iter().flatten() {
+            *faults.entry(*key).or_default() += 1;
+        }
+    }
+    faults
+}
+
 fn says(row: &ClipRow, word: &str) -> bool {
     [&row.name, &row.detail, &row.missing].iter().any(|text| text.to_lowercase().contains(word))
 }
@@ -235,11 +258,11 @@ fn facets(rows: &[ClipRow]) -> Vec<(Facet, usize)> {
     facets
 }
 
-fn files(entry: &ClipEntry) -> impl Iterator<Item = &PathBuf> {
-    [&entry.speaker, &entry.listener]
-        .into_iter()
-        .flat_map(|person| [&person.sound, &person.attributes, &person.coefficients])
-        .flatten()
+fn files(entry: &ClipEntry) -> impl Iterator<Item = &Path> {
+    [&entry.speaker, &entry.listener].into_iter().flat_map(|person| {
+        let plain = [&person.sound, &person.attributes, &person.coefficients].map(Option::as_deref);
+        plain.into_iter().chain([person.video.as_ref().map(VideoFiles::path)]).flatten()
+    })
 }
 
 /// What a clip lacks: the speaker's sound and both faces. The listener's sound is never used.

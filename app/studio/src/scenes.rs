@@ -23,7 +23,7 @@ use crate::{Options, Studio};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 14] = [
+const SCENES: [(&str, Prepare); 15] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -38,6 +38,7 @@ const SCENES: [(&str, Prepare); 14] = [
     ("palette", |stage| over(stage, Command::Palette)),
     ("help", |stage| over(stage, Command::Help)),
     ("messages", messages),
+    ("check", check),
 ];
 
 /// Where scenes stand: inside their loop, where the reactions differ most.
@@ -489,6 +490,26 @@ fn compare_video(stage: &mut Stage) -> Result<()> {
     let shown = film_speaker(stage, &home);
     // Pictures that are left behind harm nobody.
     std::fs::remove_dir_all(&home).ok();
+    shown
+}
+
+/// A corpus with every fault planted, after its check.
+fn check(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    let home = std::env::temp_dir().join(format!("backchannel-planted-{}", std::process::id()));
+    let shown = (|| {
+        clips::synth::planted(&home, &Control::default())?;
+        for command in [Command::Open(home.clone()), Command::CheckCorpus] {
+            stage.act(command);
+            for _ in 0..4 {
+                stage.settle()?;
+            }
+        }
+        Ok(())
+    })();
+    // Files that are left behind harm nobody.
+    std::fs::remove_dir_all(&home).ok();
+    stage.studio.state.messages.clear();
     shown
 }
 

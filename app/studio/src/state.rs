@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use clips::arkit::FaceSource;
+use clips::corpus::check::Report;
 use clips::{Sampling, Streams, Take};
 use listener::System;
 use listener::import::Imported;
@@ -235,6 +236,8 @@ pub struct State {
     pub theme: Theme,
     /// Clips to choose from.
     pub library: Library,
+    /// What the check of the corpus found, once it has run.
+    pub check: Option<Arc<Report>>,
     /// Systems to choose from.
     pub systems: Vec<SystemRow>,
     /// The chosen system.
@@ -280,6 +283,7 @@ impl Default for State {
             present_one: false,
             theme: Theme::Dark,
             library: Library::default(),
+            check: None,
             systems: Vec::new(),
             system: 0,
             clip: None,

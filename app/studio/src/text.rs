@@ -24,6 +24,7 @@ pub mod heading {
     pub const SYSTEM: &str = "SYSTEM";
     pub const REACTION: &str = "REACTION";
     pub const MESSAGES: &str = "Messages of this session";
+    pub const CHECK: &str = "Faults of the corpus";
     pub const KEYS: &str = "Keys of this screen";
     pub const POINTER: &str = "POINTER";
 }
@@ -66,6 +67,8 @@ pub mod label {
     pub const GENERATE: &str = "Generate all latents";
     pub const MADE_ELSEWHERE: &str = "Read from a file";
     pub const CANCEL: &str = "Cancel";
+    pub const CHECK: &str = "Check every file";
+    pub const WHOLE_CORPUS: &str = "the corpus";
     pub const ADD_TRACK: &str = "+ track";
     pub const LOOP_OFF: &str = "A\u{2013}B";
     pub const ALL: &str = "all";
@@ -92,6 +95,13 @@ pub mod empty {
     pub const CLIPS_REMEDY: &str = "Drop a sound or a corpus folder on the window, or press Ctrl+O";
     pub const SEARCH: &str = "No clip fits";
     pub const SEARCH_REMEDY: &str = "Clear the search and the chips above to see all clips";
+    pub const CORPUS: &str = "No corpus is open";
+    pub const CORPUS_REMEDY: &str =
+        "Open a folder in the REACT layout: Ctrl+Shift+O, or drop it on the window";
+    pub const FAULTS: &str = "Nothing is wrong";
+    pub const FAULTS_REMEDY: &str = "Every file was read";
+    pub const OPENING_FAULTS: &str = "Opening found nothing wrong";
+    pub const OPENING_FAULTS_REMEDY: &str = "Press Check every file to read them all";
     pub const STAGE: &str = "Nothing is open";
     pub const STAGE_REMEDY: &str = "Choose a clip on the left, drop a sound on the window, or press Ctrl+O";
     pub const WALL: &str = "No reactions yet";
@@ -181,4 +191,30 @@ pub fn other_length(name: &str, have: usize, clip: usize) -> String {
 /// Why another system answers the chosen clip.
 pub fn answers_other_clips(other: &str) -> String {
     format!("It holds no reactions to this clip; {other} answers instead")
+}
+
+/// Before the check of a corpus has run.
+pub const NOT_CHECKED: &str = "Found when the folder was opened. The check reads every file.";
+
+/// What a check has read.
+pub fn checked(report: &clips::corpus::check::Report) -> String {
+    format!("{} clips in {} files were read, {}", report.clips, report.files, report.layout)
+}
+
+/// `3 errors`, `1 note`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How far a job is.
+pub fn progress(progress: &clips::Progress) -> String {
+    format!("{} {} of {}", progress.stage, progress.done, progress.total)
+}
+
+/// Faults met when a corpus was opened.
+pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
+    match count {
+        1 => first.to_string(),
+        _ => format!("{first} ... and {} more: Faults of the corpus (Ctrl+E) lists them", count - 1),
+    }
 }

@@ -1,10 +1,12 @@
 //! What workers do: open what the user named, read clips, make reactions. Everything slow is here and runs off the
 //! interface thread; the answers are plain values.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use clips::corpus::check::{CheckConfig, Report};
 use clips::corpus::{ClipEntry, Corpus, Split};
 use clips::{Control, Fault, FaultKind, Result, Streams, Take};
 use listener::{LatentChoice, Request};
@@ -33,6 +35,8 @@ pub enum Made {
     System(SystemRow),
     /// A corpus to browse.
     Corpus(Arc<Corpus>),
+    /// What is wrong with the corpus, and how many findings each clip has.
+    Checked(Arc<Report>, HashMap<ClipKey, usize>),
     /// A sound file to add to the list and choose.
     Sound(PathBuf),
     /// The chosen clip.
@@ -82,7 +86,10 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
             return Err(Fault::new(FaultKind::Empty, path, "the folder holds no clips")
                 .remedy("open the folder that holds train, val or test in the REACT 2024 layout"));
         }
-        let warnings = corpus.faults().iter().map(ToString::to_string).collect();
+        let warnings = match corpus.faults().len() {
+            0 => Vec::new(),
+            count => vec![text::opening_faults(count, &corpus.faults()[0])],
+        };
         return Ok(Answer { made: Made::Corpus(Arc::new(corpus)), warnings });
     }
     let extension = path.extension().map(|text| text.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -178,6 +185,18 @@ fn filmed(source: &ClipSource, warnings: &mut Vec<String>) -> Option<VideoSource
             None
         }
     }
+}
+
+/// Reads every file of a corpus and says what is wrong, with the sound held against the jaw.
+///
+/// # Errors
+/// A stop on request; everything else is a finding.
+pub fn check(corpus: &Corpus, control: &Control) -> Result<Answer> {
+    let loudness = |path: &Path| Ok(speech::loudness_db(&speech::decode(path)?));
+    let config = CheckConfig { loudness: Some(&loudness), ..CheckConfig::default() };
+    let report = clips::corpus::check::check(corpus, &config, control)?;
+    let faults = crate::library::faults_of_clips(corpus, &report);
+    Ok(Made::Checked(Arc::new(report), faults).into())
 }
 
 /// Makes reactions to a clip and what the window shows of them.

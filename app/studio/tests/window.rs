@@ -198,6 +198,34 @@ fn a_corpus_a_sound_predictions_and_a_checkpoint_open_as_what_they_are() {
 }
 
 #[test]
+fn a_check_lists_what_was_planted_and_a_click_goes_to_the_clip() {
+    let folder = tempfile::tempdir().unwrap();
+    let planted = clips::synth::planted(folder.path(), &clips::Control::default()).unwrap();
+    let mut window = demo();
+    let ctx = window.ctx.clone();
+    window.state_mut().studio.act(&ctx, Command::Open(folder.path().to_owned()));
+    settle(&mut window);
+    window.state_mut().studio.act(&ctx, Command::CheckCorpus);
+    settle(&mut window);
+    let report = window.state().studio.state.check.clone().expect("a report");
+    assert!(report.faults.len() >= planted.len() / 2, "{} of {}", report.faults.len(), planted.len());
+    let library = &window.state().studio.state.library;
+    assert!(!library.faults.is_empty(), "faults are marked on clips");
+    let (finding, key) = report
+        .faults
+        .iter()
+        .find_map(|finding| Some((finding, *library.clips_of(&finding.fault.path).first()?)))
+        .expect("a fault of a clip");
+    let path = finding.fault.path.strip_prefix(&report.root).unwrap().display().to_string();
+    let label = format!("{path}: {}", finding.fault.detail);
+    window.get_by_label(&label).click();
+    window.run_steps(3);
+    let studio = &window.state().studio;
+    assert_eq!(studio.state.chosen_clip, Some(key));
+    assert_eq!(studio.overlay(), studio::desk::Overlay::None);
+}
+
+#[test]
 fn a_drag_on_a_track_makes_a_loop_and_a_click_seeks() {
     let mut window = demo();
     let rect = window.get_by_label("Track Valence").rect();

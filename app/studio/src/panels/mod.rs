@@ -1,5 +1,6 @@
 //! The parts of the screen, one file each. A panel draws from a [`crate::desk::Desk`] and leaves commands on it.
 
+pub mod check;
 pub mod clip_list;
 pub mod help;
 pub mod inspector;
