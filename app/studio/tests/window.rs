@@ -307,6 +307,44 @@ fn a_filmed_speaker_is_shown_frame_by_frame_and_a_damaged_video_is_explained() {
 }
 
 #[test]
+fn a_filmed_corpus_shows_both_people_as_filmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    let config = clips::synth::Config { clips: Some(4), seconds: 4.0, seed: 2 };
+    clips::synth::write(&config, &corpus, &clips::Control::default()).unwrap();
+    let film = |person: &str| corpus.join(format!("val/Video_files/NoXI/101_synthetic/{person}/1"));
+    for person in ["Expert_video", "Novice_video"] {
+        std::fs::create_dir_all(film(person)).unwrap();
+        for number in 1..=101 {
+            let picture = image::RgbImage::from_pixel(16, 16, image::Rgb([number as u8, 0, 0]));
+            picture.save(film(person).join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let mut window = demo();
+    let ctx = window.ctx.clone();
+    window.state_mut().studio.act(&ctx, Command::Open(corpus.clone()));
+    settle(&mut window);
+    let clip = window.state().studio.state.clip.clone().unwrap();
+    assert!(clip.id.ends_with("/1"), "{}", clip.id);
+    let source = |person| Some(media::VideoSource::Frames(film(person)));
+    assert_eq!(clip.speaker.video, source("Expert_video"));
+    assert_eq!(clip.listener.unwrap().video, source("Novice_video"));
+    window.key_press(Key::V);
+    window.run_steps(1);
+    window.key_press_modifiers(Modifiers::SHIFT, Key::V);
+    window.run_steps(1);
+    window.state_mut().studio.playback.seek(99);
+    let begun = Instant::now();
+    let shown = |window: &Window, seat| window.state().studio.videos.frame(seat);
+    while [Seat::Speaker, Seat::Listener].iter().any(|seat| shown(&window, *seat) != Some(99)) {
+        window.run_steps(1);
+        assert!(begun.elapsed() < Duration::from_secs(20), "the videos never came");
+    }
+    let warnings = window.state().studio.state.messages.iter().filter(|told| told.about == "Video").count();
+    assert_eq!(warnings, 0, "{:?}", window.state().studio.state.messages);
+}
+
+#[test]
 fn present_shows_the_wall_alone_and_escape_leaves_it() {
     let mut window = demo();
     window.key_press(Key::F5);
