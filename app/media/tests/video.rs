@@ -183,6 +183,12 @@ fn a_folder_counts_from_one_whatever_else_lies_in_it() {
     let from_zero = folder(0..5, |number| format!("{number}.png"));
     let mut video = Video::open(&VideoSource::Frames(from_zero.path().to_owned())).unwrap();
     assert_eq!((video.frames(), number(&video.frame(3).unwrap())), (5, 3));
+    // Thirty a second, as REACT 2025 has them.
+    let mut video = Video::open(&VideoSource::FramesAt(home.path().to_owned(), 30)).unwrap();
+    assert_eq!((video.frames(), video.rate()), (33, 30.0));
+    for frame in 0..33 {
+        assert_eq!(number(&video.frame(frame).unwrap()), 1 + (4 * frame + 1) * 30 / 100, "frame {frame}");
+    }
 }
 
 #[test]

@@ -184,19 +184,23 @@ impl Studio {
         let menu = egui::Popup::is_any_open(ctx);
         ctx.input_mut(|input| {
             let mut pressed = Vec::new();
-            for command in Command::with_keys() {
-                for keys in command.keys() {
-                    let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
-                    let closes = command == Command::Close;
-                    // Words being typed are no commands, and what lies on top takes the plain keys.
-                    let free = if closes { !menu && (on_top || !typing) } else { !typing && !on_top };
-                    if bare && !free {
-                        continue;
-                    }
-                    // On a slow machine several presses reach one frame.
-                    let times = input.count_and_consume_key(keys.modifiers, keys.logical_key);
-                    pressed.extend(std::iter::repeat_n(command.clone(), times));
+            // Shift is not looked at when a key is matched (a question mark needs it on many keyboards), so keys that
+            // ask for it come before the same keys without.
+            let all = || {
+                Command::with_keys().flat_map(|it| it.keys().into_iter().map(move |keys| (it.clone(), keys)))
+            };
+            let shifted = all().filter(|(_, keys)| keys.modifiers.shift);
+            for (command, keys) in shifted.chain(all().filter(|(_, keys)| !keys.modifiers.shift)) {
+                let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
+                let closes = command == Command::Close;
+                // Words being typed are no commands, and what lies on top takes the plain keys.
+                let free = if closes { !menu && (on_top || !typing) } else { !typing && !on_top };
+                if bare && !free {
+                    continue;
                 }
+                // On a slow machine several presses reach one frame.
+                let times = input.count_and_consume_key(keys.modifiers, keys.logical_key);
+                pressed.extend(std::iter::repeat_n(command, times));
             }
             pressed
         })

@@ -146,6 +146,7 @@ pub enum Command {
 use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
+// Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
 pub const GROUPS: [(&str, &[Command]); 6] = [
     (
         "File",
@@ -171,7 +172,7 @@ pub const GROUPS: [(&str, &[Command]); 6] = [
     ),
     (
         "Reactions",
-        &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost, C::SpeakerVideo, C::ListenerVideo],
+        &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost, C::ListenerVideo, C::SpeakerVideo],
     ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (

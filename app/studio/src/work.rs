@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clips::corpus::check::{CheckConfig, Report};
-use clips::corpus::{ClipEntry, Corpus, Split};
+use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split, VideoFiles};
 use clips::{Control, Fault, FaultKind, Result, Streams, Take};
 use listener::{LatentChoice, Request};
 use media::{Peaks, VideoSource};
@@ -149,12 +149,14 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
             .remedy("choose a longer clip"));
     }
     speaker.cut(frames);
-    listener = listener.filter(|person| person.attributes.is_some() || person.coefficients.is_some());
+    let [speaker_video, listener_video] = filmed(source, &mut warnings);
+    listener = listener.filter(|person| {
+        person.attributes.is_some() || person.coefficients.is_some() || listener_video.is_some()
+    });
     if let Some(person) = &mut listener {
         person.sound = None;
         person.cut(frames);
     }
-    let speaker_video = filmed(source, &mut warnings);
     let peaks = speaker.sound.as_ref().map(|sound| Arc::new(Peaks::of(sound)));
     control.step(text::STAGE_CLIP, 2, 3, "")?;
     let clip = Clip {
@@ -162,28 +164,32 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
         id,
         synthetic,
         speaker: Person { video: speaker_video, ..Person::new(speaker) },
-        listener: listener.map(Person::new),
+        listener: listener.map(|streams| Person { video: listener_video, ..Person::new(streams) }),
         frames,
         peaks,
     };
     Ok(Answer { made: Made::Clip(Box::new(clip)), warnings })
 }
 
-/// The video of the speaker, if it can be shown; looks into the file.
-fn filmed(source: &ClipSource, warnings: &mut Vec<String>) -> Option<VideoSource> {
-    let ClipSource::File(path) = source else { return None };
-    if !path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("mp4")) {
-        return None;
-    }
-    let video = VideoSource::Mp4(path.clone());
-    match media::Video::open(&video) {
-        Ok(_) => Some(video),
-        // Sound alone in an .mp4 is nothing to talk about.
-        Err(fault) if fault.kind == FaultKind::MissingModality => None,
-        Err(fault) => {
-            warnings.push(fault.to_string());
-            None
+/// Videos of speaker and listener; of a sound file, what is filmed in it.
+fn filmed(source: &ClipSource, warnings: &mut Vec<String>) -> [Option<VideoSource>; 2] {
+    match source {
+        ClipSource::Demo(_) => [None, None],
+        // Opened by the tile that shows it, which says what is wrong with it.
+        ClipSource::Entry(_, entry) => [video_of(&entry.speaker), video_of(&entry.listener)],
+        ClipSource::File(path) if path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("mp4")) => {
+            let video = VideoSource::Mp4(path.clone());
+            match media::Video::open(&video) {
+                Ok(_) => [Some(video), None],
+                // Sound alone in an .mp4 is nothing to talk about.
+                Err(fault) if fault.kind == FaultKind::MissingModality => [None, None],
+                Err(fault) => {
+                    warnings.push(fault.to_string());
+                    [None, None]
+                }
+            }
         }
+        ClipSource::File(_) => [None, None],
     }
 }
 
@@ -197,6 +203,16 @@ pub fn check(corpus: &Corpus, control: &Control) -> Result<Answer> {
     let report = clips::corpus::check::check(corpus, &config, control)?;
     let faults = crate::library::faults_of_clips(corpus, &report);
     Ok(Made::Checked(Arc::new(report), faults).into())
+}
+
+fn video_of(person: &PersonFiles) -> Option<VideoSource> {
+    Some(match person.video.as_ref()? {
+        VideoFiles::Mp4(path) => VideoSource::Mp4(path.clone()),
+        VideoFiles::Frames(path) if person.frames_per_second == clips::time::FRAMES_PER_SECOND => {
+            VideoSource::Frames(path.clone())
+        }
+        VideoFiles::Frames(path) => VideoSource::FramesAt(path.clone(), person.frames_per_second),
+    })
 }
 
 /// Makes reactions to a clip and what the window shows of them.

@@ -49,3 +49,20 @@ fn an_unknown_scene_is_refused_with_the_list() {
     let fault = scenes::screenshot("nonsense", [64, 64], Theme::Dark, "x.png".as_ref()).unwrap_err();
     assert!(fault.remedy.contains("compare-empty"), "{fault}");
 }
+
+#[test]
+fn a_filmed_speaker_stands_in_the_tile_of_the_mesh() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("video.png");
+    match scenes::screenshot("compare-video", [960, 600], Theme::Dark, &path) {
+        Err(fault) if fault.to_string().contains("no graphics device") => {
+            eprintln!("skipped: {fault}");
+            return;
+        }
+        result => result.unwrap(),
+    }
+    // The pictures of the video have a light ground, which no tile of the dark theme has.
+    let light = image::open(&path).unwrap().to_rgb8();
+    let light = light.pixels().filter(|pixel| pixel.0.iter().all(|value| *value > 190)).count();
+    assert!(light > 4_000, "{light} light pixels");
+}

