@@ -274,3 +274,48 @@ fn without_a_display_the_window_says_so() {
     let said = fails(1, &[]);
     assert!(said.contains("DISPLAY"), "{said}");
 }
+
+#[test]
+fn a_check_says_what_is_wrong_with_a_corpus_and_its_exit_code_counts_junk_unless_told_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = corpus(dir.path());
+    assert_eq!(json(&["check", text(&corpus)])["faults"].as_array().unwrap().len(), 0);
+    std::fs::write(corpus.join("val/Emotion/._1.csv"), "junk").unwrap();
+    let check = |more: &[&str]| {
+        let done = backchannel(&[&["check", text(&corpus), "--json"], more].concat());
+        let text = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(text.lines().count(), 1, "one JSON object and nothing else: {text}");
+        (done.status.code(), serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let (code, report) = check(&[]);
+    assert_eq!((code, &report["faults"][0]["kind"]), (Some(1), &"junk".into()), "{report}");
+    for key in ["path", "kind", "detail", "remedy"] {
+        assert!(report["faults"][0][key].is_string(), "{key}");
+    }
+    assert_eq!(check(&["--fail-on", "warning"]).0, Some(0));
+    std::fs::write(corpus.join("val/Audio_files/NoXI/101_synthetic/Expert_video/1.wav"), "no sound").unwrap();
+    let (code, report) = check(&["--fail-on", "warning"]);
+    assert_eq!((code, report["faults"].as_array().unwrap().len()), (Some(1), 2), "the sound is decoded");
+    fails(1, &["check", text(&dir.path().join("nothing"))]);
+}
+
+#[test]
+fn the_full_matrix_is_cut_into_those_of_the_splits() {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = corpus(dir.path());
+    let own = |split: &str| std::fs::read(corpus.join(format!("neighbour_emotion_{split}.npy"))).unwrap();
+    let before = ["train", "val", "test"].map(own);
+    let full = corpus.join("Approprirate_facial_reaction.npy");
+    let out = dir.path().join("out");
+    let cut = ["check", text(&corpus), "--split-matrix", text(&full), "--out", text(&out)];
+    assert_eq!(json(&cut)["matrices"].as_array().unwrap().len(), 3);
+    for (split, before) in ["train", "val", "test"].into_iter().zip(before) {
+        let made = std::fs::read(out.join(format!("neighbour_emotion_{split}.npy"))).unwrap();
+        assert!(made == before, "{split} is cut byte for byte as it was written");
+    }
+    let indices = corpus.join("data_indices.csv");
+    let text_of = std::fs::read_to_string(&indices).unwrap();
+    std::fs::write(&indices, text_of.replacen("NoXI", "RECOLA", 1)).unwrap();
+    let said = fails(1, &cut);
+    assert!(said.contains("drops this row in silence") && said.contains("Expert_video/1"), "{said}");
+}

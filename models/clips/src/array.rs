@@ -464,4 +464,41 @@ mod tests {
         let fault = array.require_finite(Path::new("p.npy")).unwrap_err();
         assert!(fault.place.contains("[1, 1]"), "{fault}");
     }
+
+    #[test]
+    fn headers_that_would_overflow_recurse_or_fill_the_memory_are_refused() {
+        let file = |version: u8, text: &str| {
+            let mut bytes = b"\x93NUMPY".to_vec();
+            bytes.extend([version, 0]);
+            match version {
+                1 => bytes.extend((text.len() as u16).to_le_bytes()),
+                _ => bytes.extend((text.len() as u32).to_le_bytes()),
+            }
+            bytes.extend(text.as_bytes());
+            bytes
+        };
+        let shaped =
+            |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let refused = |bytes: &[u8]| parse_npy(Path::new("x.npy"), bytes).unwrap_err();
+        for shape in [
+            "(4294967296, 4294967296)",
+            "(0, 4294967296, 4294967296)",
+            "(18446744073709551616,)",
+            "(0xffffffffffff, 0xffffffffffff)",
+            "(1_000, 1)",
+        ] {
+            assert_eq!(refused(&file(1, &shaped(shape))).kind, FaultKind::Malformed, "{shape}");
+        }
+        let deep = "(".repeat(10_000);
+        assert_eq!(refused(&file(2, &shaped(&deep))).kind, FaultKind::Malformed);
+        let mut claims = file(2, &shaped("(1,)"));
+        claims[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(refused(&claims).detail.contains("claims"));
+        // and what numpy writes is still read, in both versions
+        for version in [1, 2] {
+            let mut bytes = file(version, &shaped("(2, 3)"));
+            bytes.extend([0u8; 24]);
+            assert_eq!(parse_npy(Path::new("x.npy"), &bytes).unwrap().shape, [2, 3]);
+        }
+    }
 }

@@ -90,6 +90,14 @@ fn a_healthy_corpus_has_no_fault_and_a_checked_one_is_the_same_whatever_the_thre
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     assert_eq!(one.install(|| check(&corpus, &config(), &Control::default()).unwrap().faults), all.faults);
     assert_eq!(all.count(Severity::Error), 3, "one bad clip never hides the others");
+    for clip in 0..5 {
+        std::fs::write(dir.path().join(format!("train/Emotion/._{clip}.csv")), "junk").unwrap();
+    }
+    std::fs::write(dir.path().join("val/Audio_files/._1.wav"), "junk").unwrap();
+    let junk = check(&corpus, &config(), &Control::default()).unwrap();
+    assert!(junk.to_string().contains("… and 1 more like these"), "{junk}");
+    let long = junk.table(true);
+    assert!(long.matches("AppleDouble").count() == 6 && long.matches("-delete").count() == 1, "{long}");
 }
 
 #[test]

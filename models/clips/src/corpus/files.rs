@@ -4,6 +4,7 @@
 //! (REACT 2025 comes at 30) is brought to the project's frames here and nowhere else.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::emotion::read_emotion;
 use crate::array::{read_npy, read_npy_shape};
@@ -111,15 +112,15 @@ impl PersonFiles {
     }
 }
 
-/// One row: somebody speaks, somebody listens.
+/// One row: somebody speaks, somebody listens. A person stands in two rows, which share their files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipEntry {
     /// `SPLIT/SITE/CHAT/PERSON/CLIP` of the speaker.
     pub id: String,
     /// The speaker's files.
-    pub speaker: PersonFiles,
+    pub speaker: Arc<PersonFiles>,
     /// The listener's files.
-    pub listener: PersonFiles,
+    pub listener: Arc<PersonFiles>,
 }
 
 impl ClipEntry {

@@ -18,6 +18,7 @@ mod split_matrix;
 mod truth;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -199,15 +200,14 @@ fn no_clip(root: &Path) -> Fault {
 
 /// Straight rows, then swapped ones.
 fn both_roles(split: Split, pairs: Vec<[PersonFiles; 2]>) -> Vec<ClipEntry> {
-    let entry = |speaker: PersonFiles, listener: PersonFiles| ClipEntry {
+    let pairs: Vec<[Arc<PersonFiles>; 2]> = pairs.into_iter().map(|pair| pair.map(Arc::new)).collect();
+    let entry = |speaker: &Arc<PersonFiles>, listener: &Arc<PersonFiles>| ClipEntry {
         id: format!("{}/{}", split.name(), speaker.name),
-        speaker,
-        listener,
+        speaker: speaker.clone(),
+        listener: listener.clone(),
     };
-    let mut rows = Vec::with_capacity(2 * pairs.len());
-    rows.extend(pairs.iter().map(|[first, second]| entry(first.clone(), second.clone())));
-    rows.extend(pairs.into_iter().map(|[first, second]| entry(second, first)));
-    rows
+    let straight = pairs.iter().map(|[first, second]| entry(first, second));
+    straight.chain(pairs.iter().map(|[first, second]| entry(second, first))).collect()
 }
 
 /// Says of every person which modality is missing. Video and ready-made features are optional as a whole: they are

@@ -101,7 +101,7 @@ pub fn split_matrix(
         places.push((chosen, goes));
     }
     read_npy_rows(full, |index, row| {
-        if index % 256 == 0 {
+        if index.is_multiple_of(256) {
             control.step("splitting the matrix", index as u64, shape[0] as u64, "")?;
         }
         for (matrix, (chosen, goes)) in made.iter_mut().zip(&places) {

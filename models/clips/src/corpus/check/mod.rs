@@ -1,7 +1,7 @@
 //! What is wrong with a corpus: every file is read, every fault has a path, a kind, a place and a remedy, and one bad
 //! clip never hides the others.
 //!
-//! Stages: what opening found; every pair ([`person`] reads a person's files, [`pair`] holds two people and their
+//! Stages: what opening found; every pair (`person.rs` reads a person's files, `pair.rs` holds two people and their
 //! streams against each other), in parallel, a pair in memory at a time and thread; what only the whole shows (the
 //! usual length, raw among centred clips); what only the layout knows (lists, matrices, leftovers). The order of the
 //! findings does not depend on the threads.

@@ -1,5 +1,6 @@
 //! The report of a check: findings with their weight, as a table for people and as values for programs.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::fault::{Fault, FaultKind};
 
 /// How much a finding weighs. Ordered: an error is the least value, so that sorting puts it first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The clip cannot be used, or a result would be wrong.
@@ -98,38 +99,41 @@ impl Report {
     pub fn table(&self, all: bool) -> String {
         use fmt::Write as _;
         let mut text = String::new();
-        let mut index = 0;
-        while index < self.faults.len() {
-            let first = &self.faults[index];
-            // Findings of a sort need not lie side by side: paths sort between them.
-            let same: Vec<&Finding> = self.faults.iter().filter(|other| other.is_like(first)).collect();
-            if !self.faults[..index].iter().any(|other| other.is_like(first)) {
-                for finding in same.iter().take(if all { usize::MAX } else { SHOWN }) {
-                    let path = finding.fault.path.strip_prefix(&self.root).unwrap_or(&finding.fault.path);
-                    let place = if finding.fault.place.is_empty() {
-                        String::new()
-                    } else {
-                        format!(": {}", finding.fault.place)
-                    };
-                    // writing to a String cannot fail
-                    let _ = writeln!(
-                        text,
-                        "{:<8} {:<16} {}{place}\n{:25} {}",
-                        finding.severity.name(),
-                        finding.kind_name(),
-                        path.display(),
-                        "",
-                        finding.fault.detail,
-                    );
-                }
-                if !all && same.len() > SHOWN {
-                    let _ = writeln!(text, "{:25} … and {} more like these", "", same.len() - SHOWN);
-                }
-                if !first.fault.remedy.is_empty() {
-                    let _ = writeln!(text, "{:25} -> {}", "", first.fault.remedy);
-                }
+        // Findings of a sort need not lie side by side: paths sort between them. A sort stands where its first one does.
+        let mut place_of: HashMap<(Severity, FaultKind, &str), usize> = HashMap::new();
+        let mut sorts: Vec<Vec<&Finding>> = Vec::new();
+        for finding in &self.faults {
+            let sort = (finding.severity, finding.fault.kind, finding.fault.remedy.as_str());
+            let place = *place_of.entry(sort).or_insert_with(|| {
+                sorts.push(Vec::new());
+                sorts.len() - 1
+            });
+            sorts[place].push(finding);
+        }
+        for sort in sorts {
+            for finding in sort.iter().take(if all { usize::MAX } else { SHOWN }) {
+                let path = finding.fault.path.strip_prefix(&self.root).unwrap_or(&finding.fault.path);
+                let place = match finding.fault.place.as_str() {
+                    "" => String::new(),
+                    place => format!(": {place}"),
+                };
+                // writing to a String cannot fail
+                let _ = writeln!(
+                    text,
+                    "{:<8} {:<16} {}{place}\n{:25} {}",
+                    finding.severity.name(),
+                    finding.kind_name(),
+                    path.display(),
+                    "",
+                    finding.fault.detail,
+                );
             }
-            index += 1;
+            if !all && sort.len() > SHOWN {
+                let _ = writeln!(text, "{:25} … and {} more like these", "", sort.len() - SHOWN);
+            }
+            if let Some(first) = sort.first().filter(|first| !first.fault.remedy.is_empty()) {
+                let _ = writeln!(text, "{:25} -> {}", "", first.fault.remedy);
+            }
         }
         let _ = write!(
             text,
@@ -152,12 +156,6 @@ impl fmt::Display for Report {
 }
 
 impl Finding {
-    fn is_like(&self, other: &Self) -> bool {
-        self.severity == other.severity
-            && self.fault.kind == other.fault.kind
-            && self.fault.remedy == other.fault.remedy
-    }
-
     /// The kind as JSON names it ("missing-modality").
     pub fn kind_name(&self) -> String {
         serde_json::to_value(self.fault.kind)
