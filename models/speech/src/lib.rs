@@ -4,14 +4,27 @@
 //! Start reading at [`mfcc`]; files come in through [`decode`](mod@decode). What this crate is not: it plays nothing
 //! (the media crate does), it knows no network, and it keeps no state between calls.
 
+pub mod bank;
+pub mod centred;
 pub mod decode;
 pub mod demo;
+pub mod golden;
+pub mod kaldi;
+pub mod kind;
+mod math;
 pub mod mfcc;
 pub mod prosody;
+pub mod psf;
 pub mod resample;
+pub mod resampy;
+pub mod spectrum;
+pub mod vggish;
+pub mod wav2vec2;
+mod weights;
 
 use clips::Waveform;
 
+pub use kind::{Extractor, Features, Kind, features};
 pub use decode::{Decoded, decode, decode_bytes, decode_with_warnings};
 pub use prosody::{loudness_db, pitch_hz};
 pub use resample::resample;
