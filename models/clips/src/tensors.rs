@@ -5,16 +5,19 @@
 //! memory twice. safetensors: <https://github.com/huggingface/safetensors> (8 bytes length, JSON, data); PyTorch: see
 //! [`torch`](crate::torch).
 //!
-//! What it is not: it executes nothing that a file says, and it writes nothing.
+//! Written ([`write`]): safetensors with `F32` tensors, sorted by name, so that equal tensors give equal bytes.
+//!
+//! What it is not: it executes nothing that a file says.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 
+use crate::array::write_atomically;
 use crate::fault::{Fault, FaultKind, Result};
 
 /// Longest JSON header of a safetensors file.
@@ -241,6 +244,48 @@ impl Tensors {
         }
         Ok(gathered)
     }
+}
+
+/// A tensor to write: its name, its shape, and its values in row-major order.
+pub type Named<'a> = (&'a str, &'a [usize], &'a [f32]);
+
+/// Writes a safetensors file of `f32` tensors, atomically.
+///
+/// # Errors
+/// When two tensors share a name, a shape does not fit its values, or the file cannot be written.
+pub fn write(path: &Path, tensors: &[Named<'_>], metadata: &BTreeMap<String, String>) -> Result<()> {
+    let internal = |detail: String| Fault::new(FaultKind::Internal, path, detail);
+    let mut header = serde_json::Map::new();
+    if !metadata.is_empty() {
+        header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+    }
+    let mut sorted: Vec<&Named<'_>> = tensors.iter().collect();
+    sorted.sort_by_key(|(name, ..)| *name);
+    let mut offset = 0;
+    for (name, shape, values) in &sorted {
+        if shape.iter().product::<usize>() != values.len() {
+            return Err(internal(format!("{name}: {} values do not fill {shape:?}", values.len())));
+        }
+        let end = offset + values.len() * 4;
+        let info = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
+        if header.insert((*name).to_owned(), info).is_some() {
+            return Err(internal(format!("two tensors are called {name}")));
+        }
+        offset = end;
+    }
+    // data starts at a multiple of 8, filled up with blanks as the definition allows
+    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    write_atomically(path, |writer| {
+        writer.write_all(&(text.len() as u64).to_le_bytes())?;
+        writer.write_all(&text)?;
+        for (_, _, values) in sorted {
+            for value in *values {
+                writer.write_all(&value.to_le_bytes())?;
+            }
+        }
+        Ok(())
+    })
 }
 
 #[derive(Deserialize)]
