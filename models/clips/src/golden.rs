@@ -93,7 +93,13 @@ pub struct Line {
 
 impl Sheet {
     /// Adds a computed tensor.
-    pub fn put<T: Into<f64> + Copy>(&mut self, name: &str, shape: &[usize], values: &[T], tolerance: Tolerance) {
+    pub fn put<T: Into<f64> + Copy>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: &[T],
+        tolerance: Tolerance,
+    ) {
         let values = values.iter().map(|value| (*value).into()).collect();
         self.computed.insert(name.to_owned(), Computed { shape: shape.to_vec(), values, tolerance });
     }
@@ -168,7 +174,7 @@ impl Computed {
             let difference = if difference.is_finite() { difference } else { f64::MAX };
             largest = largest.max(difference);
             // written so that a tolerance that is no number lets nothing pass
-            if !(difference <= self.tolerance.absolute + self.tolerance.relative * theirs.abs()) {
+            if !same && !(difference <= self.tolerance.absolute + self.tolerance.relative * theirs.abs()) {
                 rounded += 1;
                 beyond |= difference > 1.0;
             }
@@ -205,9 +211,9 @@ pub fn uniform(seed: u64, key: &str, count: usize) -> impl Iterator<Item = f64> 
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
     }
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let start = mix(seed ^ hash);
     (1..=count as u64).map(move |i| {
         let bits = mix(start.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 40;

@@ -213,7 +213,9 @@ impl Tensors {
         /// Bytes converted at a time; a multiple of every element's size.
         const CHUNK: u64 = 1 << 18;
         let entry = self.entries.get(name).ok_or_else(|| {
-            Fault::new(FaultKind::NotFound, &self.path, "the tensor is missing").at(name).remedy("check the file")
+            Fault::new(FaultKind::NotFound, &self.path, "the tensor is missing")
+                .at(name)
+                .remedy("check the file")
         })?;
         let failed = |error: std::io::Error| Fault::io(&self.path, &error).at(name);
         let size = entry.element.size();
@@ -351,8 +353,8 @@ fn safetensors(path: &Path, file: &mut File, length: u64) -> Result<Contents> {
     }
     let mut text = vec![0; header as usize];
     file.read_exact(&mut text).map_err(failed)?;
-    let found: Header =
-        serde_json::from_slice(&text).map_err(|error| malformed(format!("the header is not as defined: {error}")))?;
+    let found: Header = serde_json::from_slice(&text)
+        .map_err(|error| malformed(format!("the header is not as defined: {error}")))?;
     let data = 8 + header;
     let mut entries = BTreeMap::new();
     for (name, info) in found.tensors {
@@ -375,7 +377,8 @@ fn safetensors(path: &Path, file: &mut File, length: u64) -> Result<Contents> {
             .at(name)
             .remedy("download the file again; it was cut"));
         }
-        let entry = Entry { element, shape: info.shape, strides: None, start: data + from, length: to - from };
+        let entry =
+            Entry { element, shape: info.shape, strides: None, start: data + from, length: to - from };
         if entries.insert(name.clone(), entry).is_some() {
             return Err(malformed(format!("{name} is there twice")));
         }

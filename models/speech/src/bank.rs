@@ -80,11 +80,8 @@ impl Bank {
         let axis = |mel: f64| if layout.straight_in_mel { mel } else { scale.hz(mel) };
         let triangles = (0..layout.bands).map(|band| {
             let [left, middle, right] = [0, 1, 2].map(|side| axis(edge(band + side)));
-            let height = if layout.area_one {
-                2.0 / (scale.hz(edge(band + 2)) - scale.hz(edge(band)))
-            } else {
-                1.0
-            };
+            let height =
+                if layout.area_one { 2.0 / (scale.hz(edge(band + 2)) - scale.hz(edge(band))) } else { 1.0 };
             let weight = |bin: usize| {
                 let hz = bin as f64 * layout.rate / layout.fft as f64;
                 let at = if layout.straight_in_mel { scale.mel(hz) } else { hz };

@@ -18,16 +18,18 @@ pub mod psf;
 pub mod resample;
 pub mod resampy;
 pub mod spectrum;
+pub mod tracks;
 pub mod vggish;
 pub mod wav2vec2;
 mod weights;
 
 use clips::Waveform;
 
-pub use kind::{Extractor, Features, Kind, features};
 pub use decode::{Decoded, decode, decode_bytes, decode_with_warnings};
+pub use kind::{Extractor, Features, Kind, features};
 pub use prosody::{loudness_db, pitch_hz};
 pub use resample::resample;
+pub use tracks::{Spectrogram, Tracks, spectrogram};
 
 /// Sampling rate at which all features are computed, in samples a second.
 pub const FEATURE_RATE: u32 = 16_000;

@@ -124,10 +124,12 @@ impl Linear {
         let (outputs, count) = (self.outputs(), rows.len() / self.inputs.max(1));
         let mut out = vec![0.0; count * outputs];
         let block = block_rows(count);
-        out.par_chunks_mut(block * outputs).zip(rows.par_chunks(block * self.inputs)).for_each(|(out, rows)| {
-            self.apply(View::dense(rows, rows.len() / self.inputs, self.inputs), out);
-            after(out);
-        });
+        out.par_chunks_mut(block * outputs).zip(rows.par_chunks(block * self.inputs)).for_each(
+            |(out, rows)| {
+                self.apply(View::dense(rows, rows.len() / self.inputs, self.inputs), out);
+                after(out);
+            },
+        );
         out
     }
 }
@@ -171,14 +173,9 @@ pub fn erf(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;
     let mut p = -2.726_142_3e-10;
-    for coefficient in [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_4e-5,
-        -7.349_906e-4,
-        -2.954_6e-3,
-        -1.609_603_3e-2,
-    ] {
+    for coefficient in
+        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906e-4, -2.954_6e-3, -1.609_603_3e-2]
+    {
         p = p * square + coefficient;
     }
     let mut q = -1.456_607_2e-5;
@@ -336,7 +333,8 @@ mod tests {
     #[test]
     fn a_linear_layer_equals_its_sums_whatever_the_blocks() {
         let mut chance = clips::Chance::new(6, "math", &[]);
-        let mut random = |n: usize| -> Vec<f32> { (0..n).map(|_| chance.between(-1.0, 1.0) as f32).collect() };
+        let mut random =
+            |n: usize| -> Vec<f32> { (0..n).map(|_| chance.between(-1.0, 1.0) as f32).collect() };
         let layer = Linear { weight: random(7 * 5), bias: random(7), inputs: 5 };
         for rows in [1, 191, 193, 400] {
             let input = random(rows * 5);

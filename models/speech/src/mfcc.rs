@@ -56,9 +56,10 @@ pub fn mel_power(samples: &[f32]) -> Vec<[f64; BANDS]> {
     samples
         .chunks_exact(WINDOW)
         .map(|window| {
-            let weighted = window.iter().zip(&tables.hann).map(|(sample, weight)| {
-                if sample.is_finite() { f64::from(*sample) * weight } else { 0.0 }
-            });
+            let weighted = window
+                .iter()
+                .zip(&tables.hann)
+                .map(|(sample, weight)| if sample.is_finite() { f64::from(*sample) * weight } else { 0.0 });
             for (slot, bin) in power.iter_mut().zip(transform.power(weighted)) {
                 *slot = bin;
             }
@@ -73,7 +74,10 @@ pub fn mel_power(samples: &[f32]) -> Vec<[f64; BANDS]> {
 
 /// The first `N` log cepstra (at most 40): `[T, N]`.
 pub fn cepstra<const N: usize>(samples: &[f32]) -> Vec<[f64; N]> {
-    mel_power(samples).iter().map(|bands| cosine_transform(&bands.map(|power| (power + FLOOR).ln()))).collect()
+    mel_power(samples)
+        .iter()
+        .map(|bands| cosine_transform(&bands.map(|power| (power + FLOOR).ln())))
+        .collect()
 }
 
 /// As [`mfcc39_centred`] (`N` = 13, `M` = 39) or [`mfcc78_centred`] (26, 78) with a level in dB that is not below the

@@ -32,9 +32,8 @@ fn cepstra(samples: &[f32], rate: u32) -> Vec<[f64; BANDS]> {
     let (mut transform, bank) = (Transform::new(fft), Bank::at_whole_bins(BANDS, f64::from(rate), fft));
     let cosines = cosines(BANDS, BANDS);
     let samples = finite(samples);
-    let emphasised: Vec<f64> = (0..samples.len())
-        .map(|i| samples[i] - if i == 0 { 0.0 } else { 0.97 * samples[i - 1] })
-        .collect();
+    let emphasised: Vec<f64> =
+        (0..samples.len()).map(|i| samples[i] - if i == 0 { 0.0 } else { 0.97 * samples[i - 1] }).collect();
     let above_zero = |value: f64| if value == 0.0 { f64::EPSILON } else { value };
     emphasised
         .chunks(length)

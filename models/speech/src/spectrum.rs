@@ -82,7 +82,13 @@ pub fn whole_frames(length: usize, window: usize, hop: usize) -> usize {
 pub fn mirrored(samples: &[f64], margin: usize) -> Vec<f64> {
     let at = |index: i64| {
         let last = samples.len() as i64 - 1;
-        let inside = if index < 0 { -index } else if index > last { 2 * last - index } else { index };
+        let inside = if index < 0 {
+            -index
+        } else if index > last {
+            2 * last - index
+        } else {
+            index
+        };
         usize::try_from(inside).ok().and_then(|inside| samples.get(inside)).copied().unwrap_or(0.0)
     };
     (-(margin as i64)..(samples.len() + margin) as i64).map(at).collect()

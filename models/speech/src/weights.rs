@@ -23,7 +23,9 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
-            path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
+            path.extension()
+                .and_then(|ending| ending.to_str())
+                .is_some_and(|ending| ENDINGS.contains(&ending))
                 && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("._"))
         })
         .collect();
@@ -51,9 +53,13 @@ pub fn take(tensors: &mut Tensors, name: &str, shape: &[usize]) -> Result<Vec<f3
             .remedy("the file is incomplete or of another model; download it again")
     })?;
     if found != shape {
-        return Err(Fault::new(FaultKind::WrongShape, &path, format!("the shape is {found:?}, not {shape:?}"))
-            .at(name)
-            .remedy("the weights do not fit the model or its config.json; take both from the same place"));
+        return Err(Fault::new(
+            FaultKind::WrongShape,
+            &path,
+            format!("the shape is {found:?}, not {shape:?}"),
+        )
+        .at(name)
+        .remedy("the weights do not fit the model or its config.json; take both from the same place"));
     }
     let values = tensors.floats(name)?;
     match values.iter().position(|value| !value.is_finite()) {

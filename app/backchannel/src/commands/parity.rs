@@ -44,7 +44,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         ));
     }
     let files = parity::check(&args.folder, args.outputs.as_deref(), &output.control())?;
-    let count = |verdict| files.iter().flat_map(|file| &file.tensors).filter(|line| line.verdict == verdict).count();
+    let count =
+        |verdict| files.iter().flat_map(|file| &file.tensors).filter(|line| line.verdict == verdict).count();
     let report = Report {
         within: count(Verdict::Within),
         beyond: count(Verdict::Beyond),

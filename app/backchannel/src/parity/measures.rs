@@ -42,8 +42,11 @@ pub fn recompute(path: &Path, control: &Control) -> Result<Option<Recomputed>> {
                 lines.push(match found {
                     Some((_, _, values, tolerance)) => {
                         ours.entry(section).or_insert_with(|| json!({}))[key] = json!(values);
-                        let made =
-                            Computed { shape: vec![values.len()], values: values.clone(), tolerance: *tolerance };
+                        let made = Computed {
+                            shape: vec![values.len()],
+                            values: values.clone(),
+                            tolerance: *tolerance,
+                        };
                         made.held_against(&tensor, &[theirs.len()], &theirs)
                     }
                     None => Line {
@@ -80,10 +83,12 @@ fn case(folder: &Path, wanted: &Value, control: &Control) -> Result<Vec<Made>> {
     let (listeners, speakers) =
         (series(folder, &read("listener.npy")?)?, series(folder, &read("speaker.npy")?)?);
     let matrix = read("neighbours.npy")?;
-    let row = |values: &[f32]| (0u32..).zip(values).filter(|(_, value)| **value == 1.0).map(|(j, _)| j).collect();
+    let row =
+        |values: &[f32]| (0u32..).zip(values).filter(|(_, value)| **value == 1.0).map(|(j, _)| j).collect();
     let neighbours: Vec<Vec<u32>> =
         matrix.values.chunks(matrix.shape.get(1).copied().unwrap_or(1).max(1)).map(row).collect();
-    let found = Evaluation::of(&predictions, &listeners, &speakers, &neighbours, &Options::default(), control)?;
+    let found =
+        Evaluation::of(&predictions, &listeners, &speakers, &neighbours, &Options::default(), control)?;
 
     let (variance, diversity) = (found.FRVar.unwrap_or(f64::NAN), found.FRDvs.unwrap_or(f64::NAN));
     let (one_float, torch) = (Tolerance::absolute(1e-6), Tolerance::both(1e-6, 1e-4));

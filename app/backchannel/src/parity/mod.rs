@@ -121,7 +121,11 @@ fn write(path: &Path, recomputed: &Recomputed, lines: &[Line]) -> Result<()> {
                 .iter()
                 .filter(|(name, _)| wanted(name))
                 .map(|(name, made)| {
-                    (name.as_str(), made.shape.as_slice(), made.values.iter().map(|value| *value as f32).collect())
+                    (
+                        name.as_str(),
+                        made.shape.as_slice(),
+                        made.values.iter().map(|value| *value as f32).collect(),
+                    )
                 })
                 .collect();
             let named: Vec<tensors::Named<'_>> =

@@ -99,13 +99,18 @@ pub(crate) fn entries(path: &Path, file: &File, length: u64) -> Result<BTreeMap<
     }
     let mut machine = Machine::new(path, &pickled);
     let root = machine.run()?;
-    let mut collector = Collector { path, machine: &machine, places: &places, seen: BTreeSet::new(), found: BTreeMap::new() };
+    let mut collector =
+        Collector { path, machine: &machine, places: &places, seen: BTreeSet::new(), found: BTreeMap::new() };
     match root {
         Value::Dict(dict) => collector.walk("", dict, 0)?,
         _ => {
-            return Err(Fault::new(FaultKind::WrongType, path, "it holds something that is not a dict of tensors")
-                .at("data.pkl")
-                .remedy(EXPORT));
+            return Err(Fault::new(
+                FaultKind::WrongType,
+                path,
+                "it holds something that is not a dict of tensors",
+            )
+            .at("data.pkl")
+            .remedy(EXPORT));
         }
     }
     Ok(collector.found)
@@ -154,12 +159,13 @@ impl Collector<'_> {
 
     fn place(&self, name: &str, tensor: &Tensor) -> Result<Entry> {
         let fault = |kind, detail: String| {
-            Fault::new(kind, self.path, detail).at(name).remedy(format!("download the file again, or {EXPORT}"))
+            Fault::new(kind, self.path, detail)
+                .at(name)
+                .remedy(format!("download the file again, or {EXPORT}"))
         };
-        let (start, size) = *self
-            .places
-            .get(&*tensor.storage)
-            .ok_or_else(|| fault(FaultKind::Truncated, format!("its storage {} is missing", tensor.storage)))?;
+        let (start, size) = *self.places.get(&*tensor.storage).ok_or_else(|| {
+            fault(FaultKind::Truncated, format!("its storage {} is missing", tensor.storage))
+        })?;
         let element = tensor.element;
         let count = count_of(&tensor.shape)
             .filter(|count| tensor.shape.len() <= MOST_DIMENSIONS && count * element.size() <= size)
@@ -174,7 +180,10 @@ impl Collector<'_> {
         let (Some(span), Some(_)) = (span, end.filter(|end| *end <= size)) else {
             return Err(fault(
                 FaultKind::Truncated,
-                format!("shape {:?} with strides {:?} reaches beyond its storage", tensor.shape, tensor.strides),
+                format!(
+                    "shape {:?} with strides {:?} reaches beyond its storage",
+                    tensor.shape, tensor.strides
+                ),
             ));
         };
         let dense = dense(&tensor.shape, &tensor.strides);

@@ -242,9 +242,7 @@ impl<'a> Machine<'a> {
         let full = format!("{module}.{name}");
         let known = matches!(
             full.as_str(),
-            "collections.OrderedDict"
-                | "torch._utils._rebuild_tensor_v2"
-                | "torch._utils._rebuild_parameter"
+            "collections.OrderedDict" | "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_parameter"
         );
         if !known && element_of(&full).is_none() {
             return Err(self.refused(format!("the name {full}, which would have to be executed")));
@@ -254,7 +252,9 @@ impl<'a> Machine<'a> {
 
     /// `('storage', class, key, location, elements)` on the stack becomes a storage.
     fn persistent(&mut self) -> Result<()> {
-        let Value::Tuple(id) = self.pop()? else { return Err(self.fault("a persistent id that is not a tuple")) };
+        let Value::Tuple(id) = self.pop()? else {
+            return Err(self.fault("a persistent id that is not a tuple"));
+        };
         let [Value::Text(kind), Value::Global(class), Value::Text(key), ..] = self.tuple(id) else {
             return Err(self.fault("a persistent id of another form"));
         };
@@ -277,8 +277,13 @@ impl<'a> Machine<'a> {
                 _ => Err(self.fault("a parameter without a tensor")),
             },
             "torch._utils._rebuild_tensor_v2" => {
-                let [Value::Storage(element, storage), Value::Int(offset), Value::Tuple(shape), Value::Tuple(strides), ..] =
-                    self.tuple(arguments)
+                let [
+                    Value::Storage(element, storage),
+                    Value::Int(offset),
+                    Value::Tuple(shape),
+                    Value::Tuple(strides),
+                    ..,
+                ] = self.tuple(arguments)
                 else {
                     return Err(self.fault("a tensor of another form"));
                 };
@@ -399,7 +404,8 @@ impl<'a> Machine<'a> {
     }
 
     fn recall(&mut self, slot: usize) -> Result<()> {
-        let value = self.memo.get(slot).cloned().ok_or_else(|| self.fault("a memo that was never written"))?;
+        let value =
+            self.memo.get(slot).cloned().ok_or_else(|| self.fault("a memo that was never written"))?;
         self.push(value)
     }
 

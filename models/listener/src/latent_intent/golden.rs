@@ -88,7 +88,9 @@ impl<'a> Golden<'a> {
         let at = |outer: &str, inner: &str| {
             let value = if inner.is_empty() { &self.config[outer] } else { &self.config[outer][inner] };
             let number = value.as_u64().filter(|number| *number <= 1 << 16);
-            number.map(|number| number as usize).ok_or_else(|| self.fault(&format!("config, {outer} {inner}")))
+            number
+                .map(|number| number as usize)
+                .ok_or_else(|| self.fault(&format!("config, {outer} {inner}")))
         };
         let mut config = Config {
             vocabulary: [0; 4],

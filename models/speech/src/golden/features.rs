@@ -93,8 +93,9 @@ pub fn deltas(file: &mut Tensors, _: &Control) -> Result<Option<Sheet>> {
         let shape = file.shape(base).unwrap_or_default().to_vec();
         let values = file.doubles(base)?;
         sheet.input(base);
-        let columns: Vec<Vec<[f64; 1]>> =
-            (0..shape[1]).map(|column| values.iter().skip(column).step_by(shape[1]).map(|x| [*x]).collect()).collect();
+        let columns: Vec<Vec<[f64; 1]>> = (0..shape[1])
+            .map(|column| values.iter().skip(column).step_by(shape[1]).map(|x| [*x]).collect())
+            .collect();
         let mut put = |suffix: &str, of: &dyn Fn(&[[f64; 1]]) -> Vec<[f64; 1]>| {
             let made: Vec<Vec<[f64; 1]>> = columns.iter().map(|column| of(column)).collect();
             let values: Vec<f64> =

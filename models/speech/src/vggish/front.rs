@@ -79,7 +79,8 @@ impl Front {
             let from = block * BLOCK * self.hop;
             let heard = finite(&samples[from..][..(out.len() - 1) * self.hop + self.window]);
             for (row, out) in out.iter_mut().enumerate() {
-                let part = heard[row * self.hop..].iter().zip(&window).map(|(sample, weight)| sample * weight);
+                let part =
+                    heard[row * self.hop..].iter().zip(&window).map(|(sample, weight)| sample * weight);
                 for (slot, power) in magnitude.iter_mut().zip(transform.power(part)) {
                     *slot = power.sqrt();
                 }

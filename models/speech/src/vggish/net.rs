@@ -186,7 +186,10 @@ fn wide(layer: &Linear, rows: &[f32]) -> Vec<f32> {
 /// `[out, in, 3, 3]` to `[out, 3, 3, in]`, so that a pixel's channels lie together.
 fn taps_first(weight: &[f32], inputs: usize) -> Vec<f32> {
     let one = |kernel: &[f32]| -> Vec<f32> {
-        (0..9).flat_map(|tap| (0..inputs).map(move |input| (input, tap))).map(|(i, t)| kernel[i * 9 + t]).collect()
+        (0..9)
+            .flat_map(|tap| (0..inputs).map(move |input| (input, tap)))
+            .map(|(i, t)| kernel[i * 9 + t])
+            .collect()
     };
     weight.chunks_exact(inputs * 9).flat_map(one).collect()
 }

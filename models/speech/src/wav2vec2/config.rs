@@ -150,7 +150,12 @@ impl Config {
             [("hidden_act", &self.hidden_act), ("feat_extract_activation", &self.feat_extract_activation)]
         {
             if value != "gelu" {
-                return Err(unsupported(path, key, &format!("the activation is {value}"), "only gelu is known"));
+                return Err(unsupported(
+                    path,
+                    key,
+                    &format!("the activation is {value}"),
+                    "only gelu is known",
+                ));
             }
         }
         let sizes = [
@@ -165,9 +170,11 @@ impl Config {
         for (key, value, most) in sizes {
             range(path, key, value, most)?;
         }
-        for (key, list, most) in
-            [("conv_dim", &self.conv_dim, 4096), ("conv_kernel", &self.conv_kernel, 64), ("conv_stride", &self.conv_stride, 64)]
-        {
+        for (key, list, most) in [
+            ("conv_dim", &self.conv_dim, 4096),
+            ("conv_kernel", &self.conv_kernel, 64),
+            ("conv_stride", &self.conv_stride, 64),
+        ] {
             for value in list {
                 range(path, key, *value, most)?;
             }
@@ -202,9 +209,11 @@ impl Config {
 
     /// Samples that one row hears.
     pub fn receptive_field(&self) -> usize {
-        self.conv_kernel.iter().zip(&self.conv_stride).rev().fold(1, |field, (kernel, stride)| {
-            (field - 1) * stride + kernel
-        })
+        self.conv_kernel
+            .iter()
+            .zip(&self.conv_stride)
+            .rev()
+            .fold(1, |field, (kernel, stride)| (field - 1) * stride + kernel)
     }
 
     /// Rows of `samples` samples.
@@ -261,7 +270,9 @@ mod tests {
     #[test]
     fn rows_are_those_of_the_reference() {
         let config = Config::default();
-        for (samples, rows) in [(480_000, 1499), (480_640, 1501), (64_000, 199), (9_600, 29), (400, 1), (399, 0)] {
+        for (samples, rows) in
+            [(480_000, 1499), (480_640, 1501), (64_000, 199), (9_600, 29), (400, 1), (399, 0)]
+        {
             assert_eq!(config.rows(samples), rows, "{samples}");
         }
         assert_eq!(config.receptive_field(), 400);
@@ -280,7 +291,10 @@ mod tests {
         assert_eq!(refused(&|c| c.add_adapter = true), (FaultKind::Unsupported, "add_adapter".to_owned()));
         assert_eq!(refused(&|c| c.model_type = "hubert".into()).1, "model_type");
         assert_eq!(refused(&|c| c.hidden_act = "relu".into()).1, "hidden_act");
-        assert_eq!(refused(&|c| c.hidden_size = usize::MAX), (FaultKind::OutOfRange, "hidden_size".to_owned()));
+        assert_eq!(
+            refused(&|c| c.hidden_size = usize::MAX),
+            (FaultKind::OutOfRange, "hidden_size".to_owned())
+        );
         assert_eq!(refused(&|c| c.num_hidden_layers = 0).1, "num_hidden_layers");
         assert_eq!(refused(&|c| c.num_attention_heads = 7).1, "num_attention_heads");
         assert_eq!(refused(&|c| c.conv_kernel = vec![3]).1, "conv_kernel");

@@ -32,9 +32,12 @@ impl Encoder {
             .into_iter()
             .find(|path| path.exists())
             .ok_or_else(|| {
-                let fault = Fault::new(FaultKind::NotFound, folder, "there are no weights beside config.json");
+                let fault =
+                    Fault::new(FaultKind::NotFound, folder, "there are no weights beside config.json");
                 if folder.join("model.safetensors.index.json").exists() {
-                    fault.remedy("the weights are split over several files; save them as one model.safetensors")
+                    fault.remedy(
+                        "the weights are split over several files; save them as one model.safetensors",
+                    )
                 } else {
                     fault.remedy("put model.safetensors or pytorch_model.bin there")
                 }
@@ -48,15 +51,18 @@ impl Encoder {
     /// When a tensor is missing, of another shape, or holds a value that is not a number.
     pub fn from_tensors(config: Config, tensors: &mut Tensors) -> Result<Self> {
         config.check(tensors.path())?;
-        let prefix = tensors
-            .names()
-            .find_map(|name| name.strip_suffix(LANDMARK))
-            .map(str::to_owned)
-            .ok_or_else(|| {
-                Fault::new(FaultKind::Unsupported, tensors.path(), "these are not the weights of a wav2vec2 model")
+        let prefix =
+            tensors.names().find_map(|name| name.strip_suffix(LANDMARK)).map(str::to_owned).ok_or_else(
+                || {
+                    Fault::new(
+                        FaultKind::Unsupported,
+                        tensors.path(),
+                        "these are not the weights of a wav2vec2 model",
+                    )
                     .at(LANDMARK)
                     .remedy("name the folder of a wav2vec2 model")
-            })?;
+                },
+            )?;
         let mut file = Prefixed { prefix, tensors, config: &config };
         let mut convolutions = Vec::new();
         let mut channels = 1;
@@ -152,9 +158,9 @@ impl Prefixed<'_> {
             ["weight_g", "weight_v"],
             ["parametrizations.weight.original0", "parametrizations.weight.original1"],
         ];
-        let spelling = spellings.into_iter().find(|[gain, _]| {
-            self.tensors.shape(&format!("{}{NAME}.{gain}", self.prefix)).is_some()
-        });
+        let spelling = spellings
+            .into_iter()
+            .find(|[gain, _]| self.tensors.shape(&format!("{}{NAME}.{gain}", self.prefix)).is_some());
         let weight = match spelling {
             Some([gain, direction]) => {
                 let gain = self.take(&format!("{NAME}.{gain}"), &[1, 1, kernel])?;

@@ -220,7 +220,8 @@ impl Convolution {
     /// computing it: mean = w . m + b, variance = w' C w.
     fn over_time(&self, input: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let kernel = self.linear.inputs;
-        let (mut count, mut sums, mut products) = (0.0f64, vec![0.0f64; kernel], vec![0.0f64; kernel * kernel]);
+        let (mut count, mut sums, mut products) =
+            (0.0f64, vec![0.0f64; kernel], vec![0.0f64; kernel * kernel]);
         for window in input.windows(kernel).step_by(self.stride) {
             count += 1.0;
             for (i, a) in window.iter().enumerate() {
@@ -262,7 +263,8 @@ impl Positional {
             .into_par_iter()
             .map(|group| {
                 let mut strip = vec![0.0; padded * part];
-                for (slot, row) in strip[before * part..].chunks_exact_mut(part).zip(rows.chunks_exact(width)) {
+                for (slot, row) in strip[before * part..].chunks_exact_mut(part).zip(rows.chunks_exact(width))
+                {
                     slot.copy_from_slice(&row[group * part..][..part]);
                 }
                 let mut out = vec![0.0; count * part];
@@ -311,15 +313,17 @@ impl Layer {
     fn feed_forward(&self, rows: &[f32], hidden: &mut [f32]) {
         let (width, wide) = (self.widen.inputs, self.widen.outputs());
         let block = block_rows(rows.len() / width);
-        hidden.par_chunks_mut(block * width).zip(rows.par_chunks(block * width)).for_each(|(hidden, rows)| {
-            let count = rows.len() / width;
-            let mut middle = vec![0.0; count * wide];
-            self.widen.apply(View::dense(rows, count, width), &mut middle);
-            gelu(&mut middle);
-            let mut out = vec![0.0; rows.len()];
-            self.narrow.apply(View::dense(&middle, count, wide), &mut out);
-            add(hidden, &out);
-        });
+        hidden.par_chunks_mut(block * width).zip(rows.par_chunks(block * width)).for_each(
+            |(hidden, rows)| {
+                let count = rows.len() / width;
+                let mut middle = vec![0.0; count * wide];
+                self.widen.apply(View::dense(rows, count, width), &mut middle);
+                gelu(&mut middle);
+                let mut out = vec![0.0; rows.len()];
+                self.narrow.apply(View::dense(&middle, count, wide), &mut out);
+                add(hidden, &out);
+            },
+        );
     }
 
     /// The attention of every head on what the layer is given, `[heads, T', T']`.
@@ -349,7 +353,8 @@ impl Attention {
     fn scores(&self, stacked: &[f32], head: usize, which: std::ops::Range<usize>, out: &mut [f32]) {
         let (stride, size) = (3 * self.width(), self.width() / self.heads);
         let count = stacked.len() / stride;
-        let queries = View::strided(&stacked[which.start * stride + head * size..], which.len(), size, stride);
+        let queries =
+            View::strided(&stacked[which.start * stride + head * size..], which.len(), size, stride);
         let keys = View::strided(&stacked[self.width() + head * size..], count, size, stride);
         product(out, count, queries, keys.transposed(), 1.0 / (size as f32).sqrt());
         softmax(out, count);
