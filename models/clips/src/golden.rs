@@ -173,8 +173,9 @@ impl Computed {
             let difference = if same { 0.0 } else { (ours - theirs).abs() };
             let difference = if difference.is_finite() { difference } else { f64::MAX };
             largest = largest.max(difference);
-            // written so that a tolerance that is no number lets nothing pass
-            if !same && !(difference <= self.tolerance.absolute + self.tolerance.relative * theirs.abs()) {
+            // a tolerance that is no number lets nothing pass
+            let within = difference <= self.tolerance.absolute + self.tolerance.relative * theirs.abs();
+            if !same && !within {
                 rounded += 1;
                 beyond |= difference > 1.0;
             }

@@ -109,7 +109,7 @@ pub struct Linear {
 impl Linear {
     /// Columns of the output.
     pub fn outputs(&self) -> usize {
-        if self.inputs == 0 { 0 } else { self.weight.len() / self.inputs }
+        self.weight.len().checked_div(self.inputs).unwrap_or(0)
     }
 
     /// The layer on a view of rows, on the calling thread.

@@ -13,7 +13,6 @@ fn within(name: &str) -> usize {
     let sheet = speech::golden::recompute(&path, &Control::default()).unwrap().expect("a form we know");
     let lines = sheet.compare(&mut Tensors::open(&path).unwrap()).unwrap();
     for line in &lines {
-        println!("{name} {}: {:?} {:?}", line.tensor, line.verdict, line.largest_difference);
         assert!(!matches!(line.verdict, Verdict::Beyond | Verdict::NotComputed), "{name}: {line:?}");
     }
     lines.iter().filter(|line| line.verdict == Verdict::Within).count()

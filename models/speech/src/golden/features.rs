@@ -80,6 +80,9 @@ pub fn clip(file: &mut Tensors, _: &Control) -> Result<Option<Sheet>> {
     Ok(Some(sheet))
 }
 
+/// A row of one column.
+type Single = [f64; 1];
+
 /// The delta operator alone: `X` in, `X_d3`, `X_d5`, `X_d9` and `X_dd5` (twice) out, for any X.
 pub fn deltas(file: &mut Tensors, _: &Control) -> Result<Option<Sheet>> {
     const REACHES: [(&str, usize); 3] = [("_d3", 1), ("_d5", 2), ("_d9", 4)];
@@ -93,11 +96,11 @@ pub fn deltas(file: &mut Tensors, _: &Control) -> Result<Option<Sheet>> {
         let shape = file.shape(base).unwrap_or_default().to_vec();
         let values = file.doubles(base)?;
         sheet.input(base);
-        let columns: Vec<Vec<[f64; 1]>> = (0..shape[1])
+        let columns: Vec<Vec<Single>> = (0..shape[1])
             .map(|column| values.iter().skip(column).step_by(shape[1]).map(|x| [*x]).collect())
             .collect();
-        let mut put = |suffix: &str, of: &dyn Fn(&[[f64; 1]]) -> Vec<[f64; 1]>| {
-            let made: Vec<Vec<[f64; 1]>> = columns.iter().map(|column| of(column)).collect();
+        let mut put = |suffix: &str, of: &dyn Fn(&[Single]) -> Vec<Single>| {
+            let made: Vec<Vec<Single>> = columns.iter().map(|column| of(column)).collect();
             let values: Vec<f64> =
                 (0..shape[0]).flat_map(|row| made.iter().map(move |column| column[row][0])).collect();
             sheet.put(&format!("{base}{suffix}"), &shape, &values, Tolerance::absolute(1e-5));

@@ -13,13 +13,16 @@ use clips::golden::Sheet;
 use clips::tensors::Tensors;
 use clips::{Control, Result};
 
+/// Looks at a golden file; `None` when it is of another form.
+type Form = fn(&mut Tensors, &Control) -> Result<Option<Sheet>>;
+
 /// Recomputes one golden file of any form of this crate.
 ///
 /// # Errors
 /// When the file or one that belongs to it cannot be read or contradicts itself.
 pub fn recompute(path: &Path, control: &Control) -> Result<Option<Sheet>> {
     let mut file = Tensors::open(path)?;
-    let forms: [fn(&mut Tensors, &Control) -> Result<Option<Sheet>>; 7] = [
+    let forms: [Form; 7] = [
         features::clip,
         features::deltas,
         features::stages,
