@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
-        Command::Parity(args) => run(args.json, |output| commands::parity::run(&args, output)),
+        Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
@@ -120,6 +120,15 @@ fn check(args: &commands::check::Args) -> ExitCode {
     let output = Output::new(args.json);
     match commands::check::run(args, &output) {
         Ok(found) => ExitCode::from(u8::from(found)),
+        Err(fault) => output.failed(&fault),
+    }
+}
+
+/// As [`check`]: a tensor beyond its tolerance is a result that exits with 1.
+fn parity(args: &commands::parity::Args) -> ExitCode {
+    let output = Output::new(args.json);
+    match commands::parity::run(args, &output) {
+        Ok(beyond) => ExitCode::from(u8::from(beyond)),
         Err(fault) => output.failed(&fault),
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clips::golden::Verdict;
-use clips::{Fault, FaultKind};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -36,7 +35,8 @@ struct Report {
     files: Vec<Checked>,
 }
 
-pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+/// Whether any tensor is further off than it may be.
+pub fn run(args: &Args, output: &Output) -> clips::Result<bool> {
     if args.device != "cpu" {
         return Err(super::bad_request(
             format!("there is no device {:?} for golden files", args.device),
@@ -54,15 +54,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         files,
     };
     output.result(&report, table(&report))?;
-    if report.beyond > 0 {
-        return Err(Fault::new(
-            FaultKind::OutOfRange,
-            &args.folder,
-            format!("{} tensors are further off than they may be", report.beyond),
-        )
-        .remedy("the lines marked BEYOND name them"));
-    }
-    Ok(())
+    Ok(report.beyond > 0)
 }
 
 fn table(report: &Report) -> String {
