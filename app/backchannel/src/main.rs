@@ -6,6 +6,7 @@
 
 mod commands;
 mod output;
+mod parity;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,10 @@ enum Command {
     Generate(commands::generate::Args),
     /// Score predictions with the official REACT measures
     Evaluate(commands::evaluate::Args),
+    /// The speech features of a sound as a tensor
+    Features(commands::features::Args),
+    /// Golden files recomputed with our own code, every tensor against its tolerance
+    Parity(commands::parity::Args),
     /// On a corpus with known intents: what each latent intent does, and how well it can be told
     Intents(commands::intents::Args),
     /// Pictures and films of takes, off-screen
@@ -83,6 +88,8 @@ fn main() -> ExitCode {
         Command::Train(args) => run(args.json, |output| commands::train::run(&args, output)),
         Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
+        Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
+        Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
@@ -113,6 +120,15 @@ fn check(args: &commands::check::Args) -> ExitCode {
     let output = Output::new(args.json);
     match commands::check::run(args, &output) {
         Ok(found) => ExitCode::from(u8::from(found)),
+        Err(fault) => output.failed(&fault),
+    }
+}
+
+/// As [`check`]: a tensor beyond its tolerance is a result that exits with 1.
+fn parity(args: &commands::parity::Args) -> ExitCode {
+    let output = Output::new(args.json);
+    match commands::parity::run(args, &output) {
+        Ok(beyond) => ExitCode::from(u8::from(beyond)),
         Err(fault) => output.failed(&fault),
     }
 }

@@ -12,11 +12,14 @@ pub mod channels;
 pub mod control;
 pub mod corpus;
 mod fault;
+pub mod golden;
 pub mod pose;
 pub mod streams;
 pub mod synth;
 pub mod take;
+pub mod tensors;
 pub mod time;
+pub mod torch;
 
 pub use chance::Chance;
 pub use control::{Control, Progress};

@@ -4,17 +4,32 @@
 //! Start reading at [`mfcc`]; files come in through [`decode`](mod@decode). What this crate is not: it plays nothing
 //! (the media crate does), it knows no network, and it keeps no state between calls.
 
+pub mod bank;
+pub mod centred;
 pub mod decode;
 pub mod demo;
+pub mod golden;
+pub mod kaldi;
+pub mod kind;
+mod math;
 pub mod mfcc;
 pub mod prosody;
+pub mod psf;
 pub mod resample;
+pub mod resampy;
+pub mod spectrum;
+pub mod tracks;
+pub mod vggish;
+pub mod wav2vec2;
+mod weights;
 
 use clips::Waveform;
 
 pub use decode::{Decoded, decode, decode_bytes, decode_with_warnings};
+pub use kind::{Extractor, Features, Kind, features};
 pub use prosody::{loudness_db, pitch_hz};
 pub use resample::resample;
+pub use tracks::{Spectrogram, Tracks, spectrogram};
 
 /// Sampling rate at which all features are computed, in samples a second.
 pub const FEATURE_RATE: u32 = 16_000;

@@ -8,20 +8,20 @@
 //!
 //! Two kinds of delta: *centred* ones look two (delta-delta: four) rows ahead; *prefix* ones are the last row of the
 //! operator on the rows so far, so they know no future. The model uses prefix deltas in both tracks. A dB scale
-//! clamped against the loudest frame of the clip would look into the future too, so it is not offered.
+//! clamped against the loudest frame of the clip would look into the future too, so no system is offered it.
 //!
-//! What it is not: other programs' cepstra (Kaldi, python_speech_features, VGGish differ in window, log and lifter).
+//! What it is not: other programs' cepstra, which differ in window, log and lifter ([`kaldi`](crate::kaldi),
+//! [`psf`](crate::psf), [`vggish`](crate::vggish)).
 
-use std::f64::consts::PI;
 use std::sync::OnceLock;
 
-use realfft::{RealFftPlanner, RealToComplex};
+use crate::bank::{Bank, Layout, Scale};
+use crate::spectrum::{Transform, cosines, hann};
 
 /// Samples in a window and between windows, at 16 kHz: one video frame.
 pub const WINDOW: usize = 640;
 /// Mel bands.
 pub const BANDS: usize = 40;
-const BINS: usize = WINDOW / 2 + 1;
 const RATE: f64 = 16_000.0;
 const LOWEST_HZ: f64 = 20.0;
 const HIGHEST_HZ: f64 = 8_000.0;
@@ -51,23 +51,21 @@ pub fn mfcc39_centred(samples: &[f32]) -> Vec<[f32; 39]> {
 /// Power in each mel band: `[T, 40]`. A sample that is not a number counts as silence.
 pub fn mel_power(samples: &[f32]) -> Vec<[f64; BANDS]> {
     let tables = tables();
-    let mut input = tables.fft.make_input_vec();
-    let mut spectrum = tables.fft.make_output_vec();
-    let mut scratch = tables.fft.make_scratch_vec();
+    let mut transform = Transform::new(WINDOW);
+    let mut power = vec![0.0; WINDOW / 2 + 1];
     samples
         .chunks_exact(WINDOW)
         .map(|window| {
-            for ((slot, sample), weight) in input.iter_mut().zip(window).zip(&tables.hann) {
-                *slot = if sample.is_finite() { f64::from(*sample) * weight } else { 0.0 };
+            let weighted = window
+                .iter()
+                .zip(&tables.hann)
+                .map(|(sample, weight)| if sample.is_finite() { f64::from(*sample) * weight } else { 0.0 });
+            for (slot, bin) in power.iter_mut().zip(transform.power(weighted)) {
+                *slot = bin;
             }
             let mut bands = [0.0; BANDS];
-            // lengths are fixed by the plan, so the transform cannot refuse; if it did, the row would be silence
-            if tables.fft.process_with_scratch(&mut input, &mut spectrum, &mut scratch).is_ok() {
-                for (band, triangle) in bands.iter_mut().zip(&tables.triangles) {
-                    let bins = spectrum.iter().skip(triangle.first);
-                    *band =
-                        triangle.weights.iter().zip(bins).map(|(weight, bin)| weight * bin.norm_sqr()).sum();
-                }
+            for (band, sum) in bands.iter_mut().zip(tables.bank.apply(&power)) {
+                *band = sum;
             }
             bands
         })
@@ -76,18 +74,39 @@ pub fn mel_power(samples: &[f32]) -> Vec<[f64; BANDS]> {
 
 /// The first `N` log cepstra (at most 40): `[T, N]`.
 pub fn cepstra<const N: usize>(samples: &[f32]) -> Vec<[f64; N]> {
-    let cosines = &tables().cosines;
     mel_power(samples)
         .iter()
-        .map(|bands| {
-            let logs = bands.map(|power| (power + FLOOR).ln());
-            std::array::from_fn(|k| {
-                cosines
-                    .get(k)
-                    .map_or(0.0, |row| row.iter().zip(&logs).map(|(cosine, log)| cosine * log).sum())
-            })
-        })
+        .map(|bands| cosine_transform(&bands.map(|power| (power + FLOOR).ln())))
         .collect()
+}
+
+/// As [`mfcc39_centred`] (`N` = 13, `M` = 39) or [`mfcc78_centred`] (26, 78) with a level in dB that is not below the
+/// clip's loudest band - 80 dB. The maximum is that of the whole clip, so it looks arbitrarily far ahead; it is here
+/// to compare with other programs and no system is offered it.
+pub fn mfcc_decibel<const N: usize, const M: usize>(samples: &[f32]) -> Vec<[f32; M]> {
+    let mut levels: Vec<[f64; BANDS]> =
+        mel_power(samples).iter().map(|bands| bands.map(|power| 10.0 * power.max(1e-10).log10())).collect();
+    let floor = levels.iter().flatten().fold(f64::NEG_INFINITY, |most, level| most.max(*level)) - 80.0;
+    levels.iter_mut().flatten().for_each(|level| *level = level.max(floor));
+    joined(&levels.iter().map(cosine_transform::<N>).collect::<Vec<_>>(), with_centred)
+}
+
+/// The weights of every band over the 321 bins.
+pub fn triangles() -> Vec<Vec<f64>> {
+    tables().bank.dense(WINDOW / 2 + 1)
+}
+
+fn cosine_transform<const N: usize>(levels: &[f64; BANDS]) -> [f64; N] {
+    let cosines = &tables().cosines;
+    std::array::from_fn(|k| {
+        cosines.get(k).map_or(0.0, |row| row.iter().zip(levels).map(|(cosine, level)| cosine * level).sum())
+    })
+}
+
+/// Regression over +-`reach` rows, edge rows repeated: `d[t] = sum n (x[t + n] - x[t - n]) / (2 sum n^2)`.
+pub fn delta_over<const N: usize>(rows: &[[f64; N]], reach: usize) -> Vec<[f64; N]> {
+    let last = rows.len().saturating_sub(1);
+    (0..rows.len()).map(|row| slope_at(row, last, reach, |at| rows[at])).collect()
 }
 
 /// Regression over +-2 rows, edge rows repeated: `d[t] = sum n (x[t + n] - x[t - n]) / 10`, n = 1, 2.
@@ -106,32 +125,42 @@ pub fn prefix_delta_delta<const N: usize>(rows: &[[f64; N]]) -> Vec<[f64; N]> {
     (0..rows.len()).map(|row| delta_at(row, row, |at| delta_at(at, row, |inner| rows[inner]))).collect()
 }
 
-/// The delta at `row` when the rows are `0..=last`.
+/// The delta over +-2 rows at `row` when the rows are `0..=last`.
 fn delta_at<const N: usize>(row: usize, last: usize, at: impl Fn(usize) -> [f64; N]) -> [f64; N] {
+    slope_at(row, last, 2, at)
+}
+
+fn slope_at<const N: usize>(
+    row: usize,
+    last: usize,
+    reach: usize,
+    at: impl Fn(usize) -> [f64; N],
+) -> [f64; N] {
     let mut delta = [0.0; N];
-    for reach in 1..=2 {
-        let (after, before) = (at((row + reach).min(last)), at(row.saturating_sub(reach)));
+    let scale: usize = 2 * (1..=reach).map(|n| n * n).sum::<usize>();
+    for n in 1..=reach {
+        let (after, before) = (at((row + n).min(last)), at(row.saturating_sub(n)));
         for (out, (a, b)) in delta.iter_mut().zip(after.iter().zip(&before)) {
-            *out += reach as f64 * (a - b) / 10.0;
+            *out += n as f64 * (a - b) / scale as f64;
         }
     }
     delta
 }
 
-type Deltas<const N: usize> = (Vec<[f64; N]>, Vec<[f64; N]>);
+pub(crate) type Deltas<const N: usize> = (Vec<[f64; N]>, Vec<[f64; N]>);
 
 fn with_prefix<const N: usize>(rows: &[[f64; N]]) -> Deltas<N> {
     (prefix_delta(rows), prefix_delta_delta(rows))
 }
 
-fn with_centred<const N: usize>(rows: &[[f64; N]]) -> Deltas<N> {
+pub(crate) fn with_centred<const N: usize>(rows: &[[f64; N]]) -> Deltas<N> {
     let delta = centred_delta(rows);
     let delta_delta = centred_delta(&delta);
     (delta, delta_delta)
 }
 
 /// Columns static, delta, delta-delta.
-fn joined<const N: usize, const M: usize>(
+pub(crate) fn joined<const N: usize, const M: usize>(
     rows: &[[f64; N]],
     deltas: impl Fn(&[[f64; N]]) -> Deltas<N>,
 ) -> Vec<[f32; M]> {
@@ -149,61 +178,30 @@ fn joined<const N: usize, const M: usize>(
         .collect()
 }
 
-/// A mel band: weights of the bins from `first` on.
-struct Triangle {
-    first: usize,
-    weights: Vec<f64>,
-}
-
 struct Tables {
-    fft: std::sync::Arc<dyn RealToComplex<f64>>,
     hann: Vec<f64>,
-    triangles: Vec<Triangle>,
+    bank: Bank,
     /// Rows of the orthonormal DCT-II.
-    cosines: Vec<[f64; BANDS]>,
+    cosines: Vec<Vec<f64>>,
 }
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| Tables {
-        fft: RealFftPlanner::new().plan_fft_forward(WINDOW),
-        hann: hann(),
-        triangles: triangles(),
-        cosines: cosines(),
+        hann: hann(WINDOW),
+        bank: Bank::new(&Layout {
+            bands: BANDS,
+            low_hz: LOWEST_HZ,
+            high_hz: HIGHEST_HZ,
+            rate: RATE,
+            fft: WINDOW,
+            bins: 0..WINDOW / 2 + 1,
+            scale: Scale::Htk,
+            straight_in_mel: false,
+            area_one: false,
+        }),
+        cosines: cosines(BANDS, BANDS),
     })
-}
-
-/// Periodic Hann.
-fn hann() -> Vec<f64> {
-    (0..WINDOW).map(|i| 0.5 - 0.5 * (2.0 * PI * i as f64 / WINDOW as f64).cos()).collect()
-}
-
-fn triangles() -> Vec<Triangle> {
-    let mel = |hz: f64| 2595.0 * (1.0 + hz / 700.0).log10();
-    let hz = |mel: f64| 700.0 * (10f64.powf(mel / 2595.0) - 1.0);
-    let (low, high) = (mel(LOWEST_HZ), mel(HIGHEST_HZ));
-    let edge = |index: usize| hz(low + (high - low) * index as f64 / (BANDS + 1) as f64);
-    (0..BANDS)
-        .map(|band| {
-            let (left, middle, right) = (edge(band), edge(band + 1), edge(band + 2));
-            let weight = |bin: usize| {
-                let at = bin as f64 * RATE / WINDOW as f64;
-                ((at - left) / (middle - left)).min((right - at) / (right - middle)).max(0.0)
-            };
-            let bins: Vec<usize> = (0..BINS).filter(|bin| weight(*bin) > 0.0).collect();
-            let first = bins.first().copied().unwrap_or(0);
-            Triangle { first, weights: bins.iter().map(|bin| weight(*bin)).collect() }
-        })
-        .collect()
-}
-
-fn cosines() -> Vec<[f64; BANDS]> {
-    (0..BANDS)
-        .map(|k| {
-            let scale = if k == 0 { (1.0 / BANDS as f64).sqrt() } else { (2.0 / BANDS as f64).sqrt() };
-            std::array::from_fn(|band| scale * (PI / BANDS as f64 * (band as f64 + 0.5) * k as f64).cos())
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -224,6 +222,6 @@ mod tests {
 
     #[test]
     fn every_band_has_weight() {
-        assert!(triangles().iter().all(|triangle| triangle.weights.iter().sum::<f64>() > 0.1));
+        assert!(triangles().iter().all(|weights| weights.iter().sum::<f64>() > 0.1));
     }
 }

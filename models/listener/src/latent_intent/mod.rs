@@ -18,6 +18,7 @@ pub mod decoder;
 pub mod encoder;
 pub mod features;
 pub mod gau;
+pub mod golden;
 pub mod heads;
 mod intent;
 pub mod live;
