@@ -33,7 +33,10 @@ unsafe impl GlobalAlloc for Counting {
         let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         MOST.fetch_max(held, Ordering::Relaxed);
         if held > LIMIT.load(Ordering::Relaxed) {
-            // nothing that allocates may run here; the input lies in the temporary folder already
+            // what follows allocates itself; the input lies in the temporary folder already
+            LIMIT.store(usize::MAX, Ordering::Relaxed);
+            let trace = std::backtrace::Backtrace::force_capture();
+            eprintln!("{} more bytes would make {held}\n{trace}", layout.size());
             std::process::abort();
         }
         // SAFETY: the caller's promise about `layout` is handed on.

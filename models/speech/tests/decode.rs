@@ -249,3 +249,17 @@ fn cut_and_damaged_files_never_panic() {
     let _ = std::panic::take_hook();
     assert!(outcomes[0] > 100 && outcomes[1] > 20, "{outcomes:?}");
 }
+
+/// The size of a sample in an MP4's table is what the decoding library takes in memory before it reads it.
+#[test]
+fn an_mp4_sample_larger_than_its_file_is_refused_before_memory_is_taken() {
+    let mut bytes = std::fs::read(data("chirp.m4a")).unwrap();
+    let table = bytes.windows(4).position(|window| window == b"stsz").unwrap();
+    // kind, version and flags, one size for all (0), count; then the sizes
+    bytes[table + 16..table + 20].copy_from_slice(&0x6c00_0000u32.to_be_bytes());
+    let folder = Folder::new();
+    let path = folder.write("lying.m4a", &bytes);
+    let fault = decode(&path).unwrap_err();
+    assert_explained(&fault, FaultKind::TooLarge, &path);
+    assert!(fault.place.contains("stsz"), "{fault}");
+}

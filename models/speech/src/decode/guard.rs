@@ -14,6 +14,8 @@ use super::REMEDY_COPY;
 const SEARCH_BYTES: u64 = 1 << 20;
 /// Most pages of an Ogg file that are looked at for headers.
 const MOST_PAGES: usize = 2_048;
+/// Boxes and descriptions of codecs up to this length are never refused; real ones have a few bytes.
+const LARGE_DESCRIPTION: u64 = 1 << 20;
 /// Largest table of a Vorbis code book, in numbers; real ones stay under a million.
 const MOST_BOOK_VALUES: u64 = 1 << 24;
 
@@ -54,12 +56,18 @@ fn inspect(source: &mut (impl Read + Seek + ?Sized)) -> std::result::Result<(), 
     source.seek(SeekFrom::Start(0))?;
     let mut head = Vec::new();
     Read::take(&mut *source, SEARCH_BYTES.min(length)).read_to_end(&mut head)?;
-    if head.starts_with(b"RIFF") || head.starts_with(b"fLaC") {
+    if head.starts_with(b"RIFF") {
         return Ok(());
     }
     let find = |mark: &[u8]| head.windows(4).position(|window| window == mark);
+    if let Some(at) = find(b"fLaC") {
+        blocks(source, at as u64 + 4, length)?;
+    }
+    if head.starts_with(b"fLaC") {
+        return Ok(());
+    }
     if let Some(at) = find(b"ftyp").and_then(|at| at.checked_sub(4)) {
-        boxes(source, at as u64, length, 0)?;
+        boxes(source, at as u64, length, length, 0)?;
     }
     if let Some(at) = find(b"OggS") {
         pages(source, at as u64)?;
@@ -67,11 +75,13 @@ fn inspect(source: &mut (impl Read + Seek + ?Sized)) -> std::result::Result<(), 
     Ok(())
 }
 
-/// Walks MP4 boxes between two places and compares the entry counts of tables with the size of their boxes.
+/// Walks MP4 boxes between two places; compares the entry counts of tables with the size of their boxes, and the sizes
+/// of samples with the `length` of the file, because a sample's memory is taken before it is read.
 fn boxes(
     source: &mut (impl Read + Seek + ?Sized),
     mut at: u64,
     end: u64,
+    length: u64,
     depth: usize,
 ) -> std::result::Result<(), Finding> {
     while at + 8 <= end && depth < 8 {
@@ -90,9 +100,14 @@ fn boxes(
         let Some(next) = at.checked_add(size).filter(|next| *next >= body) else { return Ok(()) };
         // A box may claim more than its parent holds; what counts is what there is.
         let inside = next.min(end).saturating_sub(body);
+        // Sound may be cut off; any other box is read whole, so its memory is taken first.
+        if !matches!(&kind, b"mdat" | b"free" | b"skip") && next - body > length.max(LARGE_DESCRIPTION) {
+            let name = String::from_utf8_lossy(&kind).into_owned();
+            return Err(Finding::Promise(format!("box {name} at byte {at}: {} bytes", next - body)));
+        }
         match &kind {
             b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" | b"moof" | b"traf" | b"mvex" => {
-                boxes(source, body, next.min(end), depth + 1)?;
+                boxes(source, body, next.min(end), length, depth + 1)?;
             }
             b"stts" | b"stsc" | b"stco" | b"co64" | b"stsz" | b"ctts" => {
                 let mut start = [0; 12];
@@ -115,9 +130,121 @@ fn boxes(
             }
             _ => {}
         }
+        if &kind == b"stsd" {
+            let mut bytes = Vec::new();
+            source.seek(SeekFrom::Start(body))?;
+            Read::take(&mut *source, inside).read_to_end(&mut bytes)?; // bytes that are really there
+            if let Some(size) = descriptions(&bytes).find(|size| *size > length.max(LARGE_DESCRIPTION)) {
+                return Err(Finding::Promise(format!(
+                    "box stsd at byte {at}: a description of {size} bytes"
+                )));
+            }
+        }
+        if let b"stsz" | b"trun" | b"tfhd" | b"trex" = &kind {
+            let mut bytes = Vec::new();
+            source.seek(SeekFrom::Start(body))?;
+            Read::take(&mut *source, inside).read_to_end(&mut bytes)?; // bytes that are really there
+            if let Some(size) = sample_sizes(kind, &bytes).find(|size| u64::from(*size) > length) {
+                let name = String::from_utf8_lossy(&kind).into_owned();
+                return Err(Finding::Promise(format!("box {name} at byte {at}: a sample of {size} bytes")));
+            }
+        }
         at = next;
     }
     Ok(())
+}
+
+/// Lengths that may be those of a codec's description: behind each byte that could be its tag in an `esds` box, up to
+/// four groups of seven bits (ISO/IEC 14496-1, section 8.3.3). Some are chance, so only impossible ones say anything.
+fn descriptions(stsd: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    const TAG: u8 = 5;
+    let start = stsd.windows(4).position(|window| window == b"esds").unwrap_or(stsd.len());
+    let tags = (start..stsd.len()).filter(|at| stsd[*at] == TAG);
+    tags.map(|at| {
+        let mut size = 0;
+        for byte in stsd[at + 1..].iter().take(4) {
+            size = size << 7 | u64::from(byte & 0x7F);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        size
+    })
+}
+
+/// Walks the metadata blocks of a FLAC file (RFC 9639, section 8) and compares the lengths inside pictures and comments
+/// with their block.
+fn blocks(
+    source: &mut (impl Read + Seek + ?Sized),
+    mut at: u64,
+    length: u64,
+) -> std::result::Result<(), Finding> {
+    const COMMENT: u8 = 4;
+    const PICTURE: u8 = 6;
+    while at + 4 <= length {
+        source.seek(SeekFrom::Start(at))?;
+        let mut header = [0; 4];
+        source.read_exact(&mut header)?;
+        let [kind, l0, l1, l2] = header;
+        let size = u64::from(u32::from_be_bytes([0, l0, l1, l2]));
+        let mut body = Vec::new();
+        if matches!(kind & 0x7F, COMMENT | PICTURE) {
+            Read::take(&mut *source, size).read_to_end(&mut body)?; // bytes that are really there
+        }
+        let mut rest = body.as_slice();
+        // each text or picture is a length and as many bytes
+        let mut skip = |fixed: usize, of: fn([u8; 4]) -> u32| -> Option<u32> {
+            rest = rest.get(fixed..)?;
+            let (count, after) = rest.split_first_chunk::<4>()?;
+            let count = of(*count);
+            rest = after;
+            let inside = rest.get(count as usize..);
+            rest = inside.unwrap_or_default();
+            inside.is_none().then_some(count)
+        };
+        let promise = match kind & 0x7F {
+            // kind of picture; then its format, its description, and behind four numbers the picture
+            PICTURE => [4, 0, 16].into_iter().find_map(|fixed| skip(fixed, u32::from_be_bytes)),
+            // the vendor, then behind their number all comments
+            COMMENT => skip(0, u32::from_le_bytes).or_else(|| {
+                let most = body.len() / 4;
+                (0..most).find_map(|index| skip(if index == 0 { 4 } else { 0 }, u32::from_le_bytes))
+            }),
+            _ => None,
+        };
+        if let Some(promise) = promise {
+            return Err(Finding::Promise(format!("metadata block at byte {at}: {promise} bytes")));
+        }
+        if kind & 0x80 != 0 {
+            break;
+        }
+        at += 4 + size;
+    }
+    Ok(())
+}
+
+/// The sample sizes that a box tells (ISO/IEC 14496-12, sections 8.7.3 and 8.8): a table, one for all, or the default
+/// of a fragment.
+fn sample_sizes(kind: [u8; 4], body: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    let words = body.as_chunks::<4>().0;
+    let word = |index: usize| words.get(index).map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let flags = word(0) & 0xFF_FFFF;
+    let set = |bit: u32| usize::from(flags & bit != 0);
+    // index of the first size in words, words from one to the next, and how many there are
+    let (first, step, most) = match &kind {
+        b"stsz" if word(1) != 0 => (1, 1, 1),
+        b"stsz" => (3, 1, usize::MAX),
+        b"trex" => (4, 1, 1),
+        // flags, track; base offset of two words, description, duration, then the size
+        b"tfhd" => (2 + 2 * set(0x1) + set(0x2) + set(0x8), 1, set(0x10)),
+        // flags, count; data offset, flags of the first sample; then duration, size, flags, offset of every sample
+        _ => {
+            let step = set(0x100) + set(0x200) + set(0x400) + set(0x800);
+            let most = if flags & 0x200 == 0 { 0 } else { word(1) as usize };
+            (2 + set(0x1) + set(0x4) + set(0x100), step, most)
+        }
+    };
+    words.iter().skip(first).step_by(step.max(1)).take(most).map(|bytes| u32::from_be_bytes(*bytes))
 }
 
 /// Puts the first packets of every stream of an Ogg file together and looks at Vorbis code books.
