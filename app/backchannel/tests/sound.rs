@@ -42,6 +42,28 @@ fn features_of_a_file_are_written_and_an_online_track_is_refused_what_hears_ahea
 }
 
 #[test]
+fn cached_features_are_the_same_bytes_and_another_kind_is_another_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sound, cache) = (golden().join("speech_22k05.wav"), dir.path().join("cache"));
+    let of = |kind: &str, name: &str| {
+        let out = dir.path().join(name);
+        let arguments =
+            ["features", text(&sound), "--kind", kind, "--cache", text(&cache), "--out", text(&out)];
+        assert!(backchannel(&arguments).status.success());
+        std::fs::read(out).unwrap()
+    };
+    let files = || walk(&cache).len();
+    let (made, kept) = (of("mfcc39", "a"), of("mfcc39", "b"));
+    assert!(made == kept && files() == 1);
+    assert!(of("mfcc78", "c") != made && files() == 2);
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
 fn golden_files_agree_and_one_wrong_number_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, outputs) = (dir.path().join("golden"), dir.path().join("ours"));

@@ -64,6 +64,8 @@ pub struct Memory {
     pub wishes: Option<crate::state::Wishes>,
     /// Drawings of tracks.
     pub tracks: HashMap<Track, TrackDrawing>,
+    /// The picture of the spectrum, and the key of what it shows.
+    pub spectrum: Option<(u64, egui::TextureHandle)>,
     /// A selection being dragged, in frames.
     pub selecting: Option<(f64, f64)>,
     /// Findings of the check that are shown; `None` shows all.

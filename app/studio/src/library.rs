@@ -10,6 +10,9 @@ use clips::corpus::{ClipEntry, Corpus, Split, VideoFiles};
 
 use crate::state::file_name;
 
+/// Stands between the parts of a clip's name.
+pub const SEPARATOR: &str = " \u{b7} ";
+
 /// Names a clip of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClipKey {
@@ -235,7 +238,7 @@ fn has(row: &ClipRow, facet: &Facet) -> bool {
 }
 
 fn site_of(row: &ClipRow) -> Option<&str> {
-    matches!(row.key, ClipKey::Corpus(..)).then(|| row.detail.split(" \u{b7} ").nth(1)).flatten()
+    matches!(row.key, ClipKey::Corpus(..)).then(|| row.detail.split(SEPARATOR).nth(1)).flatten()
 }
 
 /// Facets that tell clips apart, in a fixed order.
@@ -287,8 +290,8 @@ fn row_words(id: &str) -> (String, String) {
     let parts: Vec<&str> = id.split('/').collect();
     match parts.as_slice() {
         [split, site, session @ .., role, clip] if !session.is_empty() => (
-            format!("{} \u{b7} {clip}", session.join(" ")),
-            format!("{split} \u{b7} {site} \u{b7} {}", role.replace("_video", "")),
+            [session.join(" ").as_str(), clip].join(SEPARATOR),
+            [split, site, role.trim_end_matches("_video")].join(SEPARATOR),
         ),
         _ => (id.to_owned(), String::new()),
     }

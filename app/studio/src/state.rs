@@ -17,6 +17,11 @@ use crate::signature::Signature;
 use crate::theme::{MOST_LATENTS, Theme};
 use crate::tracks::{FIRST_TRACKS, Track, View};
 
+/// Columns of the spectrum for every frame.
+const SPECTRUM_COLUMNS: usize = 4;
+/// Mel bands of the spectrum.
+const SPECTRUM_BANDS: usize = 64;
+
 /// One job a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Workspace {
@@ -46,6 +51,25 @@ impl Person {
     }
 }
 
+/// What is heard in a sound.
+#[derive(Debug, Clone)]
+pub struct Hearing {
+    /// Loudness, pitch and voice, one value a frame.
+    pub tracks: speech::Tracks,
+    /// The log-mel spectrum.
+    pub spectrum: speech::Spectrogram,
+}
+
+impl Hearing {
+    /// Listens to a sound; work for a worker.
+    pub fn of(sound: &clips::Waveform) -> Self {
+        Self {
+            tracks: speech::Tracks::of(sound),
+            spectrum: speech::spectrogram(sound, SPECTRUM_COLUMNS, SPECTRUM_BANDS),
+        }
+    }
+}
+
 /// The chosen clip, in memory.
 #[derive(Debug, Clone)]
 pub struct Clip {
@@ -63,6 +87,8 @@ pub struct Clip {
     pub frames: usize,
     /// Sound as the time axis draws it.
     pub peaks: Option<Arc<Peaks>>,
+    /// What is heard in the speaker's sound.
+    pub hearing: Option<Arc<Hearing>>,
 }
 
 /// A system that makes reactions: a checkpoint or an opened prediction file.

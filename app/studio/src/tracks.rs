@@ -5,11 +5,51 @@
 use clips::channels::{AROUSAL, ATTRIBUTE_COUNT, ATTRIBUTES, AU, AU_MEANINGS, VALENCE};
 use clips::{Streams, Take, pose};
 
+/// What is heard in the speaker's sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Heard {
+    /// How loud it is.
+    Loudness,
+    /// How high the voice is.
+    Pitch,
+    /// Whether somebody speaks.
+    Voice,
+}
+
+impl Heard {
+    /// One value a frame; pitch is 0 where there is none.
+    pub fn values(self, tracks: &speech::Tracks) -> Vec<f32> {
+        match self {
+            Self::Loudness => tracks.loudness_db.clone(),
+            Self::Pitch => tracks.pitch_hz.iter().map(|pitch| pitch.unwrap_or(0.0)).collect(),
+            Self::Voice => tracks.voice.iter().map(|voice| f32::from(u8::from(*voice))).collect(),
+        }
+    }
+
+    /// Smallest and largest value of its axis.
+    pub fn scale(self, tracks: &speech::Tracks) -> (f32, f32) {
+        match self {
+            Self::Loudness => (-80.0, 0.0),
+            Self::Voice => (0.0, 1.0),
+            Self::Pitch => {
+                let voiced = tracks.pitch_hz.iter().flatten();
+                let (low, high) = voiced
+                    .fold((f32::MAX, f32::MIN), |(low, high), pitch| (low.min(*pitch), high.max(*pitch)));
+                if low > high { (60.0, 400.0) } else { (low - 10.0, high + 10.0) }
+            }
+        }
+    }
+}
+
 /// One row of the time axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Track {
     /// Sound of the speaker.
     Sound,
+    /// Its spectrum.
+    Spectrum,
+    /// What is heard in it.
+    Heard(Heard),
     /// One of the 25 attribute columns.
     Attribute(usize),
     /// Head rotation: 0 pitch, 1 yaw, 2 roll; from coefficients.
@@ -29,7 +69,9 @@ pub const FIRST_TRACKS: [Track; 6] = [
 impl Track {
     /// Everything that can be shown.
     pub fn all() -> impl Iterator<Item = Self> {
-        std::iter::once(Self::Sound)
+        [Self::Sound, Self::Spectrum]
+            .into_iter()
+            .chain([Heard::Loudness, Heard::Pitch, Heard::Voice].map(Self::Heard))
             .chain((0..ATTRIBUTE_COUNT).map(Self::Attribute))
             .chain((0..3).map(Self::Head))
     }
@@ -38,6 +80,10 @@ impl Track {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sound => "Speaker",
+            Self::Spectrum => "Spectrum",
+            Self::Heard(Heard::Loudness) => "Loudness",
+            Self::Heard(Heard::Pitch) => "Pitch",
+            Self::Heard(Heard::Voice) => "Voice",
             Self::Attribute(VALENCE) => "Valence",
             Self::Attribute(AROUSAL) => "Arousal",
             Self::Attribute(column) => ATTRIBUTES[column],
@@ -49,6 +95,10 @@ impl Track {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Sound => "sound",
+            Self::Spectrum => "60 Hz to 7.6 kHz",
+            Self::Heard(Heard::Loudness) => "dB, full scale is 0",
+            Self::Heard(Heard::Pitch) => "Hz",
+            Self::Heard(Heard::Voice) => "somebody speaks",
             Self::Attribute(column) if AU.contains(&column) => AU_MEANINGS[column],
             Self::Attribute(VALENCE | AROUSAL) => "axis fits the data",
             Self::Attribute(_) => "probability",
@@ -60,6 +110,8 @@ impl Track {
     pub fn scale(self) -> Option<(f32, f32)> {
         match self {
             Self::Sound => Some((-1.0, 1.0)),
+            Self::Spectrum | Self::Heard(Heard::Voice) => Some((0.0, 1.0)),
+            Self::Heard(Heard::Loudness | Heard::Pitch) => None,
             // People use a small part of the legal range; the axis follows the data and says its ends.
             Self::Attribute(VALENCE | AROUSAL) | Self::Head(_) => None,
             Self::Attribute(_) => Some((0.0, 1.0)),
@@ -75,6 +127,9 @@ impl Track {
     pub fn value_text(self, value: f32) -> String {
         match self {
             Self::Head(_) => format!("{value:+.1}\u{b0}"),
+            Self::Heard(Heard::Loudness) => format!("{value:.0} dB"),
+            Self::Heard(Heard::Pitch) => format!("{value:.0} Hz"),
+            Self::Heard(Heard::Voice) => (if value > 0.5 { "speaks" } else { "silent" }).to_owned(),
             Self::Attribute(VALENCE | AROUSAL) => format!("{value:+.2}"),
             _ => format!("{value:.2}"),
         }
@@ -83,7 +138,7 @@ impl Track {
     /// The values of a take; empty when it has none of the kind.
     pub fn of_take(self, take: &Take) -> Vec<f32> {
         match self {
-            Self::Sound => Vec::new(),
+            Self::Sound | Self::Spectrum | Self::Heard(_) => Vec::new(),
             Self::Attribute(column) => take.attributes.iter().map(|row| row[column]).collect(),
             Self::Head(axis) => take.coefficients.as_deref().map_or_else(Vec::new, |rows| head(rows, axis)),
         }
@@ -92,7 +147,7 @@ impl Track {
     /// The values of a person; empty when nothing of the kind is known.
     pub fn of_person(self, person: &Streams) -> Vec<f32> {
         match self {
-            Self::Sound => Vec::new(),
+            Self::Sound | Self::Spectrum | Self::Heard(_) => Vec::new(),
             Self::Attribute(column) => person
                 .attributes
                 .as_ref()

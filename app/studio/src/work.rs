@@ -16,7 +16,7 @@ use speech::demo::DemoClip;
 use crate::library::ClipKey;
 use crate::motion::Motion;
 use crate::signature::{distances, signatures};
-use crate::state::{Clip, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
+use crate::state::{Clip, Hearing, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
 use crate::text;
 
 /// Points of a small picture of a clip.
@@ -158,6 +158,7 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
         person.cut(frames);
     }
     let peaks = speaker.sound.as_ref().map(|sound| Arc::new(Peaks::of(sound)));
+    let hearing = speaker.sound.as_ref().map(|sound| Arc::new(Hearing::of(sound)));
     control.step(text::STAGE_CLIP, 2, 3, "")?;
     let clip = Clip {
         key,
@@ -167,6 +168,7 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
         listener: listener.map(|streams| Person { video: listener_video, ..Person::new(streams) }),
         frames,
         peaks,
+        hearing,
     };
     Ok(Answer { made: Made::Clip(Box::new(clip)), warnings })
 }

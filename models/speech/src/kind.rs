@@ -248,6 +248,11 @@ impl Extractor {
         self.kind
     }
 
+    /// What makes them: the kind, and the hash of the weights where there are any.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
     /// Columns of its rows.
     pub fn width(&self) -> usize {
         match &self.network {

@@ -1,10 +1,12 @@
 //! `backchannel features`: the speech features of a sound as a tensor.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clips::array::Array;
+use clips::cache::{Cache, Key};
 use clips::tensors;
-use speech::{Extractor, Kind};
+use speech::{Extractor, Features, Kind};
 
 use crate::output::Output;
 
@@ -23,6 +25,9 @@ pub struct Args {
     /// Refuse kinds that hear sound after their row, as an online track would
     #[arg(long)]
     causal: bool,
+    /// Keep results here, by content of the sound and of the weights; a sound that was heard before costs nothing
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// File to write: tensor `features`, f32, [frames, width]
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
@@ -42,7 +47,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     for warning in &decoded.warnings {
         output.warn(warning);
     }
-    let features = extractor.features(&decoded.waveform, &control)?;
+    let features = match &args.cache {
+        None => extractor.features(&decoded.waveform, &control)?,
+        Some(folder) => cached(folder, &extractor, &decoded.waveform, &control)?,
+    };
     let facts = kind.facts();
     let metadata = BTreeMap::from(
         [
@@ -75,4 +83,27 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             args.out.display()
         ),
     )
+}
+
+/// Looks in the cache first. The key holds the kind, the provider (which names the weights by their hash) and every
+/// sample, so that nothing old can be found under it.
+fn cached(
+    folder: &Path,
+    extractor: &Extractor,
+    sound: &clips::Waveform,
+    control: &clips::Control,
+) -> clips::Result<Features> {
+    let samples: Vec<u8> = sound.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let key = Key::new("features/1")
+        .part("kind", extractor.kind())
+        .part("provider", extractor.provider())
+        .part("rate", sound.rate)
+        .bytes("samples", &samples);
+    let array = Cache::at(folder)?.get_or_compute(&key, || {
+        let features = extractor.features(sound, control)?;
+        Ok(Array { shape: vec![features.rows(), features.width], values: features.values })
+    })?;
+    let width = array.shape.get(1).copied().unwrap_or(0);
+    let (kind, provider) = (extractor.kind(), extractor.provider().to_owned());
+    Ok(Features { kind, provider, width, values: array.values })
 }

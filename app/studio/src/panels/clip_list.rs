@@ -6,7 +6,7 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Shape, Stroke, TextEdit, Ui, W
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::jobs::Slot;
-use crate::library::{ClipKey, ClipRow, Facet};
+use crate::library::{ClipKey, ClipRow, Facet, SEPARATOR};
 use crate::text::{self, empty, heading, label};
 use crate::theme;
 use crate::widgets::{self, chip, icons, text_cut};
@@ -144,7 +144,13 @@ fn row_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &ClipRow) {
     );
     let room = picture.left() - rect.left() - 15.0;
     let name = pos2(rect.left() + 9.0, rect.top() + 13.5);
-    text_cut(painter, name, Align2::LEFT_CENTER, &row.name, theme::body(), tokens.text, room);
+    // A long session name gives way to the number of the clip.
+    let (session, number) = row.name.rsplit_once(SEPARATOR).unwrap_or((&row.name, ""));
+    let number = if number.is_empty() { String::new() } else { format!("{SEPARATOR}{number}") };
+    let number = painter.layout_no_wrap(number, theme::body(), tokens.text);
+    let left = room - number.size().x;
+    let shown = text_cut(painter, name, Align2::LEFT_CENTER, session, theme::body(), tokens.text, left);
+    painter.galley(pos2(shown.right(), name.y - number.size().y * 0.5), number, tokens.text);
     let detail = pos2(rect.left() + 9.0, rect.top() + 29.5);
     let ink = if chosen { tokens.dim } else { tokens.faint };
     let small = egui::FontId::proportional(11.0);

@@ -7,6 +7,7 @@ pub mod inspector;
 pub mod messages;
 pub mod palette;
 pub mod present;
+pub mod sound_tracks;
 pub mod status;
 pub mod top_bar;
 pub mod tracks;

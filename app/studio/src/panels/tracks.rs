@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use clips::time::{clock_text, sample_of_frame, seconds_of_frame};
+use clips::time::{clock_text, seconds_of_frame};
 use egui::epaint::Mesh;
 use egui::{
     Align2, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
@@ -12,6 +12,7 @@ use egui::{
 
 use crate::commands::Command;
 use crate::desk::{Desk, TrackDrawing};
+use crate::panels::sound_tracks;
 use crate::text::empty;
 use crate::theme::{self, size};
 use crate::tracks::{Track, View, thinned};
@@ -24,14 +25,18 @@ const MOST_TRACK: f32 = 120.0;
 
 /// Where the axis lies on screen.
 #[derive(Clone, Copy)]
-struct Axis {
-    left: f32,
-    right: f32,
-    view: View,
+pub struct Axis {
+    /// Left edge of the plots.
+    pub left: f32,
+    /// Right edge.
+    pub right: f32,
+    /// The shown frames.
+    pub view: View,
 }
 
 impl Axis {
-    fn x(&self, frame: f64) -> f32 {
+    /// Where a frame begins.
+    pub fn x(&self, frame: f64) -> f32 {
         self.left + ((frame - self.view.first) / self.view.span()) as f32 * (self.right - self.left)
     }
 
@@ -109,9 +114,10 @@ fn track_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: Rect, track: Track, axis: Axi
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Track {}", track.name())));
     pointer(desk, ui, &response, axis);
     let painter = ui.painter_at(plot.expand2(vec2(0.0, 4.0)).intersect(ui.clip_rect()));
-    if track == Track::Sound {
-        sound_ui(desk, ui, plot, axis);
-        return;
+    match track {
+        Track::Sound => return sound_tracks::waveform_ui(desk, ui, plot, axis),
+        Track::Spectrum => return sound_tracks::spectrum_ui(desk, ui, plot, axis),
+        _ => {}
     }
     let drawing = drawing(desk, ui, plot, track, axis);
     let (mesh, scale) = (drawing.mesh.clone(), drawing.scale);
@@ -220,7 +226,8 @@ fn wheel(desk: &mut Desk<'_>, ui: &Ui, response: &Response, axis: Axis) {
     }
 }
 
-fn y_of(value: f32, scale: (f32, f32), plot: Rect) -> f32 {
+/// Height of a value in a plot; a little beyond the scale is still drawn.
+pub fn y_of(value: f32, scale: (f32, f32), plot: Rect) -> f32 {
     let share = (value - scale.0) / (scale.1 - scale.0).max(1e-6);
     plot.bottom() - share.clamp(-0.05, 1.05) * plot.height()
 }
@@ -243,6 +250,9 @@ fn drawing<'d>(desk: &'d mut Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: 
 }
 
 fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<Mesh>, (f32, f32)) {
+    if let Track::Heard(which) = track {
+        return sound_tracks::draw(desk, ui, plot, which, axis);
+    }
     let state = desk.state;
     let tiles = state.tiles();
     let chosen = state.chosen();
@@ -317,36 +327,6 @@ fn firing(values: &[f32]) -> Vec<std::ops::Range<usize>> {
         }
     }
     parts
-}
-
-fn sound_ui(desk: &mut Desk<'_>, ui: &Ui, plot: Rect, axis: Axis) {
-    let tokens = desk.tokens;
-    let Some(clip) = &desk.state.clip else { return };
-    let (Some(peaks), Some(sound)) = (&clip.peaks, &clip.speaker.streams.sound) else {
-        let at = plot.left_center();
-        ui.painter().text(at, Align2::LEFT_CENTER, "no sound in this clip", theme::small(), tokens.faint);
-        return;
-    };
-    let split = axis.x(desk.playback.moment()).clamp(plot.left(), plot.right());
-    let painter = ui.painter_at(plot.intersect(ui.clip_rect()));
-    let bars = (plot.width() / 3.0).floor().max(1.0) as usize;
-    let at = |frame: f64| {
-        let whole = frame.max(0.0).floor();
-        sample_of_frame(whole as usize, sound.rate)
-            + ((frame.max(0.0) - whole) * f64::from(sound.rate) / 25.0) as usize
-    };
-    let ranges = peaks.range(at(axis.view.first), at(axis.view.last).min(sound.len()), bars);
-    let most = ranges.iter().fold(0.05f32, |most, (low, high)| most.max(-low).max(*high));
-    let step = plot.width() / bars as f32;
-    let quiet = tokens.accent.lerp_to_gamma(tokens.ground, 0.55);
-    let mut mesh = Mesh::default();
-    for (bar, (low, high)) in ranges.iter().enumerate() {
-        let x = plot.left() + (bar as f32 + 0.5) * step;
-        let half = ((high - low) * 0.5 / most * plot.height() * 0.5).max(0.6);
-        let column = Rect::from_center_size(pos2(x, plot.center().y), vec2(step * 0.62, 2.0 * half));
-        mesh.add_colored_rect(column, if x <= split { tokens.accent } else { quiet });
-    }
-    painter.add(Shape::mesh(mesh));
 }
 
 fn ruler_ui(desk: &mut Desk<'_>, ui: &mut Ui, ruler: Rect, axis: Axis) {
@@ -466,6 +446,12 @@ fn read_out_ui(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis, a
     let listener = state.clip.as_ref().and_then(|clip| clip.listener.as_ref());
     if let Some(value) = listener.and_then(|person| column(&track.of_person(&person.streams))) {
         rows.push(("real".to_owned(), value, None));
+    }
+    if let (Track::Heard(which), Some(hearing)) =
+        (track, state.clip.as_ref().and_then(|clip| clip.hearing.as_ref()))
+        && let Some(value) = which.values(&hearing.tracks).get(frame)
+    {
+        rows.push(("speaker".to_owned(), *value, None));
     }
     ui.painter().vline(at.x, plot.y_range(), Stroke::new(1.0, tokens.faint));
     let per_column = if rows.len() <= 9 { rows.len().max(1) } else { rows.len().div_ceil(2) };

@@ -82,6 +82,16 @@ fn measured(folder: &Path, clips: usize, cold: bool, output: &Output) -> clips::
     let what = format!("checked, {} files read, sound decoded, {} faults", report.files, report.faults.len());
     rows.push(Row::less_is_better("corpus", what, begun.elapsed().as_secs_f64(), "s", 60.0));
     rows.extend(peak.row("checking", 64.0));
+    match studio::scenes::list_cost(folder, 200) {
+        Ok(cost) => {
+            let what =
+                format!("our CPU share of a frame while the list of {} rows scrolls, median", cost.rows);
+            rows.push(Row::less_is_better("corpus", what, cost.median_ms, "ms", 4.0));
+            rows.push(Row::less_is_better("corpus", "the same, 95th percentile", cost.p95_ms, "ms", 4.0));
+            rows.push(Row::less_is_better("corpus", "a key in the search field", cost.search_ms, "ms", 16.0));
+        }
+        Err(fault) => output.warn(format!("list: {fault}")),
+    }
     Ok(rows)
 }
 

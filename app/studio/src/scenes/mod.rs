@@ -1,0 +1,163 @@
+//! The real studio drawn off-screen: for `backchannel screenshot`, the pictures of the README, and the cost of a
+//! frame. No window, no display; a graphics driver (a software one will do) is needed.
+
+mod plays;
+mod stage;
+
+use std::path::Path;
+
+use clips::corpus::Split;
+use clips::{Fault, FaultKind, Result};
+
+use crate::commands::Command;
+use crate::library::ClipKey;
+use crate::theme::Theme;
+use crate::tracks::Track;
+use plays::{
+    check, compare, compare_fault, compare_hearing, compare_hover, compare_loading, compare_sixteen,
+    compare_sound_only, compare_video, compare_zoom, messages, over, present,
+};
+use stage::Stage;
+
+/// Brings a stage into the state of a scene.
+type Prepare = fn(&mut Stage) -> Result<()>;
+
+/// What can be drawn, with the state it shows.
+const SCENES: [(&str, Prepare); 16] = [
+    ("compare", compare),
+    ("compare-empty", |_| Ok(())),
+    ("compare-loading", compare_loading),
+    ("compare-sound-only", compare_sound_only),
+    ("compare-sixteen", compare_sixteen),
+    ("compare-fault", compare_fault),
+    ("compare-hover", compare_hover),
+    ("compare-zoom", compare_zoom),
+    ("compare-hearing", compare_hearing),
+    ("compare-video", compare_video),
+    ("present", |stage| present(stage, false)),
+    ("present-one", |stage| present(stage, true)),
+    ("palette", |stage| over(stage, Command::Palette)),
+    ("help", |stage| over(stage, Command::Help)),
+    ("messages", messages),
+    ("check", check),
+];
+
+/// Names of all scenes.
+pub fn list() -> Vec<&'static str> {
+    SCENES.iter().map(|(name, _)| *name).collect()
+}
+
+/// Draws a scene into a PNG file.
+///
+/// # Errors
+/// [`FaultKind::BadRequest`] for an unknown scene, [`FaultKind::Unsupported`] without a graphics driver,
+/// [`FaultKind::NotWritable`] when the file cannot be written; and what the demo's workers say.
+pub fn screenshot(scene: &str, size: [u32; 2], theme: Theme, out: &Path) -> Result<()> {
+    let Some((_, prepare)) = SCENES.iter().find(|(name, _)| *name == scene) else {
+        return Err(Fault::new(FaultKind::BadRequest, "", format!("there is no scene {scene}"))
+            .remedy(format!("choose from: {}", list().join(", "))));
+    };
+    let mut stage = Stage::new(size, theme)?;
+    prepare(&mut stage)?;
+    // Panels need a few frames to find their sizes and to draw the last faces.
+    for _ in 0..4 {
+        stage.frame();
+    }
+    stage.picture(out)
+}
+
+/// Cost of a window frame on the interface thread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FrameCost {
+    /// Half of the frames cost less, in milliseconds.
+    pub median_ms: f64,
+    /// 95 of 100 frames cost less, in milliseconds.
+    pub p95_ms: f64,
+    /// Frames measured.
+    pub frames: usize,
+    /// The device is a program on the processor. What it does with the faces is then counted as the device's, as it
+    /// would be on a real one.
+    pub software_device: bool,
+}
+
+/// Measures our own share of `frames` frames of a playing Compare screen with 8 faces, speaker and listener and 12
+/// tracks: everything between the begin and the end of the user interface code, without painting the window. With a
+/// software device the drawing of faces is left out, because there it runs on the same processor.
+///
+/// # Errors
+/// As [`screenshot`].
+pub fn frame_cost(frames: usize) -> Result<FrameCost> {
+    let mut stage = Stage::new([1440, 900], Theme::Dark)?;
+    compare(&mut stage)?;
+    stage.studio.playback.set_loop(None);
+    let software_device = stage.studio.faces.software();
+    for track in Track::all().filter(|track| matches!(track, Track::Attribute(_))) {
+        if stage.studio.state.tracks.len() < 12 {
+            stage.act(Command::AddTrack(track));
+        }
+    }
+    for _ in 0..8 {
+        stage.frame();
+    }
+    if software_device {
+        // Every picture waits for a later frame that never comes; all the rest of the work is done.
+        stage.studio.faces.hold(true);
+    }
+    let mut costs: Vec<f64> = (0..frames.max(1))
+        .map(|step| {
+            stage.studio.playback.seek(step % stage.studio.state.frames().max(1));
+            stage.frame();
+            // What the device still has to draw is not ours to wait for, nor to be slowed down by.
+            stage.wait();
+            stage.spent.as_secs_f64() * 1e3
+        })
+        .collect();
+    costs.sort_by(f64::total_cmp);
+    let at = |share: f64| costs[((costs.len() - 1) as f64 * share).round() as usize];
+    Ok(FrameCost { median_ms: at(0.5), p95_ms: at(0.95), frames: costs.len(), software_device })
+}
+
+/// What a long list costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ListCost {
+    /// Rows of the list.
+    pub rows: usize,
+    /// Half of the frames cost less while the list scrolls from end to end, in milliseconds.
+    pub median_ms: f64,
+    /// 95 of 100 frames cost less, in milliseconds.
+    pub p95_ms: f64,
+    /// Searching all rows for a word, as every key in the search field does, in milliseconds.
+    pub search_ms: f64,
+}
+
+/// Measures our own share of `frames` frames of a Compare screen whose list scrolls through all clips of a corpus.
+///
+/// # Errors
+/// As [`screenshot`], and what opening the corpus says.
+pub fn list_cost(corpus: &Path, frames: usize) -> Result<ListCost> {
+    let mut stage = Stage::new([1440, 900], Theme::Dark)?;
+    compare(&mut stage)?;
+    stage.act(Command::Open(corpus.to_owned()));
+    stage.wait_for_workers(false)?;
+    stage.act(Command::Shelf(None));
+    stage.studio.faces.hold(true);
+    let keys: Vec<ClipKey> = stage.studio.state.library.rows.iter().map(|row| row.key).collect();
+    if keys.is_empty() || !keys.iter().any(|key| matches!(key, ClipKey::Corpus(Split::Train, _))) {
+        return Err(Fault::new(FaultKind::Empty, corpus, "no clips to scroll through"));
+    }
+    let mut costs: Vec<f64> = (0..frames.max(2))
+        .map(|step| {
+            stage.studio.state.chosen_clip = Some(keys[step * (keys.len() - 1) / (frames.max(2) - 1)]);
+            stage.studio.memory.reveal_clip = true;
+            stage.frame();
+            stage.wait();
+            stage.spent.as_secs_f64() * 1e3
+        })
+        .collect();
+    costs.sort_by(f64::total_cmp);
+    let at = |share: f64| costs[((costs.len() - 1) as f64 * share).round() as usize];
+    let begun = std::time::Instant::now();
+    stage.act(Command::Search("novice 7".to_owned()));
+    let search_ms = begun.elapsed().as_secs_f64() * 1e3;
+    Ok(ListCost { rows: keys.len(), median_ms: at(0.5), p95_ms: at(0.95), search_ms })
+}
