@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn every_track_has_a_name_and_a_meaning() {
-        assert_eq!(Track::all().count(), 29);
+        let names: std::collections::HashSet<&str> = Track::all().map(Track::name).collect();
+        assert_eq!(names.len(), Track::all().count(), "two tracks have one name");
         assert!(Track::all().all(|track| !track.name().is_empty() && !track.meaning().is_empty()));
     }
 }
