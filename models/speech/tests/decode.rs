@@ -250,6 +250,20 @@ fn cut_and_damaged_files_never_panic() {
     assert!(outcomes[0] > 100 && outcomes[1] > 20, "{outcomes:?}");
 }
 
+#[test]
+fn a_table_that_the_file_ends_in_is_refused_before_memory_is_taken() {
+    let mut bytes = std::fs::read(data("chirp.m4a")).unwrap();
+    let at = bytes.windows(4).position(|word| word == b"stco").unwrap();
+    // The count of entries, and then one byte of the first: shorter than any table the guard used to read.
+    bytes[at + 8..at + 12].copy_from_slice(&[0x2c, 0, 0, 0]);
+    bytes.truncate(at + 13);
+    let folder = Folder::new();
+    let path = folder.write("ends.m4a", &bytes);
+    let fault = decode(&path).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::TooLarge, "{fault}");
+    assert!(fault.place.contains("stco"), "{fault}");
+}
+
 /// The size of a sample in an MP4's table is what the decoding library takes in memory before it reads it.
 #[test]
 fn an_mp4_sample_larger_than_its_file_is_refused_before_memory_is_taken() {

@@ -110,9 +110,12 @@ fn boxes(
                 boxes(source, body, next.min(end), length, depth + 1)?;
             }
             b"stts" | b"stsc" | b"stco" | b"co64" | b"stsz" | b"ctts" => {
+                // A file that ends inside the table still has its count read: missing bytes are 0.
                 let mut start = [0; 12];
                 source.seek(SeekFrom::Start(body))?;
-                source.read_exact(&mut start)?;
+                let mut there = Vec::with_capacity(start.len());
+                Read::take(&mut *source, start.len() as u64).read_to_end(&mut there)?;
+                start[..there.len()].copy_from_slice(&there);
                 let word = |i: usize| {
                     u64::from(u32::from_be_bytes([start[i], start[i + 1], start[i + 2], start[i + 3]]))
                 };
