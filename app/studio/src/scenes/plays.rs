@@ -202,7 +202,8 @@ pub fn compare_video(stage: &mut Stage) -> Result<()> {
 /// A corpus with every fault planted, after its check.
 pub fn check(stage: &mut Stage) -> Result<()> {
     compare(stage)?;
-    let home = std::env::temp_dir().join(format!("backchannel-planted-{}", std::process::id()));
+    // One name for all runs: the picture shows it.
+    let home = std::env::temp_dir().join("backchannel-planted");
     let shown = (|| {
         clips::synth::planted(&home, &Control::default())?;
         for command in [Command::Open(home.clone()), Command::CheckCorpus] {
