@@ -1,7 +1,7 @@
 //! The draws of a training step: rows, pairs, crops, what is hidden. Every draw is a function of the seed, the stage,
 //! the step and the clip's place in the batch, so a resumed run draws what an uninterrupted one would have drawn.
 
-use clips::{Chance, Track};
+use clips::{Chance, Result, Track};
 use listener::latent_intent::decoder::Frame;
 
 use crate::config::{Config, Mode};
@@ -9,13 +9,16 @@ use crate::data::Data;
 use crate::objective::Item;
 
 /// Draws the track and the clips of a step; `stage` is 1 or 2, `latents` the number of Gumbel draws.
+///
+/// # Errors
+/// When the features cannot be read back.
 pub fn draw(
     data: &Data,
     config: &Config,
     stage: u64,
     step: usize,
     latents: usize,
-) -> (Track, Vec<Item<f32>>) {
+) -> Result<(Track, Vec<Item<f32>>)> {
     let mut chance = Chance::new(config.seed, "track of a step", &[stage, step as u64]);
     let track = match config.mode {
         Mode::Offline => Track::Offline,
@@ -28,12 +31,11 @@ pub fn draw(
             let words = [stage, step as u64, place as u64];
             item(data, config, stage, latents, &mut Chance::new(config.seed, "clip of a step", &words))
         })
-        .collect();
-    (track, items)
+        .collect::<Result<_>>()?;
+    Ok((track, items))
 }
 
-fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut Chance) -> Item<f32> {
-    let columns = config.network([1; 4]).feature_columns;
+fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut Chance) -> Result<Item<f32>> {
     let index = data.drawn[chance.below(data.drawn.len())];
     let row = &data.train[index];
     let positive = if stage == 1 || config.true_pairs_only {
@@ -43,12 +45,12 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     };
     let negative = data.inappropriate(index, chance);
     let (positive, negative) = (&data.train[positive].reaction, &data.train[negative].reaction);
-    let common = row.speaker.frames.min(positive.len()).min(negative.len());
+    let common = row.frames.min(positive.len()).min(negative.len());
     let frames = common.min(config.frames);
     let first = chance.below(common - frames + 1);
     let cut = |reaction: &[Frame]| reaction[first..first + frames].to_vec();
 
-    let mut speaker = row.speaker.part(&columns, first, frames);
+    let mut speaker = data.speaker(row, first, frames)?;
     // In the order of the groups: au, va, ex, m3d, mfcc, w2v. A clip keeps at least one of face and sound.
     let faceless = chance.happens(config.drop_face);
     let without_m3d = chance.happens(config.drop_m3d) || faceless;
@@ -70,14 +72,14 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     } else {
         0.0
     };
-    Item {
+    Ok(Item {
         speaker,
         reaction: cut(positive),
         negative: if stage == 1 { Vec::new() } else { cut(negative) },
         hidden: if rate > 0.0 { (0..frames).map(|_| chance.happens(rate)).collect() } else { Vec::new() },
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
-    }
+    })
 }
 
 fn gumbel(chance: &mut Chance) -> f64 {

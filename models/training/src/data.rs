@@ -1,26 +1,33 @@
-//! A corpus in memory as training reads it: standardised speakers, tokenised listeners, who may answer whom.
+//! A corpus as training reads it: standardised speakers, tokenised listeners, who may answer whom.
 //!
-//! Code books and feature statistics are fitted on the training rows only; validation rows use them.
+//! Clips are read once, a few at a time. Features lie in a file and are read back by the frame; in memory stay tokens
+//! (16 bytes a frame) and neighbours. Code books and feature statistics are fitted on the training rows only;
+//! validation rows use them.
 
+use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
 use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split};
 use clips::{Chance, Control, Fault, FaultKind, Result};
 use listener::latent_intent::decoder::Frame;
 use listener::latent_intent::encoder::Speaker;
-use listener::latent_intent::features::{Measured, Standardisation, read_person};
+use listener::latent_intent::features::{Fitting, Measured, Standardisation, read_person};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::path::Path;
 use tokens::{CodeBooks, FitConfig, Reaction};
 
 use crate::config::Config;
+use crate::store::{Kept, Store};
 
 /// One row: what the speaker did and what the listener answered.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Name of the clip.
     pub id: String,
-    /// Standardised features.
-    pub speaker: Speaker<f32>,
+    /// Frames that speaker and listener both have.
+    pub frames: usize,
+    /// Where the speaker's features lie; [`Data::speaker`] reads them.
+    pub speaker: Kept,
     /// Tokens of the true listener.
     pub reaction: Vec<Frame>,
     /// Rows whose listener is appropriate here, this one among them; sorted.
@@ -46,32 +53,30 @@ pub struct Data {
     pub fingerprint: String,
     /// Clips that were left out, and why.
     pub faults: Vec<Fault>,
+    store: Store,
 }
 
-/// A person as read.
-struct Person {
-    measured: Measured,
-    attributes: clips::Attributes,
-    coefficients: clips::Coefficients,
-}
+type People = BTreeMap<String, Result<Kept>>;
 
-fn read(corpus: &Corpus, person: &PersonFiles) -> Result<Person> {
+/// Clips that are read side by side before their features are written.
+const AT_ONCE: usize = 32;
+/// Most frames of listeners that code books are fitted on; of more, every second, third ... listener is taken.
+const FITTED_FRAMES: usize = 300_000;
+
+fn read(corpus: &Corpus, person: &PersonFiles) -> Result<Measured> {
     let streams = read_person(corpus, person)?;
-    let measured = Measured::of(&streams, None);
-    let (Some(attributes), Some(coefficients)) = (streams.attributes, streams.coefficients) else {
+    if streams.attributes.is_none() || streams.coefficients.is_none() {
         return Err(Fault::new(
             FaultKind::MissingModality,
             &person.name,
             "attributes or coefficients are missing",
         )
         .remedy("both are needed to learn from a listener"));
-    };
-    Ok(Person { measured, attributes, coefficients })
+    }
+    Ok(Measured::of(&streams, None))
 }
 
-type People = BTreeMap<String, Result<Person>>;
-
-fn read_people(corpus: &Corpus, split: Split, control: &Control) -> Result<People> {
+fn read_people(corpus: &Corpus, split: Split, store: &mut Store, control: &Control) -> Result<People> {
     let mut people: BTreeMap<String, &PersonFiles> = BTreeMap::new();
     for entry in corpus.clips(split) {
         people.insert(entry.speaker.name.clone(), &entry.speaker);
@@ -79,74 +84,110 @@ fn read_people(corpus: &Corpus, split: Split, control: &Control) -> Result<Peopl
     }
     let people: Vec<_> = people.into_iter().collect();
     let mut read_so_far = People::new();
-    for (index, part) in people.chunks(32).enumerate() {
-        control.step("reading clips", (index * 32) as u64, people.len() as u64, split.name())?;
+    for (index, part) in people.chunks(AT_ONCE).enumerate() {
+        control.step("reading clips", (index * AT_ONCE) as u64, people.len() as u64, split.name())?;
         let part: Vec<_> =
             part.par_iter().map(|(name, person)| (name.clone(), read(corpus, person))).collect();
-        read_so_far.extend(part);
+        for (name, person) in part {
+            let kept = match person {
+                Ok(measured) => Ok(store.put(&measured)?),
+                Err(fault) => Err(fault),
+            };
+            read_so_far.insert(name, kept);
+        }
     }
     Ok(read_so_far)
 }
 
+/// The streams of a listener as code books take them: the groups AU, VA, EX side by side, and the coefficients.
+fn listened(measured: &Measured) -> (clips::Attributes, clips::Coefficients) {
+    let columns = |group: usize, frame: usize| -> &[f32] {
+        let rows = measured.groups[group].as_deref().unwrap_or_default();
+        let width = rows.len() / measured.frames.max(1);
+        &rows[frame * width..(frame + 1) * width]
+    };
+    (0..measured.frames)
+        .map(|frame| {
+            let mut attributes = [0.0; ATTRIBUTE_COUNT];
+            let parts = (0..3).flat_map(|group| columns(group, frame));
+            attributes.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+            let mut coefficients = [0.0; COEFFICIENT_COUNT];
+            coefficients.iter_mut().zip(columns(3, frame)).for_each(|(to, from)| *to = *from);
+            (attributes, coefficients)
+        })
+        .unzip()
+}
+
 impl Data {
-    /// Reads the training and validation rows. Rows with a broken file are left out and listed in `faults`.
+    /// Reads the training and validation rows; their features go to a file without a name in `scratch` (else in the
+    /// folder for temporary files). Rows with a broken file are left out and listed in `faults`.
     ///
     /// # Errors
-    /// When no training row is left, the neighbour matrix cannot be read, or on a stop.
-    pub fn load(corpus: &Corpus, config: &Config, control: &Control) -> Result<Self> {
-        let people = [read_people(corpus, Split::Train, control)?, read_people(corpus, Split::Val, control)?];
+    /// When no training row is left, the neighbour matrix cannot be read, the disk is full, or on a stop.
+    pub fn load(corpus: &Corpus, config: &Config, scratch: Option<&Path>, control: &Control) -> Result<Self> {
+        let mut store = Store::create(scratch)?;
+        let mut people = Vec::new();
+        for split in [Split::Train, Split::Val] {
+            people.push(read_people(corpus, split, &mut store, control)?);
+        }
         let mut faults = Vec::new();
         for people in &people {
             faults.extend(people.values().filter_map(|person| person.as_ref().err().cloned()));
         }
         let of = |split: usize, person: &PersonFiles| {
-            people[split].get(&person.name).and_then(|p| p.as_ref().ok())
+            people[split].get(&person.name).and_then(|person| person.as_ref().ok())
         };
         let usable = |split: usize, entry: &ClipEntry| {
             let (speaker, listener) = (of(split, &entry.speaker)?, of(split, &entry.listener)?);
-            let frames =
-                speaker.measured.frames.min(listener.attributes.len()).min(listener.coefficients.len());
+            let frames = speaker.frames.min(listener.frames);
             (frames > 0).then_some((speaker, listener, frames))
         };
-        let train = corpus.clips(Split::Train);
         let lonely = |split: Split| -> Result<Vec<bool>> {
             let rows = corpus.neighbours(split)?.map(|neighbours| neighbours.rows).unwrap_or_default();
             let none_is_better = rows.iter().all(|row| row.len() < 2) || !config.alternatives_only;
             Ok((0..corpus.clips(split).len()).map(|row| !none_is_better && rows[row].len() < 2).collect())
         };
         let (lonely_train, lonely_validation) = (lonely(Split::Train)?, lonely(Split::Val)?);
-        let listeners: Vec<Reaction<'_>> = train
+        let fitted: Vec<_> = corpus
+            .clips(Split::Train)
             .iter()
             .zip(&lonely_train)
             .filter(|(_, lonely)| !**lonely)
-            .filter_map(|(entry, _)| {
-                let (_, listener, _) = usable(0, entry)?;
-                let frames = listener.attributes.len().min(listener.coefficients.len());
-                Some(Reaction {
-                    clip: &entry.id,
-                    attributes: &listener.attributes[..frames],
-                    coefficients: &listener.coefficients[..frames],
-                })
-            })
+            .filter_map(|(entry, _)| Some((entry, usable(0, entry)?)))
             .collect();
-        if listeners.is_empty() {
+        if fitted.is_empty() {
             return Err(faults.into_iter().next().unwrap_or_else(|| {
                 Fault::new(FaultKind::Empty, corpus.root(), "the training split has no usable row")
                     .remedy("run `backchannel check` on the corpus")
             }));
         }
         control.step("fitting code books", 0, 0, "")?;
-        let fit =
-            FitConfig { m3d: config.book_m3d, ex: config.book_ex, seed: config.seed, ..FitConfig::tiny() };
-        let books = CodeBooks::fit(&listeners, &fit, &control.silent())?;
-        let columns = config.network(books.sizes()).feature_columns;
-        let speakers = train
-            .iter()
-            .zip(&lonely_train)
-            .filter(|(_, lonely)| !**lonely)
-            .filter_map(|(entry, _)| usable(0, entry))
-            .map(|(speaker, _, _)| &speaker.measured);
-        let standardisation = Standardisation::fit(speakers, &columns);
+        let books = {
+            let frames: usize = fitted.iter().map(|(_, (_, listener, _))| listener.frames).sum();
+            let listeners = fitted
+                .iter()
+                .step_by(frames.div_ceil(FITTED_FRAMES).max(1))
+                .map(|(entry, (_, listener, _))| {
+                    Ok((&entry.id, listened(&store.part(listener, 0, listener.frames)?)))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let listeners: Vec<Reaction<'_>> = listeners
+                .iter()
+                .map(|(clip, (attributes, coefficients))| Reaction { clip, attributes, coefficients })
+                .collect();
+            let fit = FitConfig {
+                m3d: config.book_m3d,
+                ex: config.book_ex,
+                seed: config.seed,
+                ..FitConfig::tiny()
+            };
+            CodeBooks::fit(&listeners, &fit, &control.silent())?
+        };
+        let mut fitting = Fitting::new(&config.network(books.sizes()).feature_columns);
+        for (_, (speaker, _, _)) in &fitted {
+            fitting.add(&store.part(speaker, 0, speaker.frames)?);
+        }
+        let standardisation = fitting.finish();
 
         let intents = corpus.intents()?.unwrap_or_default();
         let rows = |split: Split, index: usize| -> Result<Vec<Row>> {
@@ -168,11 +209,8 @@ impl Data {
                 .enumerate()
                 .filter_map(|(row, entry)| Some((row, entry, usable(index, entry)?)))
                 .map(|(row, entry, (speaker, listener, frames))| {
-                    let reaction = books.tokenise(
-                        &entry.id,
-                        &listener.attributes[..frames],
-                        &listener.coefficients[..frames],
-                    )?;
+                    let (attributes, coefficients) = listened(&store.part(listener, 0, frames)?);
+                    let reaction = books.tokenise(&entry.id, &attributes, &coefficients)?;
                     let mut appropriate: Vec<u32> = match &neighbours {
                         Some(neighbours) => {
                             neighbours.rows[row].iter().filter_map(|other| place[*other as usize]).collect()
@@ -184,7 +222,8 @@ impl Data {
                     appropriate.dedup();
                     Ok(Row {
                         id: entry.id.clone(),
-                        speaker: standardisation.apply(&speaker.measured).part(&columns, 0, frames),
+                        frames,
+                        speaker: speaker.clone(),
                         reaction,
                         appropriate,
                         intent: known.get(&row).copied(),
@@ -201,8 +240,28 @@ impl Data {
         if lonely_validation.iter().any(|lonely| *lonely) {
             validation.retain(|row| !alone(row));
         }
-        let fingerprint = fingerprint(&train);
-        Ok(Self { train, drawn, validation, books, standardisation, fingerprint, faults })
+        let mut data = Self {
+            train,
+            drawn,
+            validation,
+            books,
+            standardisation,
+            fingerprint: String::new(),
+            faults,
+            store,
+        };
+        data.fingerprint = fingerprint(&data)?;
+        Ok(data)
+    }
+
+    /// Standardised features of the speaker of a row, frames `first..first + frames` of those that the listener has
+    /// too.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn speaker(&self, row: &Row, first: usize, frames: usize) -> Result<Speaker<f32>> {
+        let frames = frames.min(row.frames.saturating_sub(first));
+        Ok(self.standardisation.apply(&self.store.part(&row.speaker, first, frames)?))
     }
 
     /// At most `most` of the training rows that are drawn, spread evenly.
@@ -224,16 +283,16 @@ impl Data {
     }
 }
 
-fn fingerprint(rows: &[Row]) -> String {
+fn fingerprint(data: &Data) -> Result<String> {
     let mut hash = Sha256::new();
-    for row in rows {
+    for row in &data.train {
         hash.update(row.id.as_bytes());
         for frame in &row.reaction {
             frame.iter().for_each(|id| hash.update(id.to_le_bytes()));
         }
-        for group in row.speaker.groups.iter().flatten() {
+        for group in data.speaker(row, 0, row.frames)?.groups.iter().flatten() {
             group.rows.iter().for_each(|value| hash.update(value.to_le_bytes()));
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

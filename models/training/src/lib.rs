@@ -11,6 +11,7 @@ pub mod objective;
 pub mod optimiser;
 pub mod run;
 pub mod signature;
+pub mod store;
 mod trainer;
 pub mod watch;
 

@@ -84,11 +84,12 @@ pub fn train(
 ) -> Result<Summary> {
     config.check()?;
     let folder = Folder::open(run, config, resume)?;
-    let data = Data::load(corpus, config, control)?;
+    // The run folder is on a disk that has room; a folder for temporary files may be memory.
+    let data = Data::load(corpus, config, Some(run), control)?;
     Trainer { config, data: &data, folder: &folder, control }.run(resume)
 }
 
-/// As [`train`] on data that is already in memory.
+/// As [`train`] on data that is already read.
 ///
 /// # Errors
 /// As [`train`].
@@ -168,7 +169,7 @@ impl Trainer<'_> {
             self.write(&whole, &state, &losses, "last")?;
             self.folder.save(&mut state)?;
         }
-        let watched = watch(network, &state.values, self.watched(), WATCHED.1, Track::Offline);
+        let watched = watch(network, &state.values, data, self.watched(), WATCHED.1, Track::Offline)?;
         let last = self.folder.checkpoint("last");
         let summary = Summary {
             checkpoint: last,
@@ -218,7 +219,7 @@ impl Trainer<'_> {
             }
             let step = state.place.step;
             let (track, items) =
-                batch::draw(self.data, config, state.place.stage, step, network.config.latents);
+                batch::draw(self.data, config, state.place.stage, step, network.config.latents)?;
             let outcome = if second {
                 stage_two(network, &state.values, &items, track, &weights)
             } else {
@@ -269,7 +270,7 @@ impl Trainer<'_> {
             "stage": place.stage, "step": place.step, "track": track, "losses": losses, "norm": norm, "rate": rate,
         });
         if place.step.is_multiple_of(self.config.watch_every) || place.step == steps {
-            let seen = watch(network, &state.values, self.watched(), WATCHED.0, Track::Offline);
+            let seen = watch(network, &state.values, self.data, self.watched(), WATCHED.0, Track::Offline)?;
             line["watch"] = serde_json::to_value(seen).unwrap_or_default();
             let better = state.place.best.is_none_or(|best| seen.clg < best);
             if better {
@@ -298,7 +299,7 @@ impl Trainer<'_> {
         let finished = name == "last" || name == "stage-1";
         let rows = self.data.answers(if finished { 256 } else { 64 });
         let (prior, signatures) = if latent {
-            let seen = crate::watch::recognise(network, &state.values, &rows, Track::Offline);
+            let seen = crate::watch::recognise(network, &state.values, self.data, &rows, Track::Offline)?;
             (
                 prior(&seen, network.config.latents),
                 signatures(&rows, &seen, &self.data.books, network.config.latents)?,

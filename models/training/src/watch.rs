@@ -7,13 +7,13 @@
 //! | z_gap | CLG of a random latent minus CLG of the recognised one, nats per frame | under 0.02: z is ignored |
 //! | nmi | normalised mutual information of the recognised latent and the true intent | synthetic corpora only |
 
-use clips::{Chance, Track};
+use clips::{Chance, Result, Track};
 use listener::latent_intent::decoder::{Frame, Slots};
 use listener::latent_intent::network::Network;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::data::Row;
+use crate::data::{Data, Row};
 use crate::objective::softmax;
 
 /// Clips the z-gap is measured on.
@@ -42,31 +42,47 @@ pub fn spread(rows: &[Row], most: usize) -> Vec<&Row> {
 }
 
 /// Posterior over latents and matching score of the first crop of every row.
-pub fn recognise(network: &Network, values: &[f32], rows: &[&Row], track: Track) -> Vec<(Vec<f64>, f64)> {
+///
+/// # Errors
+/// When the features cannot be read back.
+pub fn recognise(
+    network: &Network,
+    values: &[f32],
+    data: &Data,
+    rows: &[&Row],
+    track: Track,
+) -> Result<Vec<(Vec<f64>, f64)>> {
     let training = network.config.training_frames;
     let rotation = network.rotation(training);
     rows.par_iter()
         .map(|row| {
             let frames = row.reaction.len().min(training);
-            let speaker = row.speaker.part(&network.config.feature_columns, 0, frames);
+            let speaker = data.speaker(row, 0, frames)?;
             let memory = network.encode(values, &speaker, track, &rotation).0;
             let (h, _) = network.recognise(values, &row.reaction[..frames], &memory, &rotation);
-            match network.judge(values, &h[..network.config.width]) {
+            Ok(match network.judge(values, &h[..network.config.width]) {
                 Some((logits, score)) => {
                     let logits: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
                     (softmax(&logits), f64::from(score))
                 }
                 None => (Vec::new(), 0.0),
-            }
+            })
         })
         .collect()
 }
 
 /// CLG of the first crop of a row with a latent.
-fn likelihood(network: &Network, values: &[f32], row: &Row, track: Track, latent: Option<usize>) -> f64 {
+fn likelihood(
+    network: &Network,
+    values: &[f32],
+    data: &Data,
+    row: &Row,
+    track: Track,
+    latent: Option<usize>,
+) -> Result<f64> {
     let frames = row.reaction.len().min(network.config.training_frames);
     let rotation = network.rotation(frames);
-    let speaker = row.speaker.part(&network.config.feature_columns, 0, frames);
+    let speaker = data.speaker(row, 0, frames)?;
     let reaction: &[Frame] = &row.reaction[..frames];
     let memory = network.encode(values, &speaker, track, &rotation).0;
     let mut weights = vec![0.0; network.config.latents];
@@ -84,20 +100,31 @@ fn likelihood(network: &Network, values: &[f32], row: &Row, track: Track, latent
             sum -= softmax(&wide)[frame[stream] as usize].max(1e-300).ln();
         }
     }
-    sum / frames as f64
+    Ok(sum / frames as f64)
 }
 
-/// Looks at up to `most` rows.
-pub fn watch(network: &Network, values: &[f32], rows: &[Row], most: usize, track: Track) -> Watch {
+/// Looks at up to `most` of `rows`, which are rows of `data`.
+///
+/// # Errors
+/// When the features cannot be read back.
+pub fn watch(
+    network: &Network,
+    values: &[f32],
+    data: &Data,
+    rows: &[Row],
+    most: usize,
+    track: Track,
+) -> Result<Watch> {
     let few = spread(rows, GAP_CLIPS);
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let latents = network.config.latents;
     if latents == 0 {
-        let clg: Vec<f64> = few.par_iter().map(|row| likelihood(network, values, row, track, None)).collect();
-        return Watch { clg: mean(&clg), ..Watch::default() };
+        let clg = few.par_iter().map(|row| likelihood(network, values, data, row, track, None));
+        let clg = clg.collect::<Result<Vec<f64>>>()?;
+        return Ok(Watch { clg: mean(&clg), ..Watch::default() });
     }
     let rows = spread(rows, most);
-    let seen = recognise(network, values, &rows, track);
+    let seen = recognise(network, values, data, &rows, track)?;
     let mut average = vec![0.0; latents];
     for (posterior, _) in &seen {
         average.iter_mut().zip(posterior).for_each(|(sum, p)| *sum += p / seen.len() as f64);
@@ -107,7 +134,7 @@ pub fn watch(network: &Network, values: &[f32], rows: &[Row], most: usize, track
     let pairs: Vec<(usize, usize)> =
         rows.iter().zip(&seen).filter_map(|(row, (p, _))| Some((argmax(p), row.intent?))).collect();
 
-    let chosen = recognise(network, values, &few, track);
+    let chosen = recognise(network, values, data, &few, track)?;
     let gaps: Vec<(f64, f64)> = few
         .par_iter()
         .zip(&chosen)
@@ -115,21 +142,24 @@ pub fn watch(network: &Network, values: &[f32], rows: &[Row], most: usize, track
         .map(|(index, (row, (posterior, _)))| {
             let own = argmax(posterior);
             let other = Chance::new(0, "random latent", &[index as u64]).below(latents);
-            let right = likelihood(network, values, row, track, Some(own));
-            let random =
-                if other == own { right } else { likelihood(network, values, row, track, Some(other)) };
-            (right, random)
+            let right = likelihood(network, values, data, row, track, Some(own))?;
+            let random = if other == own {
+                right
+            } else {
+                likelihood(network, values, data, row, track, Some(other))?
+            };
+            Ok((right, random))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let right: Vec<f64> = gaps.iter().map(|(right, _)| *right).collect();
     let gap: Vec<f64> = gaps.iter().map(|(right, random)| random - right).collect();
-    Watch {
+    Ok(Watch {
         usage: entropy(&average).exp(),
         entropy: mean(&entropies),
         z_gap: mean(&gap),
         clg: mean(&right),
         nmi: (!pairs.is_empty()).then(|| mutual_information(&pairs)),
-    }
+    })
 }
 
 /// Index of the largest value; the first on ties.

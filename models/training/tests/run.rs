@@ -31,7 +31,7 @@ fn data(config: &Config, folder: &Path) -> Data {
     let settings = synth::Config { clips: Some(24), seconds: 4.0, seed: 5 };
     synth::write(&settings, folder, &control).unwrap();
     let corpus = Corpus::open(folder, &control).unwrap();
-    Data::load(&corpus, config, &control).unwrap()
+    Data::load(&corpus, config, None, &control).unwrap()
 }
 
 #[test]

@@ -17,7 +17,6 @@ use clips::corpus::{ClipEntry, Corpus, PersonFiles};
 use clips::pose::is_raw;
 use clips::{Fault, FaultKind, Result, Streams};
 
-use super::config::GROUPS;
 use super::encoder::{Group, Speaker};
 
 /// Longest clip answered, in frames (30 minutes): memory stays under a gigabyte.
@@ -28,7 +27,7 @@ const FARTHEST: f32 = 10.0;
 /// Mean and standard deviation of every column of every group, from the training speakers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standardisation {
-    /// Means, in the order of [`GROUPS`].
+    /// Means, in the order of [`GROUPS`](super::config::GROUPS).
     pub mean: [Vec<f32>; 6],
     /// Standard deviations; columns that never move give 0.
     pub deviation: [Vec<f32>; 6],
@@ -39,7 +38,7 @@ pub struct Standardisation {
 pub struct Measured {
     /// Frames that every present stream covers.
     pub frames: usize,
-    /// `[frames, columns]` in the order of [`GROUPS`].
+    /// `[frames, columns]` in the order of [`GROUPS`](super::config::GROUPS).
     pub groups: [Option<Vec<f32>>; 6],
 }
 
@@ -81,40 +80,61 @@ pub fn centre(rows: &mut [[f32; COEFFICIENT_COUNT]], mean_face: Option<&[f32; CO
     }
 }
 
-impl Standardisation {
-    /// Statistics of all finite rows of `clips`.
-    pub fn fit<'a>(clips: impl Iterator<Item = &'a Measured> + Clone, columns: &[usize; 6]) -> Self {
-        let mut fitted = Self {
-            mean: columns.map(|count| vec![0.0; count]),
-            deviation: columns.map(|count| vec![0.0; count]),
-        };
-        for group in 0..GROUPS.len() {
-            let width = columns[group];
-            let (mut count, mut sum, mut squares) = (0.0, vec![0.0f64; width], vec![0.0f64; width]);
-            let rows = clips
-                .clone()
-                .filter_map(|clip| clip.groups[group].as_ref())
-                .flat_map(|rows| rows.chunks_exact(width));
+/// Statistics of a group of columns, clip by clip.
+#[derive(Debug, Clone)]
+struct Sums {
+    count: f64,
+    sum: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+/// Collects what [`Standardisation`] is made of, one clip at a time.
+#[derive(Debug, Clone)]
+pub struct Fitting([Sums; 6]);
+
+impl Fitting {
+    /// Nothing yet; `columns` of each group.
+    pub fn new(columns: &[usize; 6]) -> Self {
+        Self(columns.map(|width| Sums { count: 0.0, sum: vec![0.0; width], squares: vec![0.0; width] }))
+    }
+
+    /// Adds all finite rows of a clip.
+    pub fn add(&mut self, clip: &Measured) {
+        for (sums, rows) in self.0.iter_mut().zip(&clip.groups) {
+            let Some(rows) = rows else { continue };
+            let rows = rows.chunks_exact(sums.sum.len().max(1));
             for row in rows.filter(|row| row.iter().all(|value| value.is_finite())) {
-                count += 1.0;
+                sums.count += 1.0;
                 for (column, value) in row.iter().enumerate() {
-                    sum[column] += f64::from(*value);
-                    squares[column] += f64::from(*value).powi(2);
-                }
-            }
-            if count > 0.0 {
-                for column in 0..width {
-                    let mean = sum[column] / count;
-                    let deviation = (squares[column] / count - mean * mean).max(0.0).sqrt();
-                    fitted.mean[group][column] = mean as f32;
-                    fitted.deviation[group][column] =
-                        if deviation < 1e-6 { 0.0 } else { deviation.max(1e-3) as f32 };
+                    sums.sum[column] += f64::from(*value);
+                    sums.squares[column] += f64::from(*value).powi(2);
                 }
             }
         }
-        fitted
     }
 
+    /// Mean and deviation of every column; a column that never changes has deviation 0.
+    pub fn finish(&self) -> Standardisation {
+        let of = |column: fn(&Sums, usize) -> f32| -> [Vec<f32>; 6] {
+            std::array::from_fn(|group| {
+                let sums = &self.0[group];
+                (0..sums.sum.len())
+                    .map(|index| if sums.count > 0.0 { column(sums, index) } else { 0.0 })
+                    .collect()
+            })
+        };
+        Standardisation {
+            mean: of(|sums, index| (sums.sum[index] / sums.count) as f32),
+            deviation: of(|sums, index| {
+                let mean = sums.sum[index] / sums.count;
+                let deviation = (sums.squares[index] / sums.count - mean * mean).max(0.0).sqrt();
+                if deviation < 1e-6 { 0.0 } else { deviation.max(1e-3) as f32 }
+            }),
+        }
+    }
+}
+
+impl Standardisation {
     /// The groups as the network takes them.
     pub fn apply(&self, measured: &Measured) -> Speaker<f32> {
         let groups = std::array::from_fn(|group| {
