@@ -95,7 +95,7 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
     let extension = path.extension().map(|text| text.to_string_lossy().to_lowercase()).unwrap_or_default();
     match extension.as_str() {
         "npy" => {
-            let maker = Maker::Imported(Arc::new(listener::import::predictions(path)?));
+            let maker = Maker::Imported(Arc::new(listener::import::predictions(path, control)?));
             Ok(Made::System(SystemRow {
                 name: file_name(path),
                 origin: text::origin_predictions(path),
@@ -245,7 +245,7 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
             if imported.frames() != clip.frames {
                 warnings.push(text::other_length(&row.name, imported.frames(), clip.frames));
             }
-            imported.takes(number, &clip.id)
+            imported.takes(number, &clip.id)?
         }
     };
     let seconds = match row.maker {

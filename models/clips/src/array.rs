@@ -94,6 +94,24 @@ pub fn read_npy_shape(path: &Path) -> Result<Vec<usize>> {
     open(path).map(|(_, shape, _)| shape)
 }
 
+/// Where the values of an `.npy` file lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub shape: Vec<usize>,
+    /// First byte of the values.
+    pub begin: u64,
+    /// Elements are 64-bit floats.
+    pub wide: bool,
+}
+
+/// The layout of a file that holds what its header promises.
+pub(crate) fn read_npy_layout(path: &Path) -> Result<Layout> {
+    let (_, shape, wide) = open(path)?;
+    let mut file = File::open(path).map_err(|error| Fault::io(path, &error))?;
+    let header = header_bytes(&mut file).map_err(|error| Fault::io(path, &error).at("header"))?;
+    Ok(Layout { shape, begin: header.len() as u64, wide })
+}
+
 /// Reads an `.npy` file of 32- or 64-bit floats.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 
 pub mod arkit;
 pub mod array;
+pub mod blocks;
 pub mod cache;
 pub mod chance;
 pub mod channels;

@@ -1,17 +1,17 @@
 //! Predictions of any other program as a system: an `.npy` of clips x samples x frames x 25 or 58.
 //!
 //! Such a system makes nothing; it hands out what the file holds, by the number of the clip. Columns are checked for
-//! numbers and for range, so that a file of something else is refused instead of drawn.
+//! numbers and for range, so that a file of something else is refused instead of drawn. The values stay on the disk:
+//! ten samples of a whole test split are more than a gigabyte.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use clips::array::{Array, read_npy};
-use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT, EXPRESSIONS};
+use clips::blocks::Blocks;
+use clips::channels::{AROUSAL, ATTRIBUTE_COUNT, COEFFICIENT_COUNT, VALENCE};
 use clips::pose::is_raw;
-use clips::{Fault, FaultKind, Result, Sampling, Take, TakeHeader, Track};
-
-use crate::latent_intent::checkpoint::sha256;
+use clips::{Control, Fault, FaultKind, Result, Sampling, Take, TakeHeader, Track};
+use sha2::{Digest, Sha256};
 
 /// An opened prediction file.
 #[derive(Debug, Clone)]
@@ -22,53 +22,64 @@ pub struct Imported {
     samples: usize,
     frames: usize,
     width: usize,
-    values: Arc<[f32]>,
+    raw: bool,
+    blocks: Arc<Blocks>,
 }
 
-/// Opens a prediction file.
+/// Opens a prediction file and reads it once, clip by clip, to see that it is sound.
 ///
 /// # Errors
-/// A fault naming the file and the place: not an `.npy`, another shape, NaN, values no attribute can have.
-pub fn predictions(path: &Path) -> Result<Imported> {
-    let array = read_npy(path)?;
-    let [clips, samples, frames, width] = array.shape[..] else {
-        return Err(wrong_shape(path, &array));
+/// A fault naming the file and the place: not an `.npy`, another shape, NaN, values no attribute can have; cancelled on
+/// request.
+pub fn predictions(path: &Path, control: &Control) -> Result<Imported> {
+    let blocks = Blocks::open(path)?;
+    let &[clips, samples, frames, width] = blocks.shape() else {
+        return Err(wrong_shape(path, &blocks));
     };
-    if clips * samples * frames == 0 || (width != ATTRIBUTE_COUNT && width != COEFFICIENT_COUNT) {
-        return Err(wrong_shape(path, &array));
+    if width != ATTRIBUTE_COUNT && width != COEFFICIENT_COUNT {
+        return Err(wrong_shape(path, &blocks));
     }
-    array.require_finite(path)?;
-    if width == ATTRIBUTE_COUNT {
-        let place =
-            array.values.as_chunks::<ATTRIBUTE_COUNT>().0.iter().enumerate().find_map(|(row, values)| {
-                let column = values.iter().enumerate().position(|(column, value)| {
-                    let low = if column == 15 || column == 16 { -1.0 } else { 0.0 };
-                    debug_assert_eq!(EXPRESSIONS.end, ATTRIBUTE_COUNT);
-                    !(low - 0.5..=1.5).contains(value)
-                })?;
-                Some((row, column, values[column]))
-            });
-        if let Some((row, column, value)) = place {
-            let (clip, rest) = (row / (samples * frames), row % (samples * frames));
-            return Err(Fault::new(FaultKind::OutOfRange, path, format!("the value is {value}"))
-                .at(format!("clip {clip}, sample {}, frame {}, column {column}", rest / frames, rest % frames))
-                .remedy("attributes are 15 AUs in 0..1, valence and arousal in -1..1, 8 probabilities; check the columns"));
+    let mut hash = Sha256::new();
+    let mut raw = false;
+    for clip in 0..clips {
+        control.step("reading predictions", clip as u64, clips as u64, "")?;
+        let values = blocks.read(clip)?;
+        require_sound(path, clip, &values, frames, width)?;
+        if clip == 0 && width == COEFFICIENT_COUNT {
+            raw = is_raw(values[..frames * width].as_chunks::<COEFFICIENT_COUNT>().0);
         }
+        values.iter().for_each(|value| hash.update(value.to_le_bytes()));
     }
-    let bytes: Vec<u8> = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    Ok(Imported {
-        name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        hash: sha256(&bytes),
-        clips,
-        samples,
-        frames,
-        width,
-        values: array.values.into(),
-    })
+    let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Imported { name, hash, clips, samples, frames, width, raw, blocks: Arc::new(blocks) })
 }
 
-fn wrong_shape(path: &Path, array: &Array) -> Fault {
-    Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text()))
+/// Refuses values that no attribute can have, or that are no numbers.
+fn require_sound(path: &Path, clip: usize, values: &[f32], frames: usize, width: usize) -> Result<()> {
+    let sound = |column: usize, value: f32| {
+        let low = if column == VALENCE || column == AROUSAL { -1.0 } else { 0.0 };
+        value.is_finite() && (width != ATTRIBUTE_COUNT || (low - 0.5..=1.5).contains(&value))
+    };
+    let Some(at) = values.iter().enumerate().position(|(at, value)| !sound(at % width, *value)) else {
+        return Ok(());
+    };
+    let (row, column) = (at / width, at % width);
+    let place = format!("clip {clip}, sample {}, frame {}, column {column}", row / frames, row % frames);
+    let (kind, remedy) = if values[at].is_finite() {
+        (
+            FaultKind::OutOfRange,
+            "attributes are 15 AUs in 0..1, valence and arousal in -1..1, 8 probabilities; check the columns",
+        )
+    } else {
+        (FaultKind::NotFinite, "replace or drop the frames without a value before opening the file")
+    };
+    Err(Fault::new(kind, path, format!("the value is {}", values[at])).at(place).remedy(remedy))
+}
+
+fn wrong_shape(path: &Path, blocks: &Blocks) -> Fault {
+    let shape: Vec<String> = blocks.shape().iter().map(usize::to_string).collect();
+    Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", shape.join(" x ")))
         .at("header")
         .remedy("it must be clips x samples x frames x 25 (attributes) or 58 (coefficients)")
 }
@@ -101,44 +112,44 @@ impl Imported {
 
     /// The samples of clip number `index` as takes answering the clip called `clip`; empty beyond the file's clips.
     /// A file of coefficients gives takes whose attributes are read off the face (action units; no affect).
-    pub fn takes(&self, index: usize, clip: &str) -> Vec<Take> {
+    ///
+    /// # Errors
+    /// When the file cannot be read any more.
+    pub fn takes(&self, index: usize, clip: &str) -> Result<Vec<Take>> {
         if index >= self.clips {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        (0..self.samples)
-            .map(|sample| {
-                let length = self.frames * self.width;
-                let values = &self.values[(index * self.samples + sample) * length..][..length];
-                let (attributes, coefficients) = if self.width == ATTRIBUTE_COUNT {
-                    (values.as_chunks::<ATTRIBUTE_COUNT>().0.to_vec(), None)
-                } else {
-                    let rows = values.as_chunks::<COEFFICIENT_COUNT>().0.to_vec();
-                    (rows.iter().map(attributes_of).collect(), Some(rows))
-                };
-                Take {
-                    header: TakeHeader {
-                        system: self.name.clone(),
-                        checkpoint: self.hash.clone(),
-                        clip: clip.to_owned(),
-                        latent: None,
-                        sample,
-                        seed: 0,
-                        sampling: Sampling::default(),
-                        track: Track::Offline,
-                        rm_score: None,
-                        rank: None,
-                    },
-                    attributes: Arc::new(attributes),
-                    coefficients: coefficients.map(Arc::new),
-                }
-            })
-            .collect()
+        let values = self.blocks.read(index)?;
+        let takes = values.chunks(self.frames * self.width).enumerate().map(|(sample, values)| {
+            let (attributes, coefficients) = if self.width == ATTRIBUTE_COUNT {
+                (values.as_chunks::<ATTRIBUTE_COUNT>().0.to_vec(), None)
+            } else {
+                let rows = values.as_chunks::<COEFFICIENT_COUNT>().0.to_vec();
+                (rows.iter().map(attributes_of).collect(), Some(rows))
+            };
+            Take {
+                header: TakeHeader {
+                    system: self.name.clone(),
+                    checkpoint: self.hash.clone(),
+                    clip: clip.to_owned(),
+                    latent: None,
+                    sample,
+                    seed: 0,
+                    sampling: Sampling::default(),
+                    track: Track::Offline,
+                    rm_score: None,
+                    rank: None,
+                },
+                attributes: Arc::new(attributes),
+                coefficients: coefficients.map(Arc::new),
+            }
+        });
+        Ok(takes.collect())
     }
 
     /// Whether the coefficients are raw tracker output; `false` for attributes.
     pub fn is_raw(&self) -> bool {
-        let first = &self.values[..self.frames * self.width];
-        self.width == COEFFICIENT_COUNT && is_raw(first.as_chunks::<COEFFICIENT_COUNT>().0)
+        self.raw
     }
 }
 

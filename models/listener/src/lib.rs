@@ -6,6 +6,7 @@
 
 pub mod import;
 pub mod latent_intent;
+pub mod naive;
 pub mod real;
 mod system;
 
@@ -17,6 +18,7 @@ use clips::{Fault, FaultKind, Result, Streams};
 
 pub use latent_intent::LatentIntent;
 pub use latent_intent::features::{corpus_listener, corpus_speaker};
+pub use naive::Naive;
 pub use system::{LatentChoice, Request, System};
 
 static DEMO: &[u8] = include_bytes!("../../checkpoints/latent-intent-demo.safetensors");

@@ -7,7 +7,7 @@ use clips::array::{Array, read_npy};
 use clips::{Attributes, Control};
 use measures::frcorr::{Centred, concordance};
 use measures::frdist::{Prepared, groups};
-use measures::{Evaluation, Options, frsyn};
+use measures::{Evaluation, Options, Truth, frsyn};
 use serde_json::Value;
 
 struct Case {
@@ -59,15 +59,10 @@ fn every_official_number_is_met() {
     assert_eq!(cases.len(), 10);
     for (name, wanted) in cases {
         let case = load(name);
-        let found = Evaluation::of(
-            &case.predictions,
-            &case.listeners,
-            &case.speakers,
-            &case.neighbours,
-            &Options { bootstrap: 20, seed: 1 },
-            &Control::default(),
-        )
-        .unwrap();
+        let truth =
+            Truth { listeners: &case.listeners, speakers: &case.speakers, neighbours: &case.neighbours };
+        let options = Options { bootstrap: 20, seed: 1, ..Options::default() };
+        let found = Evaluation::of(&case.predictions, &truth, &options, &Control::default()).unwrap();
         let say = |measure: &str| format!("{name} {measure}");
         let (official, double) = (&wanted["official"], &wanted["f64"]);
         for (measure, key, value, relative, absolute) in [

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use clips::{Attributes, Chance, Control, FaultKind};
-use measures::{Evaluation, Options, frdiv, frdvs, frsyn, frvar};
+use measures::{ClipScores, Evaluation, Journal, Options, Truth, frdiv, frdvs, frsyn, frvar};
 
 fn noise(frames: usize, chance: &mut Chance) -> Attributes {
     (0..frames).map(|_| std::array::from_fn(|_| chance.uniform() as f32)).collect()
@@ -33,16 +33,12 @@ impl Set {
     }
 
     fn evaluate(&self) -> clips::Result<Evaluation> {
-        let options = Options { bootstrap: 200, seed: 5 };
-        let (listeners, speakers) = (&self.listeners, &self.speakers);
-        Evaluation::of(
-            &self.predictions,
-            listeners,
-            speakers,
-            &self.neighbours,
-            &options,
-            &Control::default(),
-        )
+        let options = Options { bootstrap: 200, seed: 5, ..Options::default() };
+        Evaluation::of(&self.predictions, &self.truth(), &options, &Control::default())
+    }
+
+    fn truth(&self) -> Truth<'_> {
+        Truth { listeners: &self.listeners, speakers: &self.speakers, neighbours: &self.neighbours }
     }
 }
 
@@ -183,4 +179,75 @@ fn what_misleads_is_warned_about() {
     assert_eq!(warned(1, 2, 60, "FRDvs is undefined").FRDvs, None);
     assert_eq!(warned(2, 2, 1, "FRVar is undefined").FRVar, None);
     warned(2, 3, 60, "sums over samples");
+}
+
+#[test]
+fn a_matrix_that_does_not_know_the_clips_own_listeners_is_doubted() {
+    let mut set = Set::new(4, 2, 60);
+    set.neighbours = (0..4u32).map(|row| vec![(row + 1) % 4]).collect();
+    let found = set.evaluate().unwrap();
+    assert!(found.warnings.iter().any(|warning| warning.contains("another split")), "{:?}", found.warnings);
+}
+
+#[test]
+fn truncation_is_only_on_request_and_says_what_it_cut() {
+    let whole = Set::new(3, 2, 60);
+    let mut longer = Set::new(3, 2, 60);
+    longer.predictions.push(longer.predictions[0].clone());
+    longer.listeners.iter_mut().for_each(|rows| rows.push([0.5; 25]));
+    let fault = longer.evaluate().unwrap_err();
+    assert!(fault.remedy.contains("--truncate"), "{fault}");
+    let options = Options { bootstrap: 200, seed: 5, truncate: true };
+    let cut = Evaluation::of(&longer.predictions, &longer.truth(), &options, &Control::default()).unwrap();
+    assert!(cut.warnings.iter().any(|warning| warning.contains("1 of 4 predictions are left out")));
+    assert_eq!(cut.per_clip, whole.evaluate().unwrap().per_clip);
+    let mut short = Set::new(3, 2, 60);
+    short.speakers[1].truncate(55);
+    let cut = Evaluation::of(&short.predictions, &short.truth(), &options, &Control::default()).unwrap();
+    assert_eq!(cut.frames, 55);
+    assert!(cut.warnings.iter().any(|warning| warning.contains("cut to the 55")), "{:?}", cut.warnings);
+}
+
+/// Keeps the scores of some clips and stops the work when it has seen enough.
+struct Kept {
+    known: Vec<Option<ClipScores>>,
+    seen: std::sync::Mutex<Vec<ClipScores>>,
+    stop_after: usize,
+    control: Control,
+}
+
+impl Journal for Kept {
+    fn scored(&self, clip: usize) -> Option<ClipScores> {
+        self.known[clip].clone()
+    }
+
+    fn keep(&self, scores: &ClipScores) -> clips::Result<()> {
+        let mut seen = self.seen.lock().unwrap();
+        seen.push(scores.clone());
+        if seen.len() == self.stop_after {
+            self.control.stop();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stopped_evaluation_goes_on_where_it_was_and_ends_the_same() {
+    let set = Set::new(6, 2, 60);
+    let whole = set.evaluate().unwrap();
+    let options = Options { bootstrap: 200, seed: 5, ..Options::default() };
+    let run = |known: Vec<Option<ClipScores>>, stop_after| {
+        let journal = Kept { known, seen: Vec::new().into(), stop_after, control: Control::default() };
+        let result =
+            Evaluation::resumed(&set.predictions, &set.truth(), &options, &journal, &journal.control);
+        (result, journal.seen.into_inner().unwrap())
+    };
+    let (stopped, seen) = run(vec![None; 6], 2);
+    assert!(stopped.unwrap_err().is_cancelled());
+    assert!((2..6).contains(&seen.len()), "{}", seen.len());
+    let mut known = vec![None; 6];
+    seen.iter().for_each(|scores| known[scores.clip] = Some(scores.clone()));
+    let (resumed, rest) = run(known, usize::MAX);
+    assert_eq!(resumed.unwrap(), whole);
+    assert_eq!(seen.len() + rest.len(), 6);
 }

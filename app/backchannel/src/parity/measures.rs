@@ -7,7 +7,7 @@ use clips::golden::{Computed, Line, Tolerance, Verdict};
 use clips::{Attributes, Control, Fault, FaultKind, Result};
 use measures::frcorr::{Centred, concordance};
 use measures::frdist::{Prepared, groups};
-use measures::{Evaluation, Options, frsyn};
+use measures::{Evaluation, Options, Truth, frsyn};
 use serde_json::{Map, Value, json};
 
 use super::Recomputed;
@@ -87,8 +87,8 @@ fn case(folder: &Path, wanted: &Value, control: &Control) -> Result<Vec<Made>> {
         |values: &[f32]| (0u32..).zip(values).filter(|(_, value)| **value == 1.0).map(|(j, _)| j).collect();
     let neighbours: Vec<Vec<u32>> =
         matrix.values.chunks(matrix.shape.get(1).copied().unwrap_or(1).max(1)).map(row).collect();
-    let found =
-        Evaluation::of(&predictions, &listeners, &speakers, &neighbours, &Options::default(), control)?;
+    let truth = Truth { listeners: &listeners, speakers: &speakers, neighbours: &neighbours };
+    let found = Evaluation::of(&predictions, &truth, &Options::default(), control)?;
 
     let (variance, diversity) = (found.FRVar.unwrap_or(f64::NAN), found.FRDvs.unwrap_or(f64::NAN));
     let (one_float, torch) = (Tolerance::absolute(1e-6), Tolerance::both(1e-6, 1e-4));

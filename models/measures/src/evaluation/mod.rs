@@ -1,17 +1,30 @@
 //! All six measures over a set of clips, per clip and in the mean, with bootstrap intervals and warnings.
 //!
-//! Clips are independent (rayon); sums run in clip order, so the numbers do not depend on threads. What cannot be
-//! scored is a fault; what can be scored and misleads is a warning in the result. Nothing is cut or dropped silently.
+//! Reactions are read clip by clip, twice: once for the mean reaction that FRDvs needs, and to refuse what cannot be
+//! scored before hours of work; once to be scored. So memory does not grow with them. Clips are independent (rayon);
+//! sums run in clip order, so the numbers do not depend on threads. What can be scored and misleads is a warning in
+//! the result. Nothing is cut or dropped silently. A [`Journal`] keeps finished clips, so that a stopped evaluation
+//! goes on where it was.
 
+mod reactions;
+mod truth;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use clips::{Attributes, Chance, Control, Fault, FaultKind, Result};
+use clips::{Attributes, Chance, Control, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::frcorr::{self, Centred};
 use crate::frdist::{self, Prepared, Scratch};
-use crate::{frdiv, frdvs, frsyn, frvar};
+use crate::frdvs::MeanReaction;
+use crate::measure::Measure;
+use crate::{frdiv, frsyn, frvar};
+
+pub use reactions::Reactions;
+use truth::Size;
+pub use truth::Truth;
 
 /// Samples a clip has in the published numbers.
 const OFFICIAL_SAMPLES: usize = 10;
@@ -24,6 +37,31 @@ pub struct Options {
     pub bootstrap: usize,
     /// Seed of the resamples.
     pub seed: u64,
+    /// Cut lists and series to their shortest, as the official code does in silence; what was cut is a warning.
+    pub truncate: bool,
+}
+
+/// Where finished clips are kept while an evaluation runs.
+pub trait Journal: Sync {
+    /// The scores of a clip that was finished before; [`ClipScores::FRDvs`] is computed anew.
+    fn scored(&self, clip: usize) -> Option<ClipScores>;
+
+    /// Keeps the scores of a clip.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn keep(&self, scores: &ClipScores) -> Result<()>;
+}
+
+/// Keeps nothing.
+impl Journal for () {
+    fn scored(&self, _: usize) -> Option<ClipScores> {
+        None
+    }
+
+    fn keep(&self, _: &ClipScores) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A 95 % percentile interval.
@@ -96,6 +134,12 @@ pub struct Evaluation {
     /// FRDist divided by the samples.
     #[serde(rename = "FRDist_per_sample")]
     pub FRDist_per_sample: f64,
+    /// FRVar of the true listeners.
+    #[serde(rename = "FRVar_truth")]
+    pub FRVar_truth: Option<f64>,
+    /// FRVar divided by that of the true listeners: near 1 is the aim, above is jitter, below a frozen face.
+    #[serde(rename = "FRVar_ratio")]
+    pub FRVar_ratio: Option<f64>,
     /// Clips scored.
     pub clips: usize,
     /// Samples of each clip.
@@ -106,79 +150,123 @@ pub struct Evaluation {
     pub per_clip: Vec<ClipScores>,
     /// 95 % bootstrap intervals over clips by measure; empty when none were asked for. FRDvs is a mean over pairs; its
     /// interval is of the linear part of that mean.
+    #[serde(default)]
     pub intervals: BTreeMap<String, Interval>,
     /// What a reader of the numbers must know.
     pub warnings: Vec<String>,
 }
 
 impl Evaluation {
-    /// Scores `predictions` (clips x samples) against the true listeners (and those of the neighbours: `neighbours[n]`
-    /// lists the rows of `listeners` that are appropriate for clip n) and the speakers.
+    /// Scores reactions against the truth, clip by clip.
     ///
     /// # Errors
     /// A fault naming the clip when counts or lengths differ, a clip has no sample, a row has no neighbour or one that
     /// does not exist, or a value is not a number; cancelled on request.
     pub fn of(
-        predictions: &[Vec<Attributes>],
-        listeners: &[Attributes],
-        speakers: &[Attributes],
-        neighbours: &[Vec<u32>],
+        reactions: &dyn Reactions,
+        truth: &Truth<'_>,
         options: &Options,
         control: &Control,
     ) -> Result<Self> {
-        let (samples, frames) = require_sound(predictions, listeners, speakers, neighbours)?;
-        let mut used = vec![false; listeners.len()];
+        Self::resumed(reactions, truth, options, &(), control)
+    }
+
+    /// As [`Evaluation::of`]; clips that the journal has are not scored again, new ones are kept there.
+    ///
+    /// # Errors
+    /// As there, and what the journal says.
+    pub fn resumed(
+        reactions: &dyn Reactions,
+        truth: &Truth<'_>,
+        options: &Options,
+        journal: &dyn Journal,
+        control: &Control,
+    ) -> Result<Self> {
+        let (size, cut) = truth::size_of(reactions, truth, options)?;
+        truth::require(truth, size, options)?;
+        let mean = mean_reaction(reactions, size, options, control)?;
+        let neighbours = &truth.neighbours[..size.clips];
+        let mut used = vec![false; truth.listeners.len()];
         neighbours.iter().flatten().for_each(|row| used[*row as usize] = true);
-        let prepared: Vec<Option<(Centred, Prepared)>> = listeners
+        let prepared: Vec<Option<(Centred, Prepared)>> = truth
+            .listeners
             .par_iter()
             .zip(&used)
-            .map(|(rows, used)| used.then(|| (Centred::new(rows), Prepared::new(rows))))
+            .map(|(rows, used)| {
+                let rows = &rows[..size.frames.min(rows.len())];
+                used.then(|| (Centred::new(rows), Prepared::new(rows)))
+            })
             .collect();
         let done = std::sync::atomic::AtomicU64::new(0);
-        let mut per_clip: Vec<ClipScores> = (0..predictions.len())
+        let scored: Vec<(ClipScores, f64)> = (0..size.clips)
             .into_par_iter()
             .map(|clip| {
                 control.check()?;
-                let scores = score(clip, &predictions[clip], &speakers[clip], &neighbours[clip], &prepared);
+                let samples = cut_to(reactions.of_clip(clip)?, size.frames);
+                let own = mean.squared_distance(&samples);
+                let scores = match journal.scored(clip) {
+                    Some(known) => known,
+                    None => {
+                        let speaker = &truth.speakers[clip][..size.frames];
+                        let scores = score(clip, &samples, speaker, &neighbours[clip], &prepared);
+                        journal.keep(&scores)?;
+                        scores
+                    }
+                };
                 let finished = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                control.step("scoring clips", finished, predictions.len() as u64, "")?;
-                Ok(scores)
+                control.step("scoring clips", finished, size.clips as u64, "")?;
+                Ok((scores, own))
             })
             .collect::<Result<_>>()?;
-        if let Some(each) = frdvs::per_clip(predictions) {
+        let (mut per_clip, own): (Vec<ClipScores>, Vec<f64>) = scored.into_iter().unzip();
+        if let Some(each) = mean.differences(&own) {
             per_clip.iter_mut().zip(each).for_each(|(scores, value)| scores.FRDvs = Some(value));
         }
-        let mean = |value: &dyn Fn(&ClipScores) -> f64| {
-            per_clip.iter().map(value).sum::<f64>() / per_clip.len() as f64
-        };
-        let mean_or_none = |value: fn(&ClipScores) -> Option<f64>| {
-            let sum = per_clip.iter().map(value).sum::<Option<f64>>()?;
+        let listeners = &truth.listeners[..size.clips.min(truth.listeners.len())];
+        let real = frvar::of_clip(
+            &listeners.iter().map(|rows| &rows[..size.frames.min(rows.len())]).collect::<Vec<_>>(),
+        );
+        let mut evaluation = Self::summed(per_clip, size, real);
+        evaluation.warnings = cut;
+        evaluation.warnings.extend(evaluation.cautions(neighbours));
+        evaluation.intervals = evaluation.bootstrap(options, control)?;
+        Ok(evaluation)
+    }
+
+    /// The means over clips.
+    fn summed(per_clip: Vec<ClipScores>, size: Size, real_variance: Option<f64>) -> Self {
+        let mean = |measure: Measure| {
+            let sum = per_clip.iter().map(|scores| measure.of_clip(scores)).sum::<Option<f64>>()?;
             Some(sum / per_clip.len() as f64)
         };
+        // defined for every clip that was scored
+        let always = |measure| mean(measure).unwrap_or(f64::NAN);
         let defined: Vec<f64> =
             per_clip.iter().filter(|scores| !scores.synchrony_undefined).map(|scores| scores.FRSyn).collect();
-        let mut evaluation = Self {
-            FRCorr: mean(&|scores| scores.FRCorr),
-            FRDist: mean(&|scores| scores.FRDist),
-            FRDiv: mean(&|scores| scores.FRDiv),
-            FRVar: mean_or_none(|scores| scores.FRVar),
-            FRDvs: mean_or_none(|scores| scores.FRDvs),
-            FRSyn: mean(&|scores| scores.FRSyn),
-            FRSyn_all_samples: mean(&|scores| scores.FRSyn_all_samples),
-            constant_share: mean(&|scores| f64::from(u8::from(scores.synchrony_undefined))),
+        let variance = mean(Measure::Var);
+        Self {
+            FRCorr: always(Measure::Corr),
+            FRDist: always(Measure::Dist),
+            FRDiv: always(Measure::Div),
+            FRVar: variance,
+            FRDvs: mean(Measure::Dvs),
+            FRSyn: always(Measure::Syn),
+            FRSyn_all_samples: always(Measure::SynAllSamples),
+            constant_share: always(Measure::ConstantShare),
             FRSyn_defined: (!defined.is_empty()).then(|| defined.iter().sum::<f64>() / defined.len() as f64),
-            FRCorr_per_sample: mean(&|scores| scores.FRCorr) / samples as f64,
-            FRDist_per_sample: mean(&|scores| scores.FRDist) / samples as f64,
-            clips: per_clip.len(),
-            samples,
-            frames,
+            FRCorr_per_sample: always(Measure::Corr) / size.samples as f64,
+            FRDist_per_sample: always(Measure::Dist) / size.samples as f64,
+            FRVar_truth: real_variance,
+            FRVar_ratio: variance
+                .zip(real_variance.filter(|real| *real > 0.0))
+                .map(|(made, real)| made / real),
+            clips: size.clips,
+            samples: size.samples,
+            frames: size.frames,
             intervals: BTreeMap::new(),
             warnings: Vec::new(),
             per_clip,
-        };
-        evaluation.warnings = evaluation.cautions(neighbours);
-        evaluation.intervals = evaluation.bootstrap(options, control)?;
-        Ok(evaluation)
+        }
     }
 
     fn cautions(&self, neighbours: &[Vec<u32>]) -> Vec<String> {
@@ -211,6 +299,14 @@ impl Evaluation {
         if self.frames < 2 {
             warnings.push("One frame: FRVar is undefined".to_owned());
         }
+        let foreign =
+            neighbours.iter().enumerate().filter(|(clip, row)| !row.contains(&(*clip as u32))).count();
+        if 2 * foreign > neighbours.len() {
+            warnings.push(format!(
+                "{foreign} of {} rows do not list the clip's own listener: the neighbour matrix may be that of another split",
+                neighbours.len()
+            ));
+        }
         let alone = neighbours.iter().filter(|row| row.len() == 1).count();
         if alone > 0 {
             warnings
@@ -224,21 +320,11 @@ impl Evaluation {
         if options.bootstrap == 0 {
             return Ok(BTreeMap::new());
         }
-        type Column = (&'static str, fn(&ClipScores) -> Option<f64>);
-        let columns: [Column; 8] = [
-            ("FRCorr", |scores| Some(scores.FRCorr)),
-            ("FRDist", |scores| Some(scores.FRDist)),
-            ("FRDiv", |scores| Some(scores.FRDiv)),
-            ("FRVar", |scores| scores.FRVar),
-            ("FRDvs", |scores| scores.FRDvs),
-            ("FRSyn", |scores| Some(scores.FRSyn)),
-            ("FRSyn_all_samples", |scores| Some(scores.FRSyn_all_samples)),
-            ("constant_share", |scores| Some(f64::from(u8::from(scores.synchrony_undefined)))),
-        ];
-        let values: Vec<(&str, Vec<f64>)> = columns
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((*name, self.per_clip.iter().map(value).collect::<Option<Vec<f64>>>()?))
+        let values: Vec<(Measure, Vec<f64>)> = Measure::ALL
+            .into_iter()
+            .filter_map(|measure| {
+                let each = self.per_clip.iter().map(|scores| measure.of_clip(scores));
+                Some((measure, each.collect::<Option<Vec<f64>>>()?))
             })
             .collect();
         let count = self.per_clip.len();
@@ -257,15 +343,15 @@ impl Evaluation {
         Ok(values
             .iter()
             .enumerate()
-            .map(|(column, (name, values))| {
+            .map(|(column, (measure, values))| {
                 let center = values.iter().sum::<f64>() / count as f64;
                 // a clip enters a mean over pairs twice: once as either partner
-                let gain = if *name == "FRDvs" { 2.0 } else { 1.0 };
+                let gain = if measure.pairs() { 2.0 } else { 1.0 };
                 let mut sorted: Vec<f64> =
                     means.iter().map(|means| center + gain * (means[column] - center)).collect();
                 sorted.sort_by(f64::total_cmp);
                 (
-                    (*name).to_owned(),
+                    measure.name().to_owned(),
                     Interval { low: percentile(&sorted, 0.025), high: percentile(&sorted, 0.975) },
                 )
             })
@@ -280,10 +366,38 @@ pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
+/// The mean reaction of every sample index; refuses what cannot be scored on the way.
+fn mean_reaction(
+    reactions: &dyn Reactions,
+    size: Size,
+    options: &Options,
+    control: &Control,
+) -> Result<MeanReaction> {
+    let mut mean = MeanReaction::new(size.samples, size.frames);
+    for clip in 0..size.clips {
+        control.step("reading reactions", clip as u64, size.clips as u64, "")?;
+        let samples = reactions.of_clip(clip)?;
+        truth::require_reactions(clip, &samples, size, options)?;
+        mean.add(&cut_to(samples, size.frames));
+    }
+    control.step("reading reactions", size.clips as u64, size.clips as u64, "")?;
+    mean.finish();
+    Ok(mean)
+}
+
+fn cut_to(samples: Cow<'_, [Attributes]>, frames: usize) -> Cow<'_, [Attributes]> {
+    if samples.iter().all(|rows| rows.len() == frames) {
+        return samples;
+    }
+    let mut samples = samples.into_owned();
+    samples.iter_mut().for_each(|rows| rows.truncate(frames));
+    Cow::Owned(samples)
+}
+
 fn score(
     clip: usize,
     samples: &[Attributes],
-    speaker: &Attributes,
+    speaker: &[[f32; clips::channels::ATTRIBUTE_COUNT]],
     neighbours: &[u32],
     prepared: &[Option<(Centred, Prepared)>],
 ) -> ClipScores {
@@ -316,88 +430,4 @@ fn score(
         distance,
         offset,
     }
-}
-
-/// Samples and frames of a set that can be scored.
-fn require_sound(
-    predictions: &[Vec<Attributes>],
-    listeners: &[Attributes],
-    speakers: &[Attributes],
-    neighbours: &[Vec<u32>],
-) -> Result<(usize, usize)> {
-    let mismatch = |place: String, detail: String, remedy: &str| {
-        Err(Fault::new(FaultKind::Mismatch, "", detail).at(place).remedy(remedy))
-    };
-    let clips = predictions.len();
-    if clips == 0 {
-        return Err(Fault::new(FaultKind::BadRequest, "", "there are no predictions")
-            .remedy("name at least one clip"));
-    }
-    for (what, count) in [
-        ("listeners", listeners.len()),
-        ("speakers", speakers.len()),
-        ("rows of neighbours", neighbours.len()),
-    ] {
-        if count != clips {
-            return mismatch(
-                what.to_owned(),
-                format!("{count} for predictions of {clips} clips"),
-                "score a prediction against the split it was made for, in the order of its list",
-            );
-        }
-    }
-    let samples = predictions[0].len();
-    let frames = predictions[0].first().map_or(0, Vec::len);
-    if samples == 0 || frames == 0 {
-        return Err(Fault::new(FaultKind::Empty, "", format!("{samples} samples of {frames} frames"))
-            .at("predictions, clip 0")
-            .remedy("give every clip at least one reaction of at least one frame"));
-    }
-    for clip in 0..clips {
-        if predictions[clip].len() != samples {
-            return mismatch(
-                format!("predictions, clip {clip}"),
-                format!("{} samples, but clip 0 has {samples}", predictions[clip].len()),
-                "generate the same number of samples for every clip",
-            );
-        }
-        let series = predictions[clip]
-            .iter()
-            .enumerate()
-            .map(|(sample, rows)| (format!("predictions, clip {clip}, sample {sample}"), rows))
-            .chain([
-                (format!("listeners, clip {clip}"), &listeners[clip]),
-                (format!("speakers, clip {clip}"), &speakers[clip]),
-            ]);
-        for (place, rows) in series {
-            if rows.len() != frames {
-                return mismatch(
-                    place,
-                    format!("{} frames, but the first prediction has {frames}", rows.len()),
-                    "cut all series to their common frames (the labels of REACT 2024 have 750)",
-                );
-            }
-            if let Some(frame) = rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
-                return Err(Fault::new(FaultKind::NotFinite, "", "a value is not a number")
-                    .at(format!("{place}, frame {frame}"))
-                    .remedy("the official measures are undefined there; repair or leave out the clip"));
-            }
-        }
-        let row = &neighbours[clip];
-        if row.is_empty() {
-            return mismatch(
-                format!("neighbours, row {clip}"),
-                "no appropriate reaction is listed".to_owned(),
-                "every row needs at least one 1 (the clip's own listener is one)",
-            );
-        }
-        if let Some(beyond) = row.iter().find(|row| **row as usize >= clips) {
-            return mismatch(
-                format!("neighbours, row {clip}"),
-                format!("reaction {beyond} does not exist among {clips}"),
-                "use the neighbour matrix of the same split",
-            );
-        }
-    }
-    Ok((samples, frames))
 }
