@@ -18,10 +18,20 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("training", &["clips", "listener", "speech", "tokens"]),
     ("face", &[]),
     ("media", &["clips"]),
-    ("studio", &["clips", "face", "listener", "measures", "media", "speech", "tokens", "training"]),
+    ("study", &["clips", "figures", "listener", "measures", "speech", "tokens"]),
+    (
+        "studio",
+        &[
+            "clips", "face", "figures", "listener", "measures", "media", "speech", "study", "tokens",
+            "training",
+        ],
+    ),
     (
         "backchannel",
-        &["clips", "face", "listener", "measures", "media", "speech", "studio", "tokens", "training"],
+        &[
+            "clips", "face", "figures", "listener", "measures", "media", "speech", "studio", "study",
+            "tokens", "training",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -38,7 +48,7 @@ const FRAMEWORKS: &[Framework] = &[
     Framework {
         name: "gemm",
         named_by: &["listener", "training", "speech"],
-        below: &["listener", "training", "speech", "studio", "backchannel"],
+        below: &["listener", "training", "speech", "study", "studio", "backchannel"],
     },
     // Pixels: networks know none. The studio's own glue reaches it through egui-wgpu.
     Framework { name: "wgpu*", named_by: &["face", "studio"], below: &["face", "studio", "backchannel"] },

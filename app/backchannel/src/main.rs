@@ -46,6 +46,8 @@ enum Command {
     Train(commands::train::Args),
     /// Make listener reactions to a corpus split or to any sound file
     Generate(commands::generate::Args),
+    /// Predictions of the naive baselines: random, mime, mean-sequence, mean-frame, truth
+    Baseline(commands::baseline::Args),
     /// Score predictions with the official REACT measures
     Evaluate(commands::evaluate::Args),
     /// The speech features of a sound as a tensor
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check(&args),
         Command::Train(args) => run(args.json, |output| commands::train::run(&args, output)),
         Command::Generate(args) => run(args.json, |output| commands::generate::run(&args, output)),
+        Command::Baseline(args) => run(args.json, |output| commands::baseline::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
         Command::Parity(args) => parity(&args),

@@ -73,6 +73,11 @@ impl Key {
         Ok(self.bytes(name, &digest))
     }
 
+    /// The key as text: 64 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        self.digest().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn digest(&self) -> [u8; 32] {
         self.0.clone().finalize().into()
     }

@@ -17,7 +17,7 @@ use std::time::Instant;
 use clips::{Fault, FaultKind, Result, Streams};
 
 pub use latent_intent::LatentIntent;
-pub use latent_intent::features::{corpus_listener, corpus_speaker};
+pub use latent_intent::features::{corpus_listener, corpus_speaker, read_face};
 pub use naive::Naive;
 pub use system::{LatentChoice, Request, System};
 

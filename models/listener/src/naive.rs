@@ -12,12 +12,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
-use clips::corpus::{ClipEntry, Corpus, Split};
+use clips::corpus::{Corpus, PersonFiles, Split};
 use clips::{
     Attributes, Chance, Coefficients, Control, Fault, FaultKind, Result, Sampling, Streams, Take, TakeHeader,
 };
 
 use crate::latent_intent::checkpoint::sha256;
+use crate::latent_intent::features::read_face;
 use crate::{Request, System};
 
 /// Which baseline.
@@ -66,7 +67,8 @@ impl Naive {
             Self::MeanSequence => Answer::Constant(mean_sequence(corpus, control)?),
             Self::MeanFrame => Answer::Constant(mean_sequence(corpus, control)?.averaged()),
             Self::Truth => Answer::Listener(
-                corpus.clips(split).iter().map(|entry| (entry.id.clone(), entry.clone())).collect(),
+                corpus.clone(),
+                corpus.clips(split).iter().map(|entry| (entry.id.clone(), entry.listener.clone())).collect(),
             ),
         };
         Ok(Arc::new(Baseline { naive: self, checkpoint: answer.hash(), answer }))
@@ -99,7 +101,7 @@ enum Answer {
     Uniform,
     Speaker,
     Constant(Mean),
-    Listener(HashMap<String, ClipEntry>),
+    Listener(Arc<Corpus>, HashMap<String, Arc<PersonFiles>>),
 }
 
 impl Answer {
@@ -134,6 +136,10 @@ impl System for Baseline {
         None
     }
 
+    fn hears(&self) -> bool {
+        false
+    }
+
     fn generate(
         &self,
         clip: &str,
@@ -165,12 +171,12 @@ impl System for Baseline {
                 stretched(&mean.attributes, frames),
                 mean.coefficients.as_ref().map(|rows| stretched(rows, frames)),
             )),
-            Answer::Listener(entries) => {
-                let entry = entries.get(clip).ok_or_else(|| {
+            Answer::Listener(corpus, people) => {
+                let person = people.get(clip).ok_or_else(|| {
                     Fault::new(FaultKind::NotFound, clip, "the truth of this clip is not known")
                         .remedy("the truth answers the clips of its own split only")
                 })?;
-                let listener = entry.read_listener()?;
+                let listener = read_face(corpus, person)?;
                 match listener.attributes {
                     Some(rows) => Some((rows, listener.coefficients)),
                     None => return lacks("the listener"),
@@ -244,7 +250,7 @@ fn mean_sequence(corpus: &Corpus, control: &Control) -> Result<Mean> {
         (Sum::<ATTRIBUTE_COUNT>(Vec::new()), Sum::<COEFFICIENT_COUNT>(Vec::new()));
     for (index, entry) in entries.iter().enumerate() {
         control.step("mean of the training clips", index as u64, entries.len() as u64, "")?;
-        let person = entry.read_listener()?;
+        let person = read_face(corpus, &entry.listener)?;
         person.attributes.iter().for_each(|rows| attributes.add(rows));
         person.coefficients.iter().for_each(|rows| coefficients.add(rows));
     }

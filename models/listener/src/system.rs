@@ -72,6 +72,11 @@ pub trait System: Send + Sync {
         control: &Control,
     ) -> Result<Vec<Take>>;
 
+    /// Whether the speaker's sound matters to it; what does not hear is spared the decoding.
+    fn hears(&self) -> bool {
+        true
+    }
+
     /// The latent-intent network behind this system, for what only it can do (posteriors, live answers).
     fn latent_intent(&self) -> Option<&crate::latent_intent::LatentIntent> {
         None

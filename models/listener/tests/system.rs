@@ -190,10 +190,20 @@ fn predictions_of_other_programs_open_and_broken_ones_are_refused() {
     assert!(imported.takes(2, "clip").unwrap().is_empty());
     values[7] = 40.0;
     clips::array::write_npy(&path, &[2, 3, 4, 25], &values).unwrap();
-    assert!(listener::import::predictions(&path, &clips::Control::default()).unwrap_err().to_string().contains("column 7"));
+    assert!(
+        listener::import::predictions(&path, &clips::Control::default())
+            .unwrap_err()
+            .to_string()
+            .contains("column 7")
+    );
     values[7] = f32::NAN;
     clips::array::write_npy(&path, &[2, 3, 4, 25], &values).unwrap();
     assert!(listener::import::predictions(&path, &clips::Control::default()).is_err());
     clips::array::write_npy(&path, &[6, 4, 25], &values).unwrap();
-    assert!(listener::import::predictions(&path, &clips::Control::default()).unwrap_err().to_string().contains("6 x 4 x 25"));
+    assert!(
+        listener::import::predictions(&path, &clips::Control::default())
+            .unwrap_err()
+            .to_string()
+            .contains("6 x 4 x 25")
+    );
 }

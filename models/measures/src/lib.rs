@@ -15,5 +15,5 @@ pub mod intents;
 pub mod judge;
 pub mod measure;
 
-pub use evaluation::{ClipScores, Evaluation, Interval, Journal, Options, Reactions, Truth};
+pub use evaluation::{ClipScores, Evaluation, Interval, Journal, Options, Reactions, Truth, percentile};
 pub use measure::{Better, Measure};

@@ -108,73 +108,104 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         ));
     }
     let sources = sources_of(args)?;
-    make_folder(&args.out)?;
-    let names: Vec<String> = sources.iter().map(Source::name).collect();
-    let identity = RequestFile {
-        system: system.name().to_owned(),
-        checkpoint: system.checkpoint().to_owned(),
-        source: names.join("\n"),
-        track: request.track,
-        latent: args.latent.clone(),
-        samples: args.samples,
-        seed: args.seed,
-        sampling: request.sampling,
+    let job = Job {
+        system: &*system,
+        request: &request,
+        latent: &args.latent,
         frames: args.frames,
+        keep_going: args.keep_going,
+        out: &args.out,
     };
-    let parts = Parts::open(&args.out, &identity)?;
-    let control = output.control();
-    let mut skipped = Vec::new();
-    let mut kept: Vec<usize> = Vec::new();
-    let started = std::time::Instant::now();
-    let mut frames_made = 0usize;
-    for (index, source) in sources.iter().enumerate() {
-        control.step("clips", index as u64, sources.len() as u64, source.name())?;
-        if parts.has(index) {
-            kept.push(index);
-            continue;
-        }
-        match one_clip(&*system, source, &request, args.frames, &control, output) {
-            Ok(takes) => {
-                frames_made += takes.iter().map(Take::frames).sum::<usize>();
-                parts.write(index, &takes)?;
+    job.run(&sources, output)
+}
+
+/// Reactions to many clips, written into a folder.
+pub struct Job<'a> {
+    /// Who answers.
+    pub system: &'a dyn System,
+    /// What is asked of each clip.
+    pub request: &'a Request,
+    /// The choice of latents as it was written.
+    pub latent: &'a str,
+    /// Cut every clip to this many frames.
+    pub frames: Option<usize>,
+    /// Leave out what cannot be read.
+    pub keep_going: bool,
+    /// The folder.
+    pub out: &'a Path,
+}
+
+impl Job<'_> {
+    /// Makes the reactions, prints the result.
+    pub fn run(&self, sources: &[Source], output: &Output) -> clips::Result<()> {
+        make_folder(self.out)?;
+        let names: Vec<String> = sources.iter().map(Source::name).collect();
+        let identity = RequestFile {
+            system: self.system.name().to_owned(),
+            checkpoint: self.system.checkpoint().to_owned(),
+            source: names.join("\n"),
+            track: self.request.track,
+            latent: self.latent.to_owned(),
+            samples: self.request.samples,
+            seed: self.request.seed,
+            sampling: self.request.sampling,
+            frames: self.frames,
+        };
+        let parts = Parts::open(self.out, &identity)?;
+        let control = output.control();
+        let mut skipped = Vec::new();
+        let mut kept: Vec<usize> = Vec::new();
+        let started = std::time::Instant::now();
+        let mut frames_made = 0usize;
+        for (index, source) in sources.iter().enumerate() {
+            control.step("clips", index as u64, sources.len() as u64, source.name())?;
+            if parts.has(index) {
                 kept.push(index);
+                continue;
             }
-            Err(fault) if args.keep_going && !fault.is_cancelled() => {
-                output.warn(&fault);
-                skipped.push(fault);
+            match one_clip(self.system, source, self.request, self.frames, &control, output) {
+                Ok(takes) => {
+                    frames_made += takes.iter().map(Take::frames).sum::<usize>();
+                    parts.write(index, &takes)?;
+                    kept.push(index);
+                }
+                Err(fault) if self.keep_going && !fault.is_cancelled() => {
+                    output.warn(&fault);
+                    skipped.push(fault);
+                }
+                Err(fault) => return Err(fault),
             }
-            Err(fault) => return Err(fault),
         }
-    }
-    let spent = started.elapsed().as_secs_f64();
-    control.step("clips", sources.len() as u64, sources.len() as u64, "")?;
-    if kept.is_empty() {
-        return Err(
-            Fault::new(FaultKind::Empty, &args.out, "no clip could be read").remedy("see the warnings above")
+        let spent = started.elapsed().as_secs_f64();
+        control.step("clips", sources.len() as u64, sources.len() as u64, "")?;
+        if kept.is_empty() {
+            return Err(Fault::new(FaultKind::Empty, self.out, "no clip could be read")
+                .remedy("see the warnings above"));
+        }
+        let (rows, shape) = parts.combine(&kept, &names, self.out, &control)?;
+        let times = if spent > 0.0 { clips::time::seconds_of_frame(frames_made as f64) / spent } else { 0.0 };
+        let summary = json!({
+            "system": self.system.name(), "checkpoint": self.system.checkpoint(), "track": self.request.track,
+            "clips": shape[0], "takes_per_clip": shape[1], "frames": shape[2],
+            "out": self.out, "skipped": skipped,
+            "seconds": spent, "times_real_time": times,
+        });
+        write_atomically(&self.out.join("takes.json"), |file| {
+            serde_json::to_writer_pretty(file, &json!({ "request": identity, "takes": rows }))
+                .map_err(Into::into)
+        })?;
+        parts.remove();
+        let text = format!(
+            "{} clip{} x {} takes x {} frames by {} in {spent:.1} s -> {}",
+            shape[0],
+            if shape[0] == 1 { "" } else { "s" },
+            shape[1],
+            shape[2],
+            self.system.name(),
+            self.out.display()
         );
+        output.result(&summary, text)
     }
-    let (rows, shape) = parts.combine(&kept, &names, &args.out, &control)?;
-    let summary = json!({
-        "system": system.name(), "checkpoint": system.checkpoint(), "track": request.track,
-        "clips": shape[0], "takes_per_clip": shape[1], "frames": shape[2],
-        "out": args.out, "skipped": skipped,
-        "seconds": spent,
-        "times_real_time": if spent > 0.0 { clips::time::seconds_of_frame(frames_made as f64) / spent } else { 0.0 },
-    });
-    write_atomically(&args.out.join("takes.json"), |file| {
-        serde_json::to_writer_pretty(file, &json!({ "request": identity, "takes": rows })).map_err(Into::into)
-    })?;
-    parts.remove();
-    let text = format!(
-        "{} clip{} x {} takes x {} frames by {} in {spent:.1} s -> {}",
-        shape[0],
-        if shape[0] == 1 { "" } else { "s" },
-        shape[1],
-        shape[2],
-        system.name(),
-        args.out.display()
-    );
-    output.result(&summary, text)
 }
 
 fn request_of(args: &Args) -> clips::Result<Request> {
@@ -249,12 +280,13 @@ pub fn parse_split(text: &str) -> clips::Result<Split> {
 }
 
 /// One speaker to answer.
-enum Source {
+pub enum Source {
     Entry(Arc<Corpus>, Box<clips::corpus::ClipEntry>),
     File(PathBuf),
 }
 
 impl Source {
+    /// What it is called in takes.
     fn name(&self) -> String {
         match self {
             Self::Entry(_, entry) => entry.id.clone(),
@@ -262,9 +294,10 @@ impl Source {
         }
     }
 
-    fn streams(&self, output: &Output) -> clips::Result<Streams> {
+    fn streams(&self, system: &dyn System, output: &Output) -> clips::Result<Streams> {
         match self {
-            Self::Entry(corpus, entry) => listener::corpus_speaker(corpus, entry),
+            Self::Entry(corpus, entry) if system.hears() => listener::corpus_speaker(corpus, entry),
+            Self::Entry(corpus, entry) => listener::read_face(corpus, &entry.speaker),
             Self::File(path) => {
                 let decoded = speech::decode_with_warnings(path)?;
                 for warning in &decoded.warnings {
@@ -279,16 +312,22 @@ impl Source {
 fn sources_of(args: &Args) -> clips::Result<Vec<Source>> {
     if let Some(root) = &args.corpus {
         let corpus = Arc::new(Corpus::open(root, &Control::default())?);
-        let split = parse_split(&args.split)?;
-        let entries = corpus.clips(split).to_vec();
-        if entries.is_empty() {
-            return Err(Fault::new(FaultKind::Empty, root, format!("the {} split has no clips", args.split))
-                .remedy("choose another split with --split"));
-        }
-        Ok(entries.into_iter().map(|entry| Source::Entry(corpus.clone(), Box::new(entry))).collect())
+        sources_of_split(&corpus, parse_split(&args.split)?)
     } else {
         Ok(args.clip.iter().cloned().map(Source::File).collect())
     }
+}
+
+/// Every row of a split.
+pub fn sources_of_split(corpus: &Arc<Corpus>, split: Split) -> clips::Result<Vec<Source>> {
+    let entries = corpus.clips(split).to_vec();
+    if entries.is_empty() {
+        let what = format!("the {} split has no clips", split.name());
+        return Err(
+            Fault::new(FaultKind::Empty, corpus.root(), what).remedy("choose another split with --split")
+        );
+    }
+    Ok(entries.into_iter().map(|entry| Source::Entry(corpus.clone(), Box::new(entry))).collect())
 }
 
 fn one_clip(
@@ -299,7 +338,7 @@ fn one_clip(
     control: &Control,
     output: &Output,
 ) -> clips::Result<Vec<Take>> {
-    let mut streams = source.streams(output)?;
+    let mut streams = source.streams(system, output)?;
     let have = streams.frames();
     let want = frames.unwrap_or_else(|| have.min(CLIP_FRAMES));
     if have < want || want == 0 {

@@ -173,16 +173,25 @@ pub fn require_frames(clip: &str, speaker: &Streams) -> Result<usize> {
     }
 }
 
-/// Reads one person of a corpus with everything there is: attributes, coefficients (centred on the corpus' mean face)
-/// and decoded sound, cut to a common length.
+/// Reads the face of one person of a corpus: attributes, and coefficients centred on the corpus' mean face.
 ///
 /// # Errors
 /// The first broken file.
-pub fn read_person(corpus: &Corpus, person: &PersonFiles) -> Result<Streams> {
+pub fn read_face(corpus: &Corpus, person: &PersonFiles) -> Result<Streams> {
     let mut streams = person.read()?;
     if let Some(rows) = &mut streams.coefficients {
         centre(rows, corpus.mean_face().as_ref());
     }
+    Ok(streams)
+}
+
+/// Reads one person of a corpus with everything there is: the face of [`read_face`] and decoded sound, cut to a common
+/// length.
+///
+/// # Errors
+/// The first broken file.
+pub fn read_person(corpus: &Corpus, person: &PersonFiles) -> Result<Streams> {
+    let mut streams = read_face(corpus, person)?;
     if let Some(path) = &person.sound {
         streams.sound = Some(speech::decode(path)?);
     }

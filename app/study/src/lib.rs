@@ -1,0 +1,18 @@
+//! A study: several systems answer one split of a corpus, are scored by the measures, and are set beside each other.
+//!
+//! Start reading at [`Split`] (what is known of the split), [`Entry`] (a system and how it is asked), [`score`] (one
+//! entry, one seed: an [`Outcome`], cached and resumable), then [`Board`] (rows with intervals and paired tests). What
+//! this crate is not: it knows no window, no command line and no network; whatever answers is a [`listener::System`] or
+//! a prediction file.
+
+pub mod cache;
+pub mod entry;
+pub mod latents;
+pub mod outcome;
+mod spill;
+pub mod split;
+
+pub use cache::Cache;
+pub use entry::{Draw, Entry};
+pub use outcome::{Outcome, Settings, score};
+pub use split::Split;
