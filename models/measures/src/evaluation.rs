@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::frcorr::{self, Centred};
 use crate::frdist::{self, Prepared, Scratch};
+pub use crate::uncertainty::Interval;
+pub(crate) use crate::uncertainty::percentile;
 use crate::{frdiv, frdvs, frsyn, frvar};
 
 /// Samples a clip has in the published numbers.
@@ -24,15 +26,6 @@ pub struct Options {
     pub bootstrap: usize,
     /// Seed of the resamples.
     pub seed: u64,
-}
-
-/// A 95 % percentile interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// 2.5th percentile.
-    pub low: f64,
-    /// 97.5th percentile.
-    pub high: f64,
 }
 
 /// The measures of one clip.
@@ -271,13 +264,6 @@ impl Evaluation {
             })
             .collect())
     }
-}
-
-/// Percentile of a sorted, non-empty list, linear between ranks.
-pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
 }
 
 fn score(

@@ -13,5 +13,7 @@ pub mod frsyn;
 pub mod frvar;
 pub mod intents;
 pub mod judge;
+pub mod uncertainty;
 
-pub use evaluation::{ClipScores, Evaluation, Interval, Options};
+pub use evaluation::{ClipScores, Evaluation, Options};
+pub use uncertainty::Interval;
