@@ -13,6 +13,8 @@ pub mod frsyn;
 pub mod frvar;
 pub mod intents;
 pub mod judge;
+pub mod realism;
+pub mod summary;
 pub mod uncertainty;
 
 pub use evaluation::{ClipScores, Evaluation, Options};
