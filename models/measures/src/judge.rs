@@ -13,7 +13,7 @@ use clips::channels::{AROUSAL, AU_COUNT, EXPRESSIONS, ROTATION, TRANSLATION, VAL
 use clips::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::percentile;
+use crate::uncertainty::percentile;
 
 /// Numbers in a summary.
 pub const SUMMARY: usize = 2 * AU_COUNT + 4 + (EXPRESSIONS.end - EXPRESSIONS.start) + 3 + BANDS.len();

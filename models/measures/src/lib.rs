@@ -14,6 +14,10 @@ pub mod frvar;
 pub mod intents;
 pub mod judge;
 pub mod measure;
+pub mod realism;
+pub mod summary;
+pub mod uncertainty;
 
-pub use evaluation::{ClipScores, Evaluation, Interval, Journal, Options, Reactions, Truth, percentile};
+pub use evaluation::{ClipScores, Evaluation, Journal, Options, Reactions, Truth};
 pub use measure::{Better, Measure};
+pub use uncertainty::{Interval, percentile};

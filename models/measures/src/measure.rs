@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::{ClipScores, Evaluation};
+use crate::uncertainty::Kind;
 
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,9 +124,8 @@ impl Measure {
         }
     }
 
-    /// A clip enters a mean over clips once and a mean over pairs of clips twice; how much stronger a resampled clip
-    /// moves the measure than its own value says.
-    pub fn pairs(self) -> bool {
-        self == Self::Dvs
+    /// What its mean is over: clips, or pairs of clips.
+    pub fn kind(self) -> Kind {
+        if self == Self::Dvs { Kind::Pairs } else { Kind::Clips }
     }
 }

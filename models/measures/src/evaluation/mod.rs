@@ -12,7 +12,7 @@ mod truth;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use clips::{Attributes, Chance, Control, Result};
+use clips::{Attributes, Control, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ use crate::frcorr::{self, Centred};
 use crate::frdist::{self, Prepared, Scratch};
 use crate::frdvs::MeanReaction;
 use crate::measure::Measure;
+use crate::uncertainty::{Interval, Kind, Resampling, intervals};
 use crate::{frdiv, frsyn, frvar};
 
 pub use reactions::Reactions;
@@ -62,15 +63,6 @@ impl Journal for () {
     fn keep(&self, _: &ClipScores) -> Result<()> {
         Ok(())
     }
-}
-
-/// A 95 % percentile interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// 2.5th percentile.
-    pub low: f64,
-    /// 97.5th percentile.
-    pub high: f64,
 }
 
 /// The measures of one clip.
@@ -315,11 +307,8 @@ impl Evaluation {
         warnings
     }
 
-    /// Percentile intervals of the means over resampled clips.
+    /// Percentile intervals of the means over resampled clips; none for measures that a clip leaves undefined.
     fn bootstrap(&self, options: &Options, control: &Control) -> Result<BTreeMap<String, Interval>> {
-        if options.bootstrap == 0 {
-            return Ok(BTreeMap::new());
-        }
         let values: Vec<(Measure, Vec<f64>)> = Measure::ALL
             .into_iter()
             .filter_map(|measure| {
@@ -327,43 +316,17 @@ impl Evaluation {
                 Some((measure, each.collect::<Option<Vec<f64>>>()?))
             })
             .collect();
-        let count = self.per_clip.len();
-        let means: Vec<Vec<f64>> = (0..options.bootstrap)
-            .into_par_iter()
-            .map(|round| {
-                control.check()?;
-                let mut chance = Chance::new(options.seed, "bootstrap", &[round as u64]);
-                let rows: Vec<usize> = (0..count).map(|_| chance.below(count)).collect();
-                Ok(values
-                    .iter()
-                    .map(|(_, values)| rows.iter().map(|row| values[*row]).sum::<f64>() / count as f64)
-                    .collect())
-            })
-            .collect::<Result<_>>()?;
+        let columns: Vec<(&[f64], Kind)> =
+            values.iter().map(|(measure, values)| (values.as_slice(), measure.kind())).collect();
+        let resampling =
+            Resampling { rounds: options.bootstrap, seed: options.seed, ..Resampling::default() };
+        let found = intervals(&columns, &resampling, control)?;
         Ok(values
             .iter()
-            .enumerate()
-            .map(|(column, (measure, values))| {
-                let center = values.iter().sum::<f64>() / count as f64;
-                // a clip enters a mean over pairs twice: once as either partner
-                let gain = if measure.pairs() { 2.0 } else { 1.0 };
-                let mut sorted: Vec<f64> =
-                    means.iter().map(|means| center + gain * (means[column] - center)).collect();
-                sorted.sort_by(f64::total_cmp);
-                (
-                    measure.name().to_owned(),
-                    Interval { low: percentile(&sorted, 0.025), high: percentile(&sorted, 0.975) },
-                )
-            })
+            .zip(found)
+            .filter_map(|((measure, _), interval)| Some((measure.name().to_owned(), interval?)))
             .collect())
     }
-}
-
-/// Percentile of a sorted, non-empty list, linear between ranks.
-pub fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
 }
 
 /// The mean reaction of every sample index; refuses what cannot be scored on the way.
