@@ -4,6 +4,8 @@
 //! Start reading at [`Evaluation`]; each measure's file has its definition and corner cases in its header. What this
 //! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
 
+pub mod calibration;
+pub mod coverage;
 pub mod evaluation;
 pub mod frcorr;
 pub mod frdist;
@@ -13,6 +15,7 @@ pub mod frsyn;
 pub mod frvar;
 pub mod intents;
 pub mod judge;
+pub mod paired;
 pub mod realism;
 pub mod summary;
 pub mod uncertainty;
