@@ -4,6 +4,8 @@
 //! Start reading at [`Evaluation`]; each measure's file has its definition and corner cases in its header. What this
 //! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
 
+pub mod calibration;
+pub mod coverage;
 pub mod evaluation;
 pub mod frcorr;
 pub mod frdist;
@@ -14,10 +16,12 @@ pub mod frvar;
 pub mod intents;
 pub mod judge;
 pub mod measure;
+pub mod paired;
 pub mod realism;
 pub mod summary;
 pub mod uncertainty;
 
 pub use evaluation::{ClipScores, Evaluation, Journal, Options, Reactions, Truth};
-pub use measure::{Better, Measure};
+pub use measure::Measure;
+pub use paired::Direction;
 pub use uncertainty::{Interval, percentile};

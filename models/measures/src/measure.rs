@@ -3,17 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::{ClipScores, Evaluation};
+use crate::paired::Direction;
 use crate::uncertainty::Kind;
-
-/// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Better {
-    /// More is better.
-    Higher,
-    /// Less is better.
-    Lower,
-}
 
 /// The official six of REACT 2024, and what we put beside them from the same pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,10 +70,10 @@ impl Measure {
     }
 
     /// Which way is better; the share of undefined clips is neither.
-    pub fn better(self) -> Option<Better> {
+    pub fn better(self) -> Option<Direction> {
         match self {
-            Self::Corr | Self::Div | Self::Var | Self::Dvs => Some(Better::Higher),
-            Self::Dist | Self::Syn | Self::SynAllSamples => Some(Better::Lower),
+            Self::Corr | Self::Div | Self::Var | Self::Dvs => Some(Direction::Higher),
+            Self::Dist | Self::Syn | Self::SynAllSamples => Some(Direction::Lower),
             Self::ConstantShare => None,
         }
     }
