@@ -14,8 +14,8 @@ use clips::array::{make_folder, write_atomically};
 use clips::cache::Key;
 use clips::{Fault, Result};
 use measures::{ClipScores, Journal};
-
-use crate::outcome::Outcome;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// A folder of outcomes.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Cache {
     }
 
     /// A finished outcome; one that cannot be read is made again.
-    pub fn get(&self, key: &Key) -> Option<Outcome> {
+    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
         let file = File::open(self.place(key).join("outcome.json")).ok()?;
         serde_json::from_reader(BufReader::new(file)).ok()
     }
@@ -63,7 +63,7 @@ impl Cache {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn put(&self, key: &Key, outcome: &Outcome) -> Result<()> {
+    pub fn put(&self, key: &Key, outcome: &impl Serialize) -> Result<()> {
         let place = self.place(key);
         make_folder(&place)?;
         write_atomically(&place.join("outcome.json"), |file| {

@@ -151,10 +151,7 @@ impl Entry {
     }
 
     fn require_fitting(&self) -> Result<()> {
-        let latents = match &self.answerer {
-            Answerer::System(system) => system.latents(),
-            Answerer::File(_) => 0,
-        };
+        let latents = self.latents();
         match self.draw {
             Draw::One(latent) if latent >= latents => Err(bad(
                 format!("{}: there is no latent z{}", self.spec, latent + 1),
@@ -199,6 +196,19 @@ impl Entry {
             }
             Answerer::File(_) => false,
         }
+    }
+
+    /// Latent intents it has.
+    pub fn latents(&self) -> usize {
+        match &self.answerer {
+            Answerer::System(system) => system.latents(),
+            Answerer::File(_) => 0,
+        }
+    }
+
+    /// Whether it can be asked to look at the past only; not so for baselines, and not ours to say for predictions.
+    pub fn has_track(&self) -> bool {
+        matches!(&self.answerer, Answerer::System(system) if Naive::of_name(system.name()).is_none())
     }
 
     /// SHA-256 of the checkpoint or the predictions, hex.

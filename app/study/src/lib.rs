@@ -5,14 +5,22 @@
 //! this crate is not: it knows no window, no command line and no network; whatever answers is a [`listener::System`] or
 //! a prediction file.
 
+pub mod board;
 pub mod cache;
+pub mod column;
 pub mod entry;
 pub mod latents;
 pub mod outcome;
+pub mod recognition;
+pub mod run;
 mod spill;
 pub mod split;
 
+pub use board::{Board, Cell, Row, Scored};
 pub use cache::Cache;
+pub use column::Column;
 pub use entry::{Draw, Entry};
-pub use outcome::{Outcome, Settings, score};
+pub use outcome::{Outcome, Settings, recognise, score};
+pub use recognition::Recognition;
+pub use run::{run, score_entry};
 pub use split::Split;

@@ -3,15 +3,22 @@
 use std::path::Path;
 
 use clips::cache::Key;
-use clips::{Control, Result};
+use clips::{Control, Result, Take};
+use measures::coverage::{self, Coverage};
+use measures::realism::Realism;
+use measures::summary::{Features, features};
 use measures::{Evaluation, Journal, Options, Reactions};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::entry::{Answerer, Entry};
 use crate::latents::ClipLatents;
+use crate::recognition::Recognition;
 use crate::spill::Writer;
 use crate::split::Split;
+
+/// Clips whose reactions are compared with all real ones as a set.
+const MOST_COMPARED: usize = 400;
 
 /// How a study is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +47,10 @@ pub struct Outcome {
     pub evaluation: Evaluation,
     /// What the takes of each clip say of the latents; empty without latents.
     pub latents: Vec<ClipLatents>,
+    /// How far the reactions are from real ones, as a set; `None` below two frames.
+    pub realism: Option<Realism>,
+    /// Whether the samples are among the appropriate reactions and answer all of them; `None` below two frames.
+    pub coverage: Option<Coverage>,
 }
 
 /// Scores an entry; a finished outcome in the cache is handed out, an unfinished one goes on.
@@ -99,7 +110,7 @@ fn fresh(
     }
     let count = split.entries().len();
     let mut writer = Writer::create(folder)?;
-    let mut latents = Vec::new();
+    let (mut latents, mut summaries) = (Vec::new(), Vec::new());
     for row in 0..count {
         control.step("making reactions", row as u64, count as u64, entry.label.clone())?;
         let takes = entry.takes(split, row, settings.samples, seed, &control.silent())?;
@@ -107,11 +118,63 @@ fn fresh(
             latents.push(ClipLatents::of(&takes));
         }
         writer.push(&split.entries()[row].id, &takes)?;
+        if split.frames > 1 && takes.iter().all(|take| finite(take)) {
+            summaries.push(takes.iter().map(|take| features(&take.attributes)).collect::<Result<Vec<_>>>()?);
+        }
     }
     control.step("making reactions", count as u64, count as u64, entry.label.clone())?;
     let spill = writer.finish()?;
     debug_assert_eq!(spill.clips(), count);
     let options = Options { bootstrap: settings.bootstrap, seed: 0, ..Options::default() };
     let evaluation = Evaluation::resumed(&spill, &split.truth(), &options, journal, control)?;
-    Ok(Outcome { seed, evaluation, latents: if latents.len() == count { latents } else { Vec::new() } })
+    let (realism, coverage) = if summaries.len() == count {
+        (Some(realism(&summaries, split, control)?), Some(covered(&summaries, split, control)?))
+    } else {
+        (None, None)
+    };
+    let latents = if latents.len() == count { latents } else { Vec::new() };
+    Ok(Outcome { seed, evaluation, latents, realism, coverage })
+}
+
+/// What is no number is refused by the evaluation, with its place.
+fn finite(take: &Take) -> bool {
+    take.attributes.iter().flatten().all(|value| value.is_finite())
+}
+
+/// Every real listener against every reaction, of at most [`MOST_COMPARED`] clips: the cost grows with their square.
+fn realism(made: &[Vec<Features>], split: &Split, control: &Control) -> Result<Realism> {
+    let real = split.listener_features()?;
+    let step = made.len().div_ceil(MOST_COMPARED).max(1);
+    let made: Vec<Features> = made.iter().step_by(step).flatten().copied().collect();
+    Realism::of(&real, &made, &control.silent())
+}
+
+fn covered(made: &[Vec<Features>], split: &Split, control: &Control) -> Result<Coverage> {
+    let real = split.listener_features()?;
+    Coverage::of(made, &real, &split.neighbours, coverage::NEIGHBOURS, &control.silent())
+}
+
+/// What the network of an entry makes of the real listeners of the split; cached like an outcome.
+///
+/// # Errors
+/// As [`Recognition::of`].
+pub fn recognise(
+    entry: &Entry,
+    split: &Split,
+    cache: Option<&Cache>,
+    control: &Control,
+) -> Result<Option<Recognition>> {
+    let Answerer::System(system) = &entry.answerer else { return Ok(None) };
+    let key = Key::new("recognition/1")
+        .part("split", &split.fingerprint)
+        .part("frames", split.frames)
+        .part("checkpoint", entry.checkpoint());
+    if let Some(known) = cache.and_then(|cache| cache.get(&key)) {
+        return Ok(Some(known));
+    }
+    let found = Recognition::of(&**system, split, control)?;
+    if let (Some(cache), Some(found)) = (cache, &found) {
+        cache.put(&key, found)?;
+    }
+    Ok(found)
 }

@@ -66,8 +66,12 @@ impl Recognition {
                 };
                 let posterior: Vec<f64> = posterior.into_iter().map(f64::from).collect();
                 if posterior.iter().chain([&f64::from(own)]).any(|value| !value.is_finite()) {
-                    return Err(Fault::new(FaultKind::NotFinite, &entries[row].id, "the network read no number")
-                        .remedy("train the checkpoint again; its weights are broken"));
+                    return Err(Fault::new(
+                        FaultKind::NotFinite,
+                        &entries[row].id,
+                        "the network read no number",
+                    )
+                    .remedy("train the checkpoint again; its weights are broken"));
                 }
                 Ok(Reading { posterior, own: f64::from(own), foreign })
             })
@@ -83,18 +87,15 @@ impl Recognition {
             .map(|best| best.map_or(0, |(latent, _)| latent))
             .collect();
         let agreement = split.intents.as_ref().and_then(|rows| {
-            let mut known: Vec<(usize, usize)> = rows
-                .iter()
-                .filter_map(|truth| Some((*recognised.get(truth.row)?, truth.intent)))
-                .collect();
+            let mut known: Vec<(usize, usize)> =
+                rows.iter().filter_map(|truth| Some((*recognised.get(truth.row)?, truth.intent))).collect();
             known.sort_unstable();
             let (latents, intents): (Vec<usize>, Vec<usize>) = known.into_iter().unzip();
             normalised_mutual_information(&latents, &intents)
         });
         let own = readings.iter().map(|reading| (calibration::probability(reading.own), true));
-        let foreign = readings
-            .iter()
-            .filter_map(|reading| Some((calibration::probability(reading.foreign?.1), false)));
+        let foreign =
+            readings.iter().filter_map(|reading| Some((calibration::probability(reading.foreign?.1), false)));
         let pairs: Vec<(f64, bool)> = own.chain(foreign).collect();
         let calibration = Some(Calibration::of(&pairs, calibration::BINS)?);
         Ok(Self { usage: usage(&posteriors), agreement, calibration, readings })

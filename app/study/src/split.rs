@@ -8,6 +8,7 @@ use clips::corpus::{self, ClipEntry, Corpus, IntentRow};
 use clips::time::CLIP_FRAMES;
 use clips::{Attributes, Control, Fault, FaultKind, Result, Streams};
 use measures::Truth;
+use measures::summary::{Features, features};
 use rayon::prelude::*;
 
 /// A split, in memory: attributes of both people of every clip.
@@ -117,6 +118,14 @@ impl Split {
     /// What reactions are held against.
     pub fn truth(&self) -> Truth<'_> {
         Truth { listeners: &self.listeners, speakers: &self.speakers, neighbours: &self.neighbours }
+    }
+
+    /// Summaries of all true listeners, for measures that compare distributions.
+    ///
+    /// # Errors
+    /// Clips of less than two frames.
+    pub fn listener_features(&self) -> Result<Vec<Features>> {
+        self.listeners.par_iter().map(|rows| features(rows)).collect()
     }
 
     /// What a system is given of the speaker of a row, cut to the compared frames.
