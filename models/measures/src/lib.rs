@@ -16,6 +16,8 @@ pub mod frvar;
 pub mod intents;
 pub mod judge;
 pub mod paired;
+pub mod published;
+pub mod react2025;
 pub mod realism;
 pub mod summary;
 pub mod uncertainty;
