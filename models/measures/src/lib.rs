@@ -17,6 +17,8 @@ pub mod intents;
 pub mod judge;
 pub mod measure;
 pub mod paired;
+pub mod published;
+pub mod react2025;
 pub mod realism;
 pub mod summary;
 pub mod uncertainty;

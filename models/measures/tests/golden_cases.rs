@@ -7,7 +7,7 @@ use clips::array::{Array, read_npy};
 use clips::{Attributes, Control};
 use measures::frcorr::{Centred, concordance};
 use measures::frdist::{Prepared, groups};
-use measures::{Evaluation, Options, Truth, frsyn};
+use measures::{Evaluation, Options, Truth, frsyn, frvar};
 use serde_json::Value;
 
 struct Case {
@@ -75,6 +75,12 @@ fn every_official_number_is_met() {
             close(&say(measure), value, &official[key], relative, absolute);
             close(&say(measure), value, &double[key], 1e-9, 1e-14);
         }
+        let biased: Option<f64> = case.predictions.iter().map(|clip| frvar::biased_of_clip(clip)).sum();
+        let biased = biased.unwrap() / found.clips as f64;
+        close(&say("biased FRVar"), biased, &official["FRVar_biased_unused"], 1e-4, 1e-6);
+        let frames = found.frames as f64;
+        let rescaled = found.FRVar.unwrap() * (frames - 1.0) / frames;
+        assert!((biased - rescaled).abs() <= 1e-12 * rescaled, "{name}: {biased} {rescaled}");
         close(&say("FRSyn"), found.FRSyn, &official["TLCC_mp"], 1e-6, 0.0);
         close(&say("FRSyn_all_samples"), found.FRSyn_all_samples, &official["TLCC"], 1e-6, 0.0);
 

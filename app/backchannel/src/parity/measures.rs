@@ -7,7 +7,7 @@ use clips::golden::{Computed, Line, Tolerance, Verdict};
 use clips::{Attributes, Control, Fault, FaultKind, Result};
 use measures::frcorr::{Centred, concordance};
 use measures::frdist::{Prepared, groups};
-use measures::{Evaluation, Options, Truth, frsyn};
+use measures::{Evaluation, Options, Truth, frsyn, frvar};
 use serde_json::{Map, Value, json};
 
 use super::Recomputed;
@@ -91,6 +91,7 @@ fn case(folder: &Path, wanted: &Value, control: &Control) -> Result<Vec<Made>> {
     let found = Evaluation::of(&predictions, &truth, &Options::default(), control)?;
 
     let (variance, diversity) = (found.FRVar.unwrap_or(f64::NAN), found.FRDvs.unwrap_or(f64::NAN));
+    let biased: f64 = predictions.iter().map(|clip| frvar::biased_of_clip(clip).unwrap_or(f64::NAN)).sum();
     let (one_float, torch) = (Tolerance::absolute(1e-6), Tolerance::both(1e-6, 1e-4));
     let (warp, double) = (Tolerance::both(1e-9, 1e-9), Tolerance::both(1e-14, 1e-9));
     let mean = Tolerance::both(0.0, 1e-6); // a mean of whole numbers in single precision
@@ -101,6 +102,7 @@ fn case(folder: &Path, wanted: &Value, control: &Control) -> Result<Vec<Made>> {
         ("official", "FRD_mp", vec![found.FRDist], warp),
         ("official", "FRDiv", vec![found.FRDiv], torch),
         ("official", "FRVar", vec![variance], torch),
+        ("official", "FRVar_biased_unused", vec![biased / predictions.len() as f64], torch),
         ("official", "FRDvs", vec![diversity], torch),
         ("official", "TLCC", vec![found.FRSyn_all_samples], mean),
         ("official", "TLCC_mp", vec![found.FRSyn], mean),
