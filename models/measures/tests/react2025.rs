@@ -52,11 +52,10 @@ fn on_clips_of_one_length_the_shared_measures_are_those_of_2024() {
     let found = set.evaluate(Options::default()).unwrap();
     let listeners: Vec<Attributes> = set.targets.iter().map(|rows| rows[0].clone()).collect();
     let neighbours: Vec<Vec<u32>> = (0..3).map(|clip| vec![clip]).collect();
+    let truth = measures::Truth { listeners: &listeners, speakers: &set.speakers, neighbours: &neighbours };
     let older = measures::Evaluation::of(
         &set.predictions,
-        &listeners,
-        &set.speakers,
-        &neighbours,
+        &truth,
         &measures::Options::default(),
         &Control::default(),
     )
