@@ -109,9 +109,10 @@ impl Studio {
                 }
             }
             Command::Show(workspace) => self.show(ctx, workspace),
+            Command::Do(what) => self.evaluating(ctx, what),
             Command::Present => {
                 let other = match self.state.workspace {
-                    Workspace::Compare => Workspace::Present,
+                    Workspace::Compare | Workspace::Evaluate => Workspace::Present,
                     Workspace::Present => Workspace::Compare,
                 };
                 self.show(ctx, other);
@@ -202,7 +203,10 @@ impl Studio {
         }
     }
 
-    fn show(&mut self, ctx: &Context, workspace: Workspace) {
+    pub(crate) fn show(&mut self, ctx: &Context, workspace: Workspace) {
+        if workspace == Workspace::Evaluate {
+            self.start_plain();
+        }
         if self.state.workspace != workspace {
             self.state.workspace = workspace;
             ctx.send_viewport_cmd(ViewportCommand::Fullscreen(workspace == Workspace::Present));
@@ -264,7 +268,7 @@ impl Studio {
         }
     }
 
-    fn choose_clip(&mut self, key: ClipKey) {
+    pub(crate) fn choose_clip(&mut self, key: ClipKey) {
         let Some(source) = self.source(key) else { return };
         self.state.chosen_clip = Some(key);
         self.memory.reveal_clip = true;
@@ -300,6 +304,14 @@ impl Studio {
             match result {
                 Ok(answer) => self.take_in_one(ctx, now, &title, answer),
                 Err(fault) => {
+                    if slot == Slot::Evaluate {
+                        // What is finished stays; one that failed does not keep the others from their turn.
+                        if fault.is_cancelled() {
+                            self.state.evaluate.queue.clear();
+                        } else {
+                            self.score_next();
+                        }
+                    }
                     if slot == Slot::Clip {
                         // What was shown before stays, and the list says so.
                         self.state.chosen_clip = self.state.clip.as_ref().map(|clip| clip.key);
@@ -337,10 +349,22 @@ impl Studio {
                 self.memory.search.clear();
                 self.jobs.stop(Slot::Check);
                 self.state.check = None;
+                self.jobs.stop(Slot::Evaluate);
+                self.state.evaluate.clear();
                 if let Some(first) = self.state.library.set_corpus(corpus) {
                     self.choose_clip(first);
                 }
             }
+            Made::Split(split) => self.take_split(split),
+            Made::Scored(choice, scored, board) => self.take_scored(choice, *scored, board),
+            Made::Exported(folder) => self.tell(Message {
+                severity: Severity::Note,
+                about: title.to_owned(),
+                what: text::exported(&folder),
+                remedy: String::new(),
+                at: now,
+                floating: true,
+            }),
             Made::Checked(report, faults) => {
                 // The answer may be of a corpus that has been closed meanwhile.
                 if self.state.library.corpus.as_ref().is_some_and(|corpus| corpus.root() == report.root) {
@@ -422,6 +446,16 @@ impl Studio {
     fn take_system(&mut self, mut row: SystemRow) {
         if let Maker::Imported(imported) = &row.maker {
             row.answers = self.state.library.answered_by(imported.clips(), self.state.chosen_clip);
+        }
+        if row.name == crate::text::SHIPPED_PLAIN {
+            // Beside the shipped one, for whoever asks for it.
+            let place = self.state.systems.iter().position(|known| known.name == crate::text::SHIPPED_SYSTEM);
+            let place = place.map_or(0, |place| place + 1);
+            self.state.systems.insert(place, row);
+            if self.state.systems.len() > 1 && self.state.system >= place {
+                self.state.system += 1;
+            }
+            return;
         }
         let shipped = row.name == crate::text::SHIPPED_SYSTEM;
         if shipped {

@@ -180,6 +180,7 @@ impl Studio {
     fn keys(&self, ctx: &Context) -> Vec<Command> {
         let typing = ctx.egui_wants_keyboard_input();
         let on_top = self.memory.overlay != Overlay::None;
+        let workspace = self.state.workspace;
         // An open menu closes itself at Escape.
         let menu = egui::Popup::is_any_open(ctx);
         ctx.input_mut(|input| {
@@ -187,7 +188,7 @@ impl Studio {
             // Shift is not looked at when a key is matched (a question mark needs it on many keyboards), so keys that
             // ask for it come before the same keys without.
             let all = || {
-                Command::with_keys().flat_map(|it| it.keys().into_iter().map(move |keys| (it.clone(), keys)))
+                Command::with_keys(workspace).flat_map(|it| it.keys().into_iter().map(move |keys| (it.clone(), keys)))
             };
             let shifted = all().filter(|(_, keys)| keys.modifiers.shift);
             for (command, keys) in shifted.chain(all().filter(|(_, keys)| !keys.modifiers.shift)) {
@@ -257,6 +258,7 @@ fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
     match desk.state.workspace {
         Workspace::Present => panels::present::ui(desk, ui, window),
         Workspace::Compare => compare_ui(desk, ui),
+        Workspace::Evaluate => panels::evaluate::ui(desk, ui),
     }
     if desk.state.workspace != Workspace::Present {
         // An audience sees faces; the messages wait in their list.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
+use crate::evaluate::{Card, Do, TableForm};
 use crate::library::{ClipKey, Facet, Shelf};
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
@@ -86,6 +87,8 @@ pub enum Command {
     System(usize),
     /// Change the workspace.
     Show(Workspace),
+    /// Something in the Evaluate workspace.
+    Do(Do),
     /// Full screen faces, and back.
     Present,
     /// In Present: the wall or one face.
@@ -147,7 +150,7 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 // Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
-pub const GROUPS: [(&str, &[Command]); 6] = [
+pub const GROUPS: [(&str, &[Command]); 7] = [
     (
         "File",
         &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
@@ -174,10 +177,35 @@ pub const GROUPS: [(&str, &[Command]); 6] = [
         "Reactions",
         &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost, C::ListenerVideo, C::SpeakerVideo],
     ),
+    (
+        "Evaluate",
+        &[
+            C::Do(Do::Run),
+            C::Do(Do::Cancel),
+            C::Do(Do::Move(1, 0)),
+            C::Do(Do::Move(-1, 0)),
+            C::Do(Do::Move(0, 1)),
+            C::Do(Do::Move(0, -1)),
+            C::Do(Do::Worst),
+            C::Do(Do::Card(Card::Distribution)),
+            C::Do(Do::Card(Card::Difference)),
+            C::Do(Do::Card(Card::Reliability)),
+            C::Do(Do::Published),
+            C::Do(Do::Beyond),
+            C::Do(Do::Copy(TableForm::Latex)),
+            C::Do(Do::Copy(TableForm::Csv)),
+            C::Do(Do::Copy(TableForm::Markdown)),
+            C::Do(Do::Copy(TableForm::Json)),
+            C::Do(Do::Export),
+            C::Do(Do::Synthetic),
+        ],
+    ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (
         "Window",
         &[
+            C::Show(Workspace::Compare),
+            C::Show(Workspace::Evaluate),
             C::Present,
             C::PresentOne,
             C::SwitchTheme,
@@ -248,7 +276,13 @@ impl Command {
             C::Cancel => "Cancel generating".to_owned(),
             C::System(index) => format!("Use system {}", index + 1),
             C::Show(Workspace::Compare) => "Workspace: compare".to_owned(),
+            C::Show(Workspace::Evaluate) => "Workspace: evaluate".to_owned(),
             C::Show(Workspace::Present) => "Workspace: present".to_owned(),
+            C::Do(Do::Move(1, _)) => "The row below".to_owned(),
+            C::Do(Do::Move(-1, _)) => "The row above".to_owned(),
+            C::Do(Do::Move(_, 1)) => "The next measure".to_owned(),
+            C::Do(Do::Move(_, _)) => "The measure before".to_owned(),
+            C::Do(it) => it.text().to_owned(),
             C::Present => "Present, full screen".to_owned(),
             C::PresentOne => "Present one face or the wall".to_owned(),
             C::SwitchTheme => "Switch between dark and light".to_owned(),
@@ -312,6 +346,19 @@ impl Command {
             C::ZoomAll => one(PLAIN, Key::A),
             C::ZoomLoop => one(PLAIN, Key::Z),
             C::Generate => one(PLAIN, Key::G),
+            C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
+            C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
+            C::Do(Do::Run) => one(COMMAND, Key::Enter),
+            C::Do(Do::Worst) => one(PLAIN, Key::Enter),
+            C::Do(Do::Copy(TableForm::Latex)) => one(COMMAND.plus(SHIFT), Key::L),
+            C::Do(Do::Export) => one(COMMAND.plus(SHIFT), Key::E),
+            C::Do(Do::Move(1, 0)) => one(PLAIN, Key::ArrowDown),
+            C::Do(Do::Move(-1, 0)) => one(PLAIN, Key::ArrowUp),
+            C::Do(Do::Move(0, 1)) => one(PLAIN, Key::ArrowRight),
+            C::Do(Do::Move(0, -1)) => one(PLAIN, Key::ArrowLeft),
+            C::Do(Do::Card(Card::Distribution)) => one(PLAIN, Key::D),
+            C::Do(Do::Card(Card::Difference)) => one(PLAIN, Key::F),
+            C::Do(Do::Card(Card::Reliability)) => one(PLAIN, Key::R),
             C::Present => one(PLAIN, Key::F5),
             C::PresentOne => one(PLAIN, Key::F6),
             C::SwitchTheme => one(PLAIN, Key::T),
@@ -345,9 +392,28 @@ impl Command {
         }
     }
 
-    /// Everything that has a key, for the reader of keys.
-    pub fn with_keys() -> impl Iterator<Item = Command> {
-        GROUPS.iter().flat_map(|(_, commands)| commands.iter().cloned()).chain((0..16).map(Command::Latent))
+    /// Everything that has a key in a workspace, for the reader of keys. A plain key may mean one thing in Evaluate and
+    /// another where a clip plays; keys with Ctrl mean the same everywhere.
+    pub fn with_keys(workspace: Workspace) -> impl Iterator<Item = Command> {
+        GROUPS
+            .iter()
+            .flat_map(|(_, commands)| commands.iter().cloned())
+            .chain((0..16).map(Command::Latent))
+            .filter(move |command| command.belongs_to(workspace))
+    }
+
+    /// Whether its keys are read in a workspace.
+    pub fn belongs_to(&self, workspace: Workspace) -> bool {
+        let of_evaluate = matches!(self, C::Do(_));
+        let held = self.keys().iter().all(|keys| keys.modifiers.command || keys.modifiers.ctrl);
+        let of_window = matches!(
+            self,
+            C::Present | C::PresentOne | C::SwitchTheme | C::Help | C::Close | C::ResetCamera | C::ResetLayout
+        );
+        match workspace {
+            Workspace::Evaluate => of_evaluate || held || of_window,
+            Workspace::Compare | Workspace::Present => !of_evaluate || held,
+        }
     }
 }
 
@@ -386,19 +452,22 @@ mod tests {
     #[test]
     fn no_two_actions_claim_one_key() {
         let mut seen: Vec<(KeyboardShortcut, Command)> = Vec::new();
-        for command in Command::with_keys() {
-            for keys in command.keys() {
-                if let Some((_, other)) = seen.iter().find(|(known, _)| *known == keys) {
-                    panic!("{} is claimed by {other:?} and {command:?}", keys_text(&keys));
+        for workspace in [Workspace::Compare, Workspace::Evaluate, Workspace::Present] {
+            seen.clear();
+            for command in Command::with_keys(workspace) {
+                for keys in command.keys() {
+                    if let Some((_, other)) = seen.iter().find(|(known, _)| *known == keys) {
+                        panic!("{} is claimed by {other:?} and {command:?}", keys_text(&keys));
+                    }
+                    seen.push((keys, command.clone()));
                 }
-                seen.push((keys, command.clone()));
             }
         }
     }
 
     #[test]
     fn words_are_sentence_case_without_a_full_stop() {
-        for command in Command::with_keys() {
+        for command in Command::with_keys(Workspace::Compare).chain(Command::with_keys(Workspace::Evaluate)) {
             let text = command.text();
             assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");
         }

@@ -23,6 +23,10 @@ pub enum Slot {
     Open,
     /// Reading every file of the corpus (exclusive).
     Check,
+    /// Scoring systems over a split (exclusive).
+    Evaluate,
+    /// Writing tables, figures and reports (exclusive).
+    Export,
     /// A file dialog (exclusive).
     Dialog,
     /// Small pictures of clips in the list (exclusive).

@@ -6,16 +6,20 @@
 //! no triangles of a face; it calls the crates that do, on workers.
 
 pub mod act;
+pub mod act_evaluate;
 pub mod app;
 pub mod commands;
 pub mod desk;
+pub mod evaluate;
 pub mod faces;
+pub mod figure;
 pub mod jobs;
 pub mod library;
 pub mod motion;
 pub mod panels;
 pub mod playback;
 pub mod scenes;
+pub mod scoring;
 pub mod signature;
 pub mod state;
 #[cfg(test)]

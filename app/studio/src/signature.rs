@@ -3,30 +3,8 @@
 //!
 //! What it is not: a measure of quality. The words compare the takes of one clip with each other.
 
-use clips::channels::{AROUSAL, ATTRIBUTE_COUNT, ATTRIBUTES, AU, EXPRESSIONS, VALENCE};
+use clips::channels::{AROUSAL, ATTRIBUTE_COUNT, ATTRIBUTES, AU, EXPRESSIONS, VALENCE, word};
 use clips::{Coefficients, Take};
-
-/// Short words for the 15 action units.
-const AU_WORDS: [&str; 15] = [
-    "inner brow up",
-    "brow up",
-    "brow down",
-    "cheek raise",
-    "lid tighten",
-    "nose wrinkle",
-    "upper lip up",
-    "smile",
-    "dimple",
-    "lip corner down",
-    "chin raise",
-    "lip tighten",
-    "lip press",
-    "lips part",
-    "jaw drop",
-];
-/// Short words for the 8 expression classes.
-const EXPRESSION_WORDS: [&str; 8] =
-    ["neutral", "happy", "sad", "surprised", "fearful", "disgusted", "angry", "contempt"];
 
 /// A pose that moves less than this is called still, in degrees.
 const STILL_DEGREES: f32 = 0.45;
@@ -80,12 +58,12 @@ fn signature(
     let mut words: Vec<(String, f32)> = Vec::new();
     for column in AU {
         if mean[column] > 0.12 {
-            words.push((AU_WORDS[column].to_owned(), typical(column)));
+            words.push((word(column).to_owned(), typical(column)));
         }
     }
-    for (class, column) in EXPRESSIONS.enumerate().skip(1) {
+    for column in EXPRESSIONS.skip(1) {
         if mean[column] > 0.15 {
-            words.push((EXPRESSION_WORDS[class].to_owned(), 1.2 * typical(column)));
+            words.push((word(column).to_owned(), 1.2 * typical(column)));
         }
     }
     if let Some(spread) = head {
@@ -103,7 +81,7 @@ fn signature(
     words.truncate(if letters <= 16 { 3 } else { 2 });
     let mut words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
     if words.is_empty() {
-        words.push(EXPRESSION_WORDS[0].to_owned());
+        words.push(word(EXPRESSIONS.start).to_owned());
         if head.is_some_and(|spread| spread.iter().all(|axis| *axis < STILL_DEGREES)) {
             words.push("still".to_owned());
         }

@@ -10,6 +10,7 @@ use listener::System;
 use listener::import::Imported;
 use media::{Peaks, VideoSource};
 
+use crate::evaluate::Evaluate;
 use crate::faces::Seat;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
@@ -28,6 +29,8 @@ pub enum Workspace {
     /// One speaker, the real listener and all reactions on one cursor.
     #[default]
     Compare,
+    /// Systems by measures, from every number to its clips.
+    Evaluate,
     /// Faces only, for an audience.
     Present,
 }
@@ -298,6 +301,8 @@ pub struct State {
     pub list_open: bool,
     /// Right panel.
     pub inspector_open: bool,
+    /// The Evaluate workspace.
+    pub evaluate: Evaluate,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
 }
@@ -327,6 +332,7 @@ impl Default for State {
             listener_video: false,
             list_open: true,
             inspector_open: true,
+            evaluate: Evaluate::default(),
             messages: Vec::new(),
         }
     }

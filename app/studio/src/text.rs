@@ -145,6 +145,15 @@ pub fn origin_checkpoint(path: &Path) -> String {
 pub const SHIPPED_SYSTEM: &str = "latent-intent \u{b7} demo";
 
 /// Where the shipped system comes from.
+pub const SHIPPED_PLAIN: &str = "latent-intent-plain \u{b7} demo";
+
+/// Where the shipped system without a latent comes from.
+pub const SHIPPED_PLAIN_ORIGIN: &str = "ships with the program, without a latent; trained on synthetic clips";
+
+/// Begins the origin of a naive baseline that was brought to Compare.
+pub const NAIVE_ORIGIN: &str = "naive baseline";
+
+/// Where the shipped system comes from.
 pub const SHIPPED_ORIGIN: &str = "ships with the program; trained on synthetic clips";
 
 /// The badge of the clock.

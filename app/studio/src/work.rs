@@ -13,6 +13,7 @@ use listener::{LatentChoice, Request};
 use media::{Peaks, VideoSource};
 use speech::demo::DemoClip;
 
+use crate::evaluate::Choice;
 use crate::library::ClipKey;
 use crate::motion::Motion;
 use crate::signature::{distances, signatures};
@@ -45,6 +46,12 @@ pub enum Made {
     Reactions(Box<Reactions>),
     /// What a dialog gave.
     Picked(Vec<PathBuf>),
+    /// The split that is scored.
+    Split(Arc<study::Split>),
+    /// What was scored of a system, and the table with it.
+    Scored(Choice, Box<study::Scored>, Arc<study::Board>),
+    /// Tables, figures and a report were written into this folder.
+    Exported(PathBuf),
     /// Small pictures of clips.
     Sparklines(Vec<(ClipKey, Sparkline)>),
 }

@@ -54,6 +54,38 @@ pub const AU_MEANINGS: [&str; AU_COUNT] = [
     "jaw drop",
 ];
 
+/// A word or two for what a raised column looks like; empty where there is none.
+pub fn word(column: usize) -> &'static str {
+    const WORDS: [&str; ATTRIBUTE_COUNT] = [
+        "inner brow up",
+        "brow up",
+        "brow down",
+        "cheek raise",
+        "lid tighten",
+        "nose wrinkle",
+        "upper lip up",
+        "smile",
+        "dimple",
+        "lip corner down",
+        "chin raise",
+        "lip tighten",
+        "lip press",
+        "lips part",
+        "jaw drop",
+        "pleased",
+        "aroused",
+        "neutral",
+        "happy",
+        "sad",
+        "surprised",
+        "fearful",
+        "disgusted",
+        "angry",
+        "contempt",
+    ];
+    WORDS.get(column).copied().unwrap_or_default()
+}
+
 /// Names of the 52 blendshapes, alphabetical (FaceVerse v2 order). Left and right are the subject's.
 pub const BLENDSHAPES: [&str; BLENDSHAPE_COUNT] = [
     "browDownLeft",

@@ -1,0 +1,239 @@
+//! Carries out what is asked in the Evaluate workspace, and takes in what was scored.
+
+use std::sync::Arc;
+
+use egui::Context;
+use study::{Board, Scored, Split};
+
+use crate::app::Studio;
+use crate::evaluate::{Choice, Do, Focus, TableForm, Who};
+use crate::jobs::Slot;
+use crate::library::ClipKey;
+use crate::state::{Maker, Message, Severity, SystemRow, Workspace};
+use crate::work::Made;
+use crate::{scoring, text};
+
+impl Studio {
+    /// One command of the workspace.
+    pub(crate) fn evaluating(&mut self, ctx: &Context, what: Do) {
+        match what {
+            Do::Run => self.start_scoring(ctx),
+            Do::Cancel => self.jobs.stop(Slot::Evaluate),
+            Do::Split(split) => {
+                if self.state.evaluate.split != split {
+                    self.jobs.stop(Slot::Evaluate);
+                    self.state.evaluate.split = split;
+                    self.state.evaluate.clear();
+                }
+            }
+            Do::Toggle(choice) => {
+                let changed = &mut self.state.evaluate.changed;
+                match changed.iter().position(|known| *known == choice) {
+                    Some(place) => drop(changed.remove(place)),
+                    None => changed.push(choice),
+                }
+            }
+            Do::Settings(settings) => {
+                if self.state.evaluate.settings != settings {
+                    self.jobs.stop(Slot::Evaluate);
+                    let read = self.state.evaluate.read.take();
+                    self.state.evaluate.clear();
+                    self.state.evaluate.read = read;
+                    self.state.evaluate.settings = settings;
+                }
+            }
+            Do::Focus(focus) => self.state.evaluate.focus = focus,
+            Do::Move(down, right) => self.move_focus(down, right),
+            Do::Against(row) => self.state.evaluate.against = Some(row),
+            Do::Card(card) => self.state.evaluate.card = card,
+            Do::Beside(beside) => self.state.evaluate.beside = beside,
+            Do::Published => self.state.evaluate.published ^= true,
+            Do::Beyond => self.state.evaluate.beyond ^= true,
+            Do::Clip { row, clip } => self.to_compare(ctx, row, clip),
+            Do::Worst => {
+                let Focus { row, column } = self.state.evaluate.focus;
+                let worst = self.state.evaluate.board.as_ref().and_then(|board| {
+                    board.rows.get(row)?.ranked_clips(column).first().map(|(clip, _)| *clip)
+                });
+                if let Some(clip) = worst {
+                    self.to_compare(ctx, row, clip);
+                }
+            }
+            Do::Copy(form) => self.copy_table(ctx, form),
+            Do::Export => self.start_export(),
+            Do::Synthetic => {
+                self.jobs.start(Slot::Open, text::STAGE_SYNTHETIC, scoring::synthetic);
+            }
+        }
+    }
+
+    /// Loads the shipped system without a latent, once it is needed.
+    pub(crate) fn start_plain(&mut self) {
+        let known = self.state.systems.iter().any(|row| row.name == text::SHIPPED_PLAIN);
+        let shipped = self.state.systems.iter().any(|row| row.name == text::SHIPPED_SYSTEM);
+        let coming = self.jobs.running().iter().any(|job| job.title == text::STAGE_PLAIN);
+        if known || coming || !shipped {
+            return;
+        }
+        self.jobs.start(Slot::Start, text::STAGE_PLAIN, |_| {
+            let row = SystemRow {
+                name: text::SHIPPED_PLAIN.to_owned(),
+                origin: text::SHIPPED_PLAIN_ORIGIN.to_owned(),
+                maker: Maker::System(listener::demo_plain()?),
+                answers: None,
+            };
+            Ok(Made::System(row).into())
+        });
+    }
+
+    fn start_scoring(&mut self, ctx: &Context) {
+        self.show(ctx, Workspace::Evaluate);
+        let Some(corpus) = self.state.library.corpus.clone() else { return };
+        let evaluate = &mut self.state.evaluate;
+        let wanted = evaluate.taking_part(&self.state.systems);
+        // Who is not wanted any more leaves the table; who was scored stays.
+        evaluate.scored.retain(|(choice, _)| wanted.contains(choice));
+        evaluate.asked = wanted.len();
+        evaluate.queue = wanted
+            .into_iter()
+            .filter(|choice| !evaluate.scored.iter().any(|(known, _)| known == choice))
+            .collect();
+        if evaluate.read.is_some() {
+            self.score_next();
+            return;
+        }
+        let which = evaluate.split;
+        self.jobs.start(Slot::Evaluate, text::STAGE_SPLIT, move |control| {
+            scoring::read(corpus, which, control)
+        });
+    }
+
+    /// The split is in memory.
+    pub(crate) fn take_split(&mut self, split: Arc<Split>) {
+        let current = self.state.library.corpus.as_ref().is_some_and(|corpus| Arc::ptr_eq(corpus, &split.corpus));
+        if current && split.which == self.state.evaluate.split {
+            self.state.evaluate.read = Some(split);
+            self.score_next();
+        }
+    }
+
+    /// Starts the next of the queue.
+    pub(crate) fn score_next(&mut self) {
+        let evaluate = &mut self.state.evaluate;
+        let (Some(split), Some(choice)) = (evaluate.read.clone(), evaluate.queue.pop_front()) else { return };
+        let systems = &self.state.systems;
+        let label = choice.label(systems);
+        let row = match &choice.who {
+            Who::System(origin) => systems.iter().find(|row| row.origin == *origin).cloned(),
+            Who::Naive(_) => None,
+        };
+        let before: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
+        let settings = evaluate.settings.clone();
+        let title = text::scoring(&label, evaluate.asked - evaluate.queue.len(), evaluate.asked);
+        self.jobs.start(Slot::Evaluate, title, move |control| {
+            scoring::score(choice, row, label, before, &split, &settings, control)
+        });
+    }
+
+    /// A system was scored.
+    pub(crate) fn take_scored(&mut self, choice: Choice, scored: Scored, board: Arc<Board>) {
+        let evaluate = &mut self.state.evaluate;
+        evaluate.scored.push((choice, scored));
+        // The table keeps the order of the list: baselines first.
+        evaluate.board = Some(board);
+        evaluate.generation += 1;
+        self.score_next();
+    }
+
+    fn move_focus(&mut self, down: i32, right: i32) {
+        let evaluate = &mut self.state.evaluate;
+        let Some(board) = &evaluate.board else { return };
+        let columns = evaluate.columns();
+        let here = columns.iter().position(|column| *column == evaluate.focus.column).unwrap_or(0);
+        let moved = |at: usize, by: i32, count: usize| {
+            at.saturating_add_signed(by as isize).min(count.saturating_sub(1))
+        };
+        let column = columns[moved(here, right, columns.len())];
+        evaluate.focus = Focus { row: moved(evaluate.focus.row, down, board.rows.len()), column };
+    }
+
+    /// Opens a clip of the split in Compare, answered by the system of a row as it was scored.
+    fn to_compare(&mut self, ctx: &Context, row: usize, clip: usize) {
+        let evaluate = &self.state.evaluate;
+        let Some((choice, scored)) = evaluate.scored.get(row) else { return };
+        let split = evaluate.split;
+        let place = match &choice.who {
+            Who::System(origin) => self.state.systems.iter().position(|row| row.origin == *origin),
+            Who::Naive(_) => None,
+        };
+        let place = match (place, scoring::system_of(scored)) {
+            (Some(place), _) => place,
+            (None, Some(system)) => {
+                self.state.systems.retain(|known| known.origin != system.origin);
+                self.state.systems.push(system);
+                self.state.systems.len() - 1
+            }
+            (None, None) => return,
+        };
+        let wishes = &mut self.state.wishes;
+        wishes.track = choice.track;
+        wishes.sampling = scored.entry.sampling;
+        wishes.seed = evaluate.settings.seeds.first().copied().unwrap_or(1);
+        wishes.samples = if scored.entry.latents() > 0 { 1 } else { evaluate.settings.samples.clamp(1, 16) };
+        self.memory.wishes = None;
+        self.state.system = place;
+        self.memory.search.clear();
+        self.state.library.show_everything();
+        self.state.library.shelf = Some(crate::library::Shelf::Corpus(split));
+        self.state.library.refresh();
+        self.show(ctx, Workspace::Compare);
+        self.choose_clip(ClipKey::Corpus(split, clip));
+    }
+
+    fn copy_table(&mut self, ctx: &Context, form: TableForm) {
+        let now = ctx.input(|input| input.time);
+        let Some(board) = self.state.evaluate.board.clone() else { return };
+        let columns = self.state.evaluate.columns();
+        let table = study::tables::table(&board, &columns, self.state.evaluate.published);
+        let written = match form {
+            TableForm::Latex => Ok(table.latex()),
+            TableForm::Csv => table.csv(),
+            TableForm::Markdown => Ok(table.markdown()),
+            TableForm::Json => table.json(),
+        };
+        let message = match written {
+            Ok(words) => {
+                ctx.copy_text(words);
+                Message {
+                    severity: Severity::Note,
+                    about: Do::Copy(form).text().to_owned(),
+                    what: text::COPIED.to_owned(),
+                    remedy: String::new(),
+                    at: now,
+                    floating: true,
+                }
+            }
+            Err(fault) => Message {
+                severity: Severity::Failure,
+                about: Do::Copy(form).text().to_owned(),
+                what: fault.detail.clone(),
+                remedy: fault.remedy.clone(),
+                at: now,
+                floating: true,
+            },
+        };
+        self.tell(message);
+    }
+
+    fn start_export(&mut self) {
+        let evaluate = &self.state.evaluate;
+        let Some(board) = evaluate.board.clone() else { return };
+        let scored: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
+        self.jobs.start(Slot::Export, text::STAGE_EXPORT, move |control| {
+            let Some(folder) = rfd::FileDialog::new().pick_folder() else {
+                return Err(clips::Fault::cancelled());
+            };
+            scoring::export(&board, &scored, &folder, control)
+        });
+    }
+}
