@@ -1,5 +1,7 @@
 //! What a set of generated reactions is worth: the six official measures of REACT 2024 as pure functions on slices, one
-//! file each, with the honest reading beside each; and the judge and measures for corpora whose intents are known.
+//! file each, with the honest reading beside each; what lies beyond them ([`realism`], [`coverage`], [`calibration`],
+//! [`react2025`]); how sure a number is ([`uncertainty`], [`paired`]); what others printed ([`published`]); and the judge
+//! and measures for corpora whose intents are known.
 //!
 //! Start reading at [`Evaluation`]; each measure's file has its definition and corner cases in its header. What this
 //! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
@@ -16,6 +18,7 @@ pub mod frvar;
 pub mod intents;
 pub mod judge;
 pub mod measure;
+mod orthogonal;
 pub mod paired;
 pub mod published;
 pub mod react2025;

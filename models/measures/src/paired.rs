@@ -412,8 +412,8 @@ mod tests {
     }
 
     #[test]
-    fn holm_gives_what_r_gives() {
-        // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    fn holm_multiplies_the_smallest_by_the_number_and_never_falls() {
+        // 4 x 0.005, 3 x 0.01, 2 x 0.03, and 1 x 0.04 is held at the one before
         let found = holm(&[Some(0.01), None, Some(0.04), Some(0.03), Some(0.005)]);
         let expected = [Some(0.03), None, Some(0.06), Some(0.06), Some(0.02)];
         for (found, expected) in found.iter().zip(expected) {

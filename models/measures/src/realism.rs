@@ -14,15 +14,14 @@
 //! means: for independent reactions. Samples for one clip are not independent; give one sample a clip where that
 //! matters.
 //!
-//! The trace is taken as the sum of the singular values of `C1^(1/2) C2^(1/2)`, found as the positive eigenvalues of
-//! the symmetric matrix that has this product off its diagonal: no root of a rounding error is taken, so equal sets
-//! are at 0 even when covariances are singular.
+//! The trace is the sum of the singular values of `R1^T R2` where `C = R R^T`: no root of a rounding error is taken, so
+//! equal sets are at 0 even when covariances are singular.
 
 use clips::{Control, Fault, FaultKind, Result};
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::orthogonal::{dot, nuclear_norm, root};
 use crate::summary::{Standard, require_rows};
 
 /// How far two sets of reactions are from each other.
@@ -85,45 +84,29 @@ impl Realism {
 pub fn frechet_distance<R: AsRef<[f64]>>(a: &[R], b: &[R]) -> Result<f64> {
     require_spread(a, b)?;
     let ((a_mean, a), (b_mean, b)) = (moments(a), moments(b));
-    let width = a.nrows();
-    let product = root(a.clone())? * root(b.clone())?;
-    let mut doubled = DMatrix::zeros(2 * width, 2 * width);
-    doubled.view_mut((0, width), (width, width)).copy_from(&product);
-    doubled.view_mut((width, 0), (width, width)).copy_from(&product.transpose());
-    // its eigenvalues are the singular values of the product and their negatives
-    let shared = 0.5 * eigen(doubled)?.eigenvalues.iter().map(|value| value.abs()).sum::<f64>();
-    let distance = (a_mean - b_mean).norm_squared() + a.trace() + b.trace() - 2.0 * shared;
+    let trace = |covariance: &[Vec<f64>]| (0..covariance.len()).map(|k| covariance[k][k]).sum::<f64>();
+    let traces = trace(&a) + trace(&b);
+    let (a, b) = (root(a)?, root(b)?);
+    let shared =
+        nuclear_norm(b.iter().map(|right| a.iter().map(|left| dot(left, right)).collect()).collect())?;
+    let apart: f64 = a_mean.iter().zip(&b_mean).map(|(a, b)| (a - b).powi(2)).sum();
     // it is a distance: what is below 0 is rounding
-    Ok(distance.max(0.0))
+    Ok((apart + traces - 2.0 * shared).max(0.0))
 }
 
-/// Mean, and covariance divided by n - 1.
-fn moments<R: AsRef<[f64]>>(rows: &[R]) -> (DVector<f64>, DMatrix<f64>) {
+/// Mean, and the columns of the covariance divided by n - 1.
+fn moments<R: AsRef<[f64]>>(rows: &[R]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let width = rows[0].as_ref().len();
-    let mut mean = DVector::zeros(width);
-    for row in rows {
-        mean.iter_mut().zip(row.as_ref()).for_each(|(sum, value)| *sum += value / rows.len() as f64);
-    }
-    let centred =
-        DMatrix::from_fn(width, rows.len(), |column, row| rows[row].as_ref()[column] - mean[column]);
-    let covariance = &centred * centred.transpose() / (rows.len() - 1) as f64;
+    let columns = (0..width).map(|column| rows.iter().map(|row| row.as_ref()[column]).collect::<Vec<f64>>());
+    let (mean, centred): (Vec<f64>, Vec<Vec<f64>>) = columns
+        .map(|column| {
+            let mean = crate::uncertainty::mean(&column);
+            (mean, column.iter().map(|value| value - mean).collect())
+        })
+        .unzip();
+    let rest = (rows.len() - 1) as f64;
+    let covariance = centred.iter().map(|a| centred.iter().map(|b| dot(a, b) / rest).collect()).collect();
     (mean, covariance)
-}
-
-/// The symmetric root of a covariance; directions without variance but for rounding have none in the root.
-fn root(covariance: DMatrix<f64>) -> Result<DMatrix<f64>> {
-    let found = eigen(covariance)?;
-    let largest = found.eigenvalues.iter().fold(0.0f64, |largest, value| largest.max(*value));
-    let floor = largest * f64::EPSILON * found.eigenvalues.len() as f64;
-    let scales = found.eigenvalues.map(|value| if value > floor { value.sqrt() } else { 0.0 });
-    Ok(&found.eigenvectors * DMatrix::from_diagonal(&scales) * found.eigenvectors.transpose())
-}
-
-fn eigen(matrix: DMatrix<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>> {
-    SymmetricEigen::try_new(matrix, f64::EPSILON, 100_000).ok_or_else(|| {
-        Fault::new(FaultKind::Internal, "", "the eigenvalues of a covariance were not found")
-            .remedy("look for features of extreme size")
-    })
 }
 
 /// The unbiased squared maximum mean discrepancy of two sets of rows, as they are (not standardised), with the kernel
@@ -158,8 +141,8 @@ fn kernel_sum<R: AsRef<[f64]> + Sync>(a: &[R], others: Option<&[R]>, control: &C
 }
 
 fn kernel(x: &[f64], y: &[f64]) -> f64 {
-    let product: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();
-    (product / x.len() as f64 + 1.0).powi(3)
+    let scaled = dot(x, y) / x.len() as f64 + 1.0;
+    scaled * scaled * scaled
 }
 
 fn require_spread<R: AsRef<[f64]>>(a: &[R], b: &[R]) -> Result<()> {
@@ -213,15 +196,30 @@ mod tests {
                     .collect()
             };
             let (a, b) = (mixed(7), mixed(5));
-            let ((a_mean, a_spread), (b_mean, b_spread)) = (moments(&a), moments(&b));
-            // for 2 x 2: tr(M^(1/2)) = sqrt(tr M + 2 sqrt(det M))
-            let product = &a_spread * &b_spread;
-            let shared = (product.trace() + 2.0 * product.determinant().max(0.0).sqrt()).sqrt();
-            let expected =
-                (a_mean - b_mean).norm_squared() + a_spread.trace() + b_spread.trace() - 2.0 * shared;
+            let ((a_mean, p), (b_mean, q)) = (moments(&a), moments(&b));
+            // for 2 x 2: tr(M^(1/2)) = sqrt(tr M + 2 sqrt(det M)), and det(P Q) = det P det Q
+            let trace: f64 = (0..2).map(|i| p[i][0] * q[0][i] + p[i][1] * q[1][i]).sum();
+            let determinant = |m: &[Vec<f64>]| m[0][0] * m[1][1] - m[0][1] * m[1][0];
+            let shared = (trace + 2.0 * (determinant(&p) * determinant(&q)).max(0.0).sqrt()).sqrt();
+            let apart: f64 = a_mean.iter().zip(&b_mean).map(|(a, b)| (a - b).powi(2)).sum();
+            let expected = apart + p[0][0] + p[1][1] + q[0][0] + q[1][1] - 2.0 * shared;
             let found = frechet_distance(&a, &b).unwrap();
             assert!((found - expected).abs() < 1e-10 * (1.0 + expected), "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn numpy_and_scipy_give_the_same_distances() {
+        let rows = |count: usize, phase: f64, scale: f64, shift: f64| -> Vec<Vec<f64>> {
+            let value = |i: f64, j: f64| (1.7 * i + 0.9 * j * j + 0.31 * i * j + phase).sin() * scale + shift;
+            (0..count).map(|i| (0..6).map(|j| value(i as f64, f64::from(j))).collect()).collect()
+        };
+        let (a, b) = (rows(40, 0.0, 1.0, 0.0), rows(25, 0.5, 1.3, 0.2));
+        // numpy 2.4 cov, scipy 1.17 linalg.sqrtm; and the kernel written out
+        let found = frechet_distance(&a, &b).unwrap();
+        assert!((found - 0.965_010_844_142_373_9).abs() < 1e-12, "{found}");
+        let found = kernel_distance(&a, &b, &Control::default()).unwrap();
+        assert!((found - 0.039_489_988_532_467_546).abs() < 1e-13, "{found}");
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! Distances between features need one unit: [`Standard`] takes it from real reactions.
 
 use clips::channels::{ATTRIBUTE_COUNT, ATTRIBUTES};
-use clips::{Fault, FaultKind, Result};
+use clips::{Control, Fault, FaultKind, Result};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Numbers that describe a reaction.
@@ -45,6 +46,27 @@ pub fn features(rows: &[[f32; ATTRIBUTE_COUNT]]) -> Result<Features> {
         values[2 * ATTRIBUTE_COUNT + column] = change / (frames - 1.0);
     }
     Ok(values)
+}
+
+/// Describes many reactions, in parallel and in order.
+///
+/// # Errors
+/// As [`features`], the place beginning with the position of the reaction; cancelled on request.
+pub fn features_of_all<R: AsRef<[[f32; ATTRIBUTE_COUNT]]> + Sync>(
+    reactions: &[R],
+    control: &Control,
+) -> Result<Vec<Features>> {
+    reactions
+        .par_iter()
+        .enumerate()
+        .map(|(place, rows)| {
+            control.check()?;
+            features(rows.as_ref()).map_err(|fault| {
+                let place = format!("reaction {place}, {}", fault.place);
+                fault.at(place.trim_end_matches(", "))
+            })
+        })
+        .collect()
 }
 
 /// What feature `index` says ("mean of AU12"); `None` beyond the last.
@@ -139,6 +161,15 @@ mod tests {
         assert_eq!(features(&rows[..1]).unwrap_err().kind, FaultKind::BadRequest);
         rows[2][7] = f32::INFINITY;
         assert_eq!(features(&rows).unwrap_err().place, "frame 2");
+        let control = Control::default();
+        let sound = vec![[0.5f32; ATTRIBUTE_COUNT]; 4];
+        let all = features_of_all(&[sound.clone(), sound.clone()], &control).unwrap();
+        assert_eq!(all, [features(&sound).unwrap(); 2]);
+        assert_eq!(
+            features_of_all(&[sound.clone(), rows], &control).unwrap_err().place,
+            "reaction 1, frame 2"
+        );
+        assert_eq!(features_of_all(&[sound, vec![]], &control).unwrap_err().place, "reaction 1");
     }
 
     #[test]
