@@ -145,6 +145,22 @@ impl Studio {
         self.score_next();
     }
 
+    /// Compares the two rows that are looked at, on a worker: the resamples would hold the window up.
+    pub(crate) fn ask_for_comparison(&mut self) {
+        let Some(wanted) = self.memory.comparison_wanted.take() else { return };
+        let known = self.memory.comparison.as_ref().is_some_and(|(known, _)| *known == wanted);
+        let Some(board) = self.state.evaluate.board.clone().filter(|_| !known) else { return };
+        let title = text::paired(&wanted);
+        if self.jobs.in_slot(Slot::Paired).is_some_and(|job| job.title == title) {
+            return;
+        }
+        self.jobs.start(Slot::Paired, title, move |control| {
+            let (_, a, b, column) = wanted;
+            let found = board.compare(a, b, column, board.settings.bootstrap, control)?;
+            Ok(Made::Compared(wanted, found.map(Arc::new)).into())
+        });
+    }
+
     fn move_focus(&mut self, down: i32, right: i32) {
         let evaluate = &mut self.state.evaluate;
         let Some(board) = &evaluate.board else { return };

@@ -164,6 +164,7 @@ impl Studio {
             self.act(ctx, command);
         }
         self.ask_for_sparklines();
+        self.ask_for_comparison();
         for fault in self.videos.news() {
             self.tell_of_video(ctx, &fault);
         }

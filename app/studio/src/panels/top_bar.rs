@@ -17,10 +17,11 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         ui.add_space(14.0);
         name_ui(desk, ui);
         ui.add_space(10.0);
-        let chosen = usize::from(desk.state.workspace == Workspace::Present);
-        let words = [label::COMPARE, label::PRESENT];
+        let places = [Workspace::Compare, Workspace::Evaluate, Workspace::Present];
+        let chosen = places.iter().position(|place| *place == desk.state.workspace).unwrap_or(0);
+        let words = [label::COMPARE, label::EVALUATE, label::PRESENT];
         if let Some(index) = segments(ui, tokens, &words, chosen, 30.0) {
-            desk.send(if index == 0 { Command::Show(Workspace::Compare) } else { Command::Present });
+            desk.send(if index == 2 { Command::Present } else { Command::Show(places[index]) });
         }
         let left = ui.min_rect().right();
         let right = buttons_ui(desk, ui, bar);
