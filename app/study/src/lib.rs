@@ -11,6 +11,7 @@ pub mod column;
 pub mod entry;
 pub mod latents;
 pub mod outcome;
+pub mod plots;
 pub mod recognition;
 pub mod run;
 mod spill;
