@@ -103,14 +103,14 @@ impl Studio {
             return;
         }
         let which = evaluate.split;
-        self.jobs.start(Slot::Evaluate, text::STAGE_SPLIT, move |control| {
-            scoring::read(corpus, which, control)
-        });
+        self.jobs
+            .start(Slot::Evaluate, text::STAGE_SPLIT, move |control| scoring::read(corpus, which, control));
     }
 
     /// The split is in memory.
     pub(crate) fn take_split(&mut self, split: Arc<Split>) {
-        let current = self.state.library.corpus.as_ref().is_some_and(|corpus| Arc::ptr_eq(corpus, &split.corpus));
+        let current =
+            self.state.library.corpus.as_ref().is_some_and(|corpus| Arc::ptr_eq(corpus, &split.corpus));
         if current && split.which == self.state.evaluate.split {
             self.state.evaluate.read = Some(split);
             self.score_next();
@@ -128,10 +128,10 @@ impl Studio {
             Who::Naive(_) => None,
         };
         let before: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
-        let settings = evaluate.settings.clone();
+        let (settings, cache) = (evaluate.settings.clone(), evaluate.cache.clone());
         let title = text::scoring(&label, evaluate.asked - evaluate.queue.len(), evaluate.asked);
         self.jobs.start(Slot::Evaluate, title, move |control| {
-            scoring::score(choice, row, label, before, &split, &settings, control)
+            scoring::score(choice, row, label, before, &split, &settings, cache.as_deref(), control)
         });
     }
 

@@ -55,9 +55,9 @@ pub fn paint(ui: &Ui, at: Pos2, drawing: &Drawing) {
             }
             Item::Area { points, fill, stroke } => {
                 let points: Vec<Pos2> = points.iter().map(|point| place(at, *point)).collect();
-                let pen = stroke.as_ref().map_or(PathStroke::NONE, |stroke| {
-                    PathStroke::new(stroke.width, color(stroke.color))
-                });
+                let pen = stroke
+                    .as_ref()
+                    .map_or(PathStroke::NONE, |stroke| PathStroke::new(stroke.width, color(stroke.color)));
                 painter.add(PathShape {
                     points,
                     closed: true,
@@ -67,7 +67,9 @@ pub fn paint(ui: &Ui, at: Pos2, drawing: &Drawing) {
             }
             Item::Rect { rect, radius, fill, stroke } => {
                 let rect = Rect::from_min_size(place(at, [rect.x, rect.y]), vec2(rect.w, rect.h));
-                let pen = stroke.as_ref().map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color)));
+                let pen = stroke
+                    .as_ref()
+                    .map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color)));
                 let round = CornerRadius::same(radius.clamp(0.0, 255.0) as u8);
                 let fill = fill.map_or(Color32::TRANSPARENT, color);
                 painter.add(RectShape::new(rect, round, fill, pen, StrokeKind::Middle));
@@ -77,7 +79,9 @@ pub fn paint(ui: &Ui, at: Pos2, drawing: &Drawing) {
                     center: place(at, *center),
                     radius: *radius,
                     fill: fill.map_or(Color32::TRANSPARENT, color),
-                    stroke: stroke.as_ref().map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color))),
+                    stroke: stroke
+                        .as_ref()
+                        .map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color))),
                 });
             }
             Item::Text(text) => text_ui(&painter, at, text),
@@ -92,7 +96,8 @@ pub fn under(at: Pos2, drawing: &Drawing, pointer: Pos2) -> Option<Under> {
 }
 
 fn text_ui(painter: &egui::Painter, at: Pos2, text: &Text) {
-    let font = if text.face.mono { FontId::monospace(text.face.size) } else { FontId::proportional(text.face.size) };
+    let font =
+        if text.face.mono { FontId::monospace(text.face.size) } else { FontId::proportional(text.face.size) };
     let ink = color(text.color);
     let galley = painter.layout_no_wrap(text.text.clone(), font, ink);
     let anchor = place(at, text.at);

@@ -30,6 +30,7 @@ pub mod heading {
     pub const WORST: &str = "WORST CLIPS";
     pub const BEST: &str = "BEST CLIPS";
     pub const COMPARED: &str = "COMPARED CLIP BY CLIP";
+    pub const PUBLISHED: &str = "PUBLISHED, ON THE REACT 2024 TEST SET";
     pub const SYSTEM_COLUMN: &str = "System";
     pub const TRACK_COLUMN: &str = "Track";
 }
@@ -286,8 +287,10 @@ pub fn paired((generation, a, b, column): &crate::desk::Compared) -> String {
 }
 /// A table lies on the clipboard.
 pub const COPIED: &str = "The table is on the clipboard";
-/// Beside published numbers.
+/// Said of published rows.
 pub const PUBLISHED_TAG: &str = "published";
+/// Said of a synchrony that is undefined for most clips.
+pub const HOLLOW: &str = "Undefined for most clips: a column never changes, and such clips count 1 to 49";
 /// What published rows are.
 pub const PUBLISHED_HINT: &str = "Printed in a paper, on the REACT 2024 test set; never computed here";
 

@@ -9,6 +9,7 @@ pub mod board;
 pub mod cache;
 pub mod column;
 pub mod entry;
+pub mod export;
 pub mod latents;
 pub mod outcome;
 pub mod plots;
@@ -16,6 +17,7 @@ pub mod recognition;
 pub mod run;
 mod spill;
 pub mod split;
+pub mod tables;
 
 pub use board::{Board, Cell, Row, Scored};
 pub use cache::Cache;

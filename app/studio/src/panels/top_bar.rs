@@ -123,17 +123,23 @@ fn system_ui(desk: &mut Desk<'_>, ui: &mut Ui, name: &str) {
 
 fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
     let tokens = desk.tokens;
-    let Some(clip) = &desk.state.clip else { return };
+    let evaluate = desk.state.workspace == Workspace::Evaluate;
+    let (title, remark) = match (&desk.state.clip, &desk.state.evaluate.board) {
+        (_, Some(board)) if evaluate => (text::of_board(board), ""),
+        (Some(clip), _) if !evaluate => {
+            let remark = match (clip.synthetic, &clip.listener) {
+                (true, _) => label::SYNTHETIC,
+                (false, None) => label::SOUND_ONLY,
+                (false, Some(_)) => "",
+            };
+            (clip.id.replace('/', " / "), remark)
+        }
+        _ => return,
+    };
     let room = right - left;
     if room < 80.0 {
         return;
     }
-    let title = clip.id.replace('/', " / ");
-    let remark = match (clip.synthetic, &clip.listener) {
-        (true, _) => label::SYNTHETIC,
-        (false, None) => label::SOUND_ONLY,
-        (false, Some(_)) => "",
-    };
     let painter = ui.painter();
     let ink = tokens.dim;
     let width = painter.layout_no_wrap(title.clone(), theme::body(), ink).size().x;

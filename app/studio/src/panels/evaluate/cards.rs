@@ -39,11 +39,12 @@ fn frame_ui(desk: &Desk<'_>, ui: &Ui, area: Rect) -> Rect {
 fn tradeoff_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
     let inner = frame_ui(desk, ui, area);
     let Some(board) = desk.state.evaluate.board.clone() else { return };
-    let (focus, published) = (desk.state.evaluate.focus.row, desk.state.evaluate.published);
-    let key = key_of(desk, inner, &("trade-off", focus, published));
+    let focus = desk.state.evaluate.focus.row;
+    let key = key_of(desk, inner, &("trade-off", focus));
     let style = figure::style(desk.state.theme);
     let drawing = kept(desk, "trade-off", key, || {
-        plots::tradeoff(&board, AXES, Some(focus), published).draw(&style, size_of(inner))
+        // published systems answered other clips: they have no place on these axes
+        plots::tradeoff(&board, AXES, Some(focus), false).draw(&style, size_of(inner))
     });
     if let Some(mark) = figure_ui(ui, inner, &drawing, "appropriateness against diversity") {
         if mark < plots::PUBLISHED {
@@ -144,7 +145,12 @@ pub fn key_of(desk: &Desk<'_>, area: Rect, what: &impl Hash) -> u64 {
 }
 
 /// The drawing of a place of the screen, made anew when its key is another.
-pub fn kept(desk: &mut Desk<'_>, place: &'static str, key: u64, draw: impl FnOnce() -> Drawing) -> Arc<Drawing> {
+pub fn kept(
+    desk: &mut Desk<'_>,
+    place: &'static str,
+    key: u64,
+    draw: impl FnOnce() -> Drawing,
+) -> Arc<Drawing> {
     let known = desk.memory.figures.get(place).filter(|kept| kept.key == key);
     if let Some(known) = known {
         return known.drawing.clone();

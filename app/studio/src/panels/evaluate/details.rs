@@ -16,8 +16,8 @@ use crate::text::{self, empty, heading, label};
 use crate::theme;
 use crate::widgets::{self, divider, text_cut, value_row};
 
-/// Clips listed at each end.
-const LISTED: usize = 5;
+/// Clips listed at the worse and at the better end.
+const LISTED: [usize; 2] = [4, 3];
 
 /// Draws the panel.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
@@ -63,8 +63,10 @@ fn cell_ui(desk: &Desk<'_>, ui: &mut Ui, row: &Row, column: Column) {
             value_row(ui, tokens, name, &value, true);
         }
     }
+    let synchrony = matches!(column, Column::Measure(Measure::Syn | Measure::SynAllSamples));
+    let ink = if synchrony { tokens.warn } else { tokens.faint };
     for warning in &row.warnings {
-        ui.label(egui::RichText::new(warning).font(theme::small()).color(tokens.warn));
+        ui.label(egui::RichText::new(warning).font(theme::small()).color(ink));
     }
 }
 
@@ -75,7 +77,9 @@ fn honest(column: Column, evaluation: &Evaluation) -> Vec<(&'static str, String)
         value.map_or_else(|| "\u{2014}".to_owned(), |value| number::fixed(value, decimals))
     };
     match column {
-        Column::Measure(Measure::Corr) => vec![("A sample, at most 1", number(evaluation.FRCorr_per_sample, 4))],
+        Column::Measure(Measure::Corr) => {
+            vec![("A sample, at most 1", number(evaluation.FRCorr_per_sample, 4))]
+        }
         Column::Measure(Measure::Dist) => vec![("A sample", number(evaluation.FRDist_per_sample, 3))],
         Column::Measure(Measure::Var) | Column::VarRatio => vec![
             ("FRVar of the truth", optional(evaluation.FRVar_truth, 5)),
@@ -97,13 +101,16 @@ fn compared_ui(desk: &mut Desk<'_>, ui: &mut Ui, board: &Board, row: usize, colu
     ui.horizontal(|ui| {
         let words = ui.label(egui::RichText::new(label::AGAINST).color(tokens.dim));
         let name = board.rows[other].label.clone();
-        egui::ComboBox::from_id_salt("against").selected_text(name).width(ui.available_width()).show_ui(ui, |ui| {
-            for (index, candidate) in board.rows.iter().enumerate().filter(|(index, _)| *index != row) {
-                if ui.selectable_label(index == other, &candidate.label).clicked() {
-                    desk.send(Command::Do(Do::Against(index)));
+        egui::ComboBox::from_id_salt("against").selected_text(name).width(ui.available_width()).show_ui(
+            ui,
+            |ui| {
+                for (index, candidate) in board.rows.iter().enumerate().filter(|(index, _)| *index != row) {
+                    if ui.selectable_label(index == other, &candidate.label).clicked() {
+                        desk.send(Command::Do(Do::Against(index)));
+                    }
                 }
-            }
-        });
+            },
+        );
         let _ = words;
     });
     let wanted = (desk.state.evaluate.generation, row, other, column);
@@ -118,14 +125,16 @@ fn compared_ui(desk: &mut Desk<'_>, ui: &mut Ui, board: &Board, row: usize, colu
             value_row(ui, tokens, label::AHEAD, "\u{2014}", true).on_hover_text(empty::NO_CLIPS_REMEDY);
         }
         Some((_, Some(found))) => {
-            let mut words = number::signed(found.difference, decimals);
+            value_row(ui, tokens, label::AHEAD, &number::signed(found.difference, decimals), true);
             if let Some(interval) = found.interval {
-                words += &format!("  {}", number::interval((interval.low, interval.high), decimals));
+                let words = number::interval((interval.low, interval.high), decimals);
+                value_row(ui, tokens, label::INTERVAL, &words, true);
             }
-            value_row(ui, tokens, label::AHEAD, &words, true);
-            let better = format!("{} of {}", number::percent(found.better), text::counted(found.clips, "clip"));
+            let better =
+                format!("{} of {}", number::percent(found.better), text::counted(found.clips, "clip"));
             value_row(ui, tokens, label::BETTER_ON, &better, true);
-            let effect = found.effect.map_or_else(|| "\u{2014}".to_owned(), |effect| number::signed(effect, 2));
+            let effect =
+                found.effect.map_or_else(|| "\u{2014}".to_owned(), |effect| number::signed(effect, 2));
             value_row(ui, tokens, label::EFFECT, &effect, true)
                 .on_hover_text("mean of the differences over their standard deviation");
             let p = found.permutation.map_or_else(|| "\u{2014}".to_owned(), probability);
@@ -146,9 +155,8 @@ fn clips_ui(desk: &mut Desk<'_>, ui: &mut Ui, board: &Board, row: usize, column:
         return;
     }
     let tokens = desk.tokens;
-    let listed = LISTED.min(ranked.len());
-    let worst: Vec<_> = ranked[..listed].to_vec();
-    let best: Vec<_> = ranked.iter().rev().take(listed).copied().collect();
+    let worst: Vec<_> = ranked.iter().take(LISTED[0]).copied().collect();
+    let best: Vec<_> = ranked.iter().rev().take(LISTED[1]).copied().collect();
     for (title, clips) in [(heading::WORST, worst), (heading::BEST, best)] {
         widgets::heading(ui, tokens, title, None);
         for (clip, value) in clips {
@@ -172,7 +180,15 @@ fn clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, board: &Board, row: usize, clip: us
     let painter = ui.painter();
     let value = painter.text(rect.right_center(), Align2::RIGHT_CENTER, value, theme::mono(), tokens.text);
     let room = value.left() - rect.left() - 12.0;
-    text_cut(painter, rect.left_center() + vec2(4.0, 0.0), Align2::LEFT_CENTER, &name, theme::small(), tokens.dim, room);
+    text_cut(
+        painter,
+        rect.left_center() + vec2(4.0, 0.0),
+        Align2::LEFT_CENTER,
+        &name,
+        theme::small(),
+        tokens.dim,
+        room,
+    );
     let hint = format!("{id}\n{}", Do::Clip { row, clip }.text());
     if response.on_hover_text(hint).clicked() {
         desk.send(Command::Do(Do::Clip { row, clip }));
@@ -188,7 +204,8 @@ fn latents_ui(desk: &mut Desk<'_>, ui: &mut Ui, shown: &Row, row: usize) {
     let usage = plots::usage(shown);
     let area = slot(ui, usage.height(&style, width));
     let key = key_of(desk, area, &("usage", row));
-    let drawing = kept(desk, "usage", key, || usage.draw(&style, figures::Size::new(area.width(), area.height())));
+    let drawing =
+        kept(desk, "usage", key, || usage.draw(&style, figures::Size::new(area.width(), area.height())));
     if let Some(latent) = figure_ui(ui, area, &drawing, "how often each latent is ranked best") {
         // the first clip for which the latent is ranked best
         if let Some(clip) = shown.latents.get(latent as usize).and_then(|latent| latent.clips.first()) {
@@ -199,7 +216,8 @@ fn latents_ui(desk: &mut Desk<'_>, ui: &mut Ui, shown: &Row, row: usize) {
     let signatures = plots::signatures(shown);
     let area = slot(ui, signatures.height(&style, width));
     let key = key_of(desk, area, &("signatures", row));
-    let drawing =
-        kept(desk, "signatures", key, || signatures.draw(&style, figures::Size::new(area.width(), area.height())));
+    let drawing = kept(desk, "signatures", key, || {
+        signatures.draw(&style, figures::Size::new(area.width(), area.height()))
+    });
     figure_ui(ui, area, &drawing, "what sets each latent apart");
 }

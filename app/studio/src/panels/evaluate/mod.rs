@@ -50,29 +50,50 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let most = rest.height() - cards - 10.0;
     let used = table::ui(desk, ui, Rect::from_min_size(rest.min, vec2(rest.width(), most)));
     let below = Rect::from_min_max(pos2(rest.left(), used.bottom() + 10.0), rest.max);
-    let below = below.with_max_y(below.bottom().min(below.top() + 520.0));
+    let below = below.with_max_y(below.bottom().min(below.top() + (below.width() * 0.36).max(380.0)));
     cards::ui(desk, ui, below);
 }
 
 /// No corpus: what to do.
 fn nothing_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     widgets::empty(ui, desk.tokens, rect, empty::STUDY, empty::STUDY_REMEDY);
-    let row = Rect::from_center_size(rect.center() + vec2(0.0, 52.0), vec2(360.0, 32.0));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(row), |ui| {
-        ui.horizontal_centered(|ui| {
-            if ui.button(label::OPEN_FOLDER).on_hover_text(Command::OpenFolder.hint()).clicked() {
-                desk.send(Command::OpenFolder);
-            }
-            let hint = Do::Synthetic.text();
-            if ui.button(label::SYNTHETIC_CORPUS).on_hover_text(hint).clicked() {
-                desk.send(Command::Do(Do::Synthetic));
-            }
-        });
-    });
+    let row = Rect::from_center_size(rect.center() + vec2(0.0, 56.0), vec2(rect.width(), 32.0));
+    // two halves about the middle: a row of its own width cannot be centred before it is known
+    let (left, right) = row.split_left_right_at_x(row.center().x);
+    let side = |ui: &mut Ui, area: Rect, layout: egui::Layout, words: &str, hint: String| {
+        ui.scope_builder(egui::UiBuilder::new().max_rect(area).layout(layout), |ui| {
+            ui.button(words).on_hover_text(hint).clicked()
+        })
+        .inner
+    };
+    let to_left = egui::Layout::right_to_left(egui::Align::Center);
+    let open = side(
+        ui,
+        left.with_max_x(left.right() - 4.0),
+        to_left,
+        label::OPEN_FOLDER,
+        Command::OpenFolder.hint(),
+    );
+    if open {
+        desk.send(Command::OpenFolder);
+    }
+    let to_right = egui::Layout::left_to_right(egui::Align::Center);
+    let write = Do::Synthetic.text().to_owned();
+    if side(ui, right.with_min_x(right.left() + 4.0), to_right, label::SYNTHETIC_CORPUS, write) {
+        desk.send(Command::Do(Do::Synthetic));
+    }
     if let Some(job) = desk.jobs.running().first() {
-        let words = job.progress().map_or_else(|| job.title.clone(), |progress| crate::text::progress(&progress));
+        let words =
+            job.progress().map_or_else(|| job.title.clone(), |progress| crate::text::progress(&progress));
         let at = rect.center() + vec2(0.0, 92.0);
-        let (_, response) = (at, ui.interact(Rect::from_center_size(at, vec2(320.0, 20.0)), ui.scope_id().with("job"), Sense::hover()));
+        let (_, response) = (
+            at,
+            ui.interact(
+                Rect::from_center_size(at, vec2(320.0, 20.0)),
+                ui.scope_id().with("job"),
+                Sense::hover(),
+            ),
+        );
         response.widget_info(|| WidgetInfo::labeled(Role::Status, true, &words));
         ui.painter().text(at, egui::Align2::CENTER_CENTER, words, crate::theme::small(), desk.tokens.faint);
     }

@@ -73,10 +73,11 @@ fn run_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let Some(job) = desk.jobs.in_slot(Slot::Evaluate) else {
         let evaluate = &desk.state.evaluate;
         let enabled = !evaluate.taking_part(&desk.state.systems).is_empty();
-        ui.allocate_ui(vec2(width.min(170.0), 32.0), |ui| {
-            let keys = Command::Do(Do::Run).keys_text();
-            if widgets::primary_button(ui, tokens, label::RUN, &keys, enabled).clicked() {
-                desk.send(Command::Do(Do::Run));
+        ui.allocate_ui(vec2(width.min(130.0), 32.0), |ui| {
+            let run = Command::Do(Do::Run);
+            let button = widgets::primary_button(ui, tokens, label::RUN, "", enabled);
+            if button.on_hover_text(run.hint()).clicked() {
+                desk.send(run);
             }
         });
         return;

@@ -1,8 +1,10 @@
 //! The table: systems by measures, uncertainty beside each value and quieter than it, published rows below and marked.
 
-use egui::{Align2, FontId, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, FontId, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
 use figures::number;
-use measures::{Direction, published};
+use measures::{Direction, Measure, published};
 use study::{Board, Cell, Column, Row};
 
 use crate::commands::Command;
@@ -28,7 +30,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
         true => study::plots::published_rows().collect(),
         false => Vec::new(),
     };
-    let lines = board.rows.len() + published.len();
+    let lines = board.rows.len() + published.len() + usize::from(!published.is_empty());
     let wanted = HEAD + ROW * lines as f32 + NOTE + 2.0;
     let area = area.with_max_y(area.bottom().min(area.top() + wanted));
     let (above, note) = area.split_top_bottom_at_y(area.bottom() - NOTE);
@@ -43,6 +45,9 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
             ui.set_min_width(width);
             for (index, row) in board.rows.iter().enumerate() {
                 row_ui(desk, ui, &board, index, row, &columns, [width, each]);
+            }
+            if !published.is_empty() {
+                section_ui(desk, ui, width);
             }
             for row in published {
                 published_ui(desk, ui, row, &columns, [width, each]);
@@ -150,6 +155,8 @@ fn cell_ui(
     let tokens = desk.tokens;
     let response = ui.interact(area, ui.scope_id().with((row, column.name())), Sense::click());
     let words = match cell.value {
+        // what has no room in decimals is a matter of its magnitude
+        Some(value) if value.abs() >= 1e5 => format!("{value:.1e}"),
         Some(value) => number::fixed(value, column.decimals()),
         None => "\u{2014}".to_owned(),
     };
@@ -161,8 +168,10 @@ fn cell_ui(
         let ink = if chosen { tokens.accent } else { tokens.faint };
         painter.rect_stroke(area.shrink2(vec2(2.0, 2.5)), 5.0, Stroke::new(1.0, ink), StrokeKind::Inside);
     }
+    let hollow = says_little(&board.rows[row], column);
     let ink = match (cell.value, cell.bold) {
         (None, _) => tokens.faint,
+        _ if hollow => tokens.faint,
         (_, true) => tokens.accent,
         _ => tokens.text,
     };
@@ -179,7 +188,10 @@ fn cell_ui(
         // the face has one weight: a second stroke makes it heavy
         painter.text(at + vec2(0.5, 0.0), Align2::RIGHT_CENTER, &words, font, ink);
     }
-    let hint = hint_of(cell, column);
+    let mut hint = hint_of(cell, column);
+    if hollow {
+        hint += &format!("\n{}", text::HOLLOW);
+    }
     let response = if hint.is_empty() { response } else { response.on_hover_text(hint) };
     if response.double_clicked() {
         desk.send(Command::Do(Do::Focus(Focus { row, column })));
@@ -187,6 +199,13 @@ fn cell_ui(
     } else if response.clicked() {
         desk.send(Command::Do(Do::Focus(Focus { row, column })));
     }
+}
+
+/// A synchrony that is undefined for most clips is a count of constant columns.
+fn says_little(row: &Row, column: Column) -> bool {
+    let synchrony = matches!(column, Column::Measure(Measure::Syn | Measure::SynAllSamples));
+    let share = row.cell(Column::Measure(Measure::ConstantShare)).and_then(|cell| cell.value);
+    synchrony && share.is_some_and(|share| share > 0.5)
 }
 
 fn beside_of(beside: Beside, cell: &Cell, column: Column) -> Option<String> {
@@ -210,12 +229,28 @@ fn hint_of(cell: &Cell, column: Column) -> String {
     let decimals = column.decimals() + 1;
     let mut lines = Vec::new();
     if let Some(interval) = cell.interval {
-        lines.push(format!("{} {}", label::INTERVAL, number::interval((interval.low, interval.high), decimals)));
+        lines.push(format!(
+            "{} {}",
+            label::INTERVAL,
+            number::interval((interval.low, interval.high), decimals)
+        ));
     }
     if let Some((spread, deviation)) = cell.spread.and_then(|spread| Some((spread, spread.deviation?))) {
         lines.push(format!("{} {}", number::spread(deviation, decimals), text::counted(spread.n, "seed")));
     }
     lines.join("\n")
+}
+
+/// What the rows below are.
+fn section_ui(desk: &Desk<'_>, ui: &mut Ui, width: f32) {
+    let tokens = desk.tokens;
+    let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::RowHeader, true, heading::PUBLISHED));
+    let painter = ui.painter();
+    painter.hline(rect.x_range(), rect.top() + 2.5, Stroke::new(1.0, tokens.line));
+    let at = rect.left_center() + vec2(8.0, 2.0);
+    painter.text(at, Align2::LEFT_CENTER, heading::PUBLISHED, theme::strong(10.5), tokens.faint);
+    response.on_hover_text(text::PUBLISHED_HINT);
 }
 
 fn published_ui(
@@ -232,10 +267,7 @@ fn published_ui(
     let painter = ui.painter();
     painter.circle_stroke(pos2(rect.left() + 14.0, rect.center().y), 3.6, Stroke::new(1.0, tokens.faint));
     let at = pos2(rect.left() + 26.0, rect.center().y);
-    let tag = painter.layout_no_wrap(text::PUBLISHED_TAG.to_owned(), theme::mono_small(), tokens.faint);
-    let room = NAME - 40.0 - tag.size().x;
-    let name = text_cut(painter, at, Align2::LEFT_CENTER, row.system, theme::body(), tokens.dim, room);
-    painter.galley(pos2(name.right() + 6.0, rect.center().y - tag.size().y * 0.5), tag, tokens.faint);
+    text_cut(painter, at, Align2::LEFT_CENTER, row.system, theme::body(), tokens.dim, NAME - 34.0);
     let track = match row.track {
         published::Track::Naive => "",
         published::Track::Offline => "offline",
