@@ -52,7 +52,7 @@ pub struct Curve {
 
 impl Figure for Curve {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        self.heading.height(style, width) + (width * 0.6).clamp(style.text * 13.0, style.text * 28.0)
+        self.heading.height(style, width) + (width * 0.6).clamp(style.text * 18.0, style.text * 28.0)
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {

@@ -42,7 +42,7 @@ fn extreme<'a>(clips: &[&'a ClipValue]) -> Option<&'a ClipValue> {
 
 impl Figure for Differences {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        self.heading.height(style, width) + (width * 0.5).clamp(style.text * 12.0, style.text * 30.0)
+        self.heading.height(style, width) + (width * 0.5).clamp(style.text * 20.0, style.text * 30.0)
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
@@ -81,7 +81,11 @@ impl Figure for Differences {
         if better + worse < clips.len() {
             entries.push((Key::Bare, format!("equal on {}", number::count(clips.len() - better - worse))));
         }
-        let decimals = number::decimals_for(interval.map_or([mean; 2], |(low, high)| [low, high])) + 1;
+        // Two digits of the half-width are as many as an interval can carry.
+        let decimals = match interval {
+            Some((low, high)) if high > low => number::decimals_for([(high - low) * 5.0]),
+            _ => number::decimals_for([mean]),
+        };
         let mut words = format!("mean {}", number::signed(mean, decimals));
         if let Some(interval) = interval {
             words = format!("{words} {}", number::interval(interval, decimals));
@@ -118,22 +122,33 @@ impl Figure for Differences {
             let band = Rect { h: band.h.max(style.hair), ..band };
             drawing.fill(band, 0.0, style.accent.alpha(0.22));
         }
+        // Bars without a gap are one area: the edges of many would show as stripes.
+        let (mut above, mut below) = (Vec::new(), Vec::new());
         for column in 0..columns {
             let (from, to) = (column * clips.len() / columns, (column + 1) * clips.len() / columns);
             let Some(clip) = extreme(&clips[from..to]) else { continue };
             let left = area.x + pitch * column as f32;
             let y = plot.y_of(clip.value);
-            // Neighbours without a gap overlap a little, or their edges would show as stripes.
-            let wide = if gap > 0.0 { pitch - gap } else { pitch + 0.2 };
-            let bar =
-                Rect::spanned([left + gap / 2.0, zero], [(left + gap / 2.0 + wide).min(area.right()), y]);
-            drawing.fill(bar, 0.0, if clip.value > 0.0 { higher } else { lower });
+
+            if gap > 0.0 {
+                let bar = Rect::spanned([left + gap / 2.0, zero], [left + pitch - gap / 2.0, y]);
+                drawing.fill(bar, 0.0, if clip.value > 0.0 { higher } else { lower });
+            } else {
+                let steps = if clip.value > 0.0 { &mut above } else { &mut below };
+                steps.extend([[left, y], [left + pitch, y]]);
+            }
             let mut what =
                 format!("{}: {}", text::name(&clip.name), number::signed(clip.value, decimals.max(3)));
             if to - from > 1 {
                 what = format!("{what} (most of {} clips here)", to - from);
             }
             drawing.mark_rect(clip.id, &what, Rect::new(left, area.y, pitch, area.h));
+        }
+        for (mut steps, color) in [(above, higher), (below, lower)] {
+            if let (Some(&[left, _]), Some(&[right, _])) = (steps.first(), steps.last()) {
+                steps.extend([[right, zero], [left, zero]]);
+                drawing.area(steps, color);
+            }
         }
         drawing.line(vec![[area.x, zero], [area.right(), zero]], Stroke::new(style.hair * 1.4, style.quiet));
         let y = plot.y_of(mean);

@@ -88,16 +88,37 @@ pub(crate) fn take_top(room: &mut Rect, height: f32) {
     room.h -= height;
 }
 
-/// Draws notes at the bottom, one a line, and takes their height from `room`.
+/// Notes as lines of at most `width`: together where they fit, apart where not.
+fn packed(style: &Style, width: f32, notes: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for note in notes {
+        match lines.last_mut() {
+            Some(line) if text::width(&format!("{line} · {note}"), style.notes()) <= width => {
+                line.push_str(" · ");
+                line.push_str(note);
+            }
+            _ => lines.push(note.clone()),
+        }
+    }
+    lines
+}
+
+/// Draws notes at the bottom and takes their height from `room`.
 pub(crate) fn footnotes(drawing: &mut Drawing, style: &Style, room: &mut Rect, notes: &[String]) {
     let line = style.small * 1.3;
-    for (index, note) in notes.iter().rev().enumerate() {
+    for (index, note) in packed(style, room.w, notes).iter().rev().enumerate() {
         let at = [room.x, room.bottom() - line * index as f32 - style.small * 0.25];
         let note = text::fit(note, style.notes(), room.w);
         drawing.text(at, &note, style.notes(), style.faint, Align::Start);
     }
-    if !notes.is_empty() {
-        room.h = (room.h - line * notes.len() as f32 - style.small * 0.4).max(1.0);
+    room.h = (room.h - notes_height(style, room.w + 2.0 * pad(style), notes)).max(1.0);
+}
+
+/// The height that [`footnotes`] takes in a figure of a width.
+pub(crate) fn notes_height(style: &Style, width: f32, notes: &[String]) -> f32 {
+    match packed(style, width - 2.0 * pad(style), notes).len() {
+        0 => 0.0,
+        lines => style.small * (1.3 * lines as f32 + 0.4),
     }
 }
 

@@ -47,8 +47,8 @@ impl Plot {
         let (x_name, y_name) = (name_of(x, "→", "←"), name_of(y, "↑", "↓"));
         let mut inner = room;
         if !y_name.is_empty() {
-            inner.y += small * 1.7;
-            inner.h -= small * 1.7;
+            inner.y += small * 2.0;
+            inner.h -= small * 2.0;
         }
         inner.h -= small * 1.5 + if x_name.is_empty() { 0.0 } else { small * 1.4 };
         inner.h = inner.h.max(4.0);
@@ -58,15 +58,19 @@ impl Plot {
         let gutter = gutter.min(room.w * 0.4);
         inner.x += gutter;
         inner.w = (inner.w - gutter - small * 0.8).max(4.0);
-        let x_axis = x.axis((inner.w / (small * 5.5)) as usize);
+        let x_axis = x.axis((inner.w / (small * 4.5)) as usize);
         let plot = Self { inner, x: x_axis, y: y_axis };
         let grid = Stroke::new(style.hair, style.grid);
+        let mut free_below = f32::MAX;
         for tick in &plot.y.ticks {
             let y = plot.y_of(tick.value);
             drawing.line(vec![[inner.x, y], [inner.right(), y]], grid.clone());
             let at = [inner.x - small * 0.6, y + numbers.size * text::CAPITAL / 2.0];
-            let label = text::fit(&tick.label, numbers, gutter);
-            drawing.text(at, &label, numbers, style.faint, Align::End);
+            if y + numbers.size * 0.5 <= free_below {
+                let label = text::fit(&tick.label, numbers, gutter);
+                drawing.text(at, &label, numbers, style.faint, Align::End);
+                free_below = y - numbers.size * 0.6;
+            }
         }
         let grid_of_x = plot.x.ticks.iter().map(|tick| plot.x_of(tick.value));
         for x in grid_of_x {

@@ -230,7 +230,7 @@ impl Signatures {
             let value = if signed { share * 2.0 - 1.0 } else { share };
             let rect = Rect::new(x, baseline - style.small * 0.75, side, side * 0.9);
             if rect.right() < room.right() {
-                drawing.fill(rect, 0.0, shade(style, style.ink, value));
+                drawing.fill(rect, 0.0, shade(style, style.accent, value));
             }
             x += side;
         }

@@ -59,7 +59,7 @@ impl Figure for Usage {
             let missing = number::counted(self.bars.len() - shown, "latent");
             notes.push(format!("{missing} not shown: the figure is too low"));
         }
-        let notes: Vec<String> = if notes.is_empty() { notes } else { vec![notes.join(" · ")] };
+
         footnotes(&mut drawing, style, &mut room, &notes);
         if self.bars.is_empty() {
             empty(&mut drawing, style, room, "no latents");
