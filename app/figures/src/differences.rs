@@ -49,6 +49,9 @@ impl Figure for Differences {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let mut clips: Vec<&ClipValue> =
             self.clips.iter().filter(|clip| drawable(clip.value, Scale::Linear)).collect();
         clips.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.id.cmp(&b.id)));
@@ -91,7 +94,7 @@ impl Figure for Differences {
             words = format!("{words} {}", number::interval(interval, decimals));
         }
         entries.push((Key::Line(crate::Look { color: style.accent, ..style.look(0) }), words));
-        legend(&mut drawing, style, &mut room, &entries, false);
+        legend(&mut drawing, style, &mut room, &entries);
         let y = Wanted {
             name: &format!("Difference in {}", text::clean(&self.measure)),
             better: Some(self.better),
@@ -111,7 +114,7 @@ impl Figure for Differences {
             values: Vec::new(),
             exactly: Some((0.0, clips.len() as f64)),
         };
-        let plot = lay_sorted(&mut drawing, style, room, &x, &y, clips.len());
+        let Some(plot) = lay_sorted(&mut drawing, style, room, &x, &y, clips.len()) else { return drawing };
         let area = plot.inner;
         let zero = plot.y_of(0.0);
         let columns = clips.len().min((area.w / 1.0).max(1.0) as usize);
@@ -165,9 +168,9 @@ fn lay_sorted(
     x: &Wanted,
     y: &Wanted,
     clips: usize,
-) -> Plot {
+) -> Option<Plot> {
     let before = drawing.items.len();
-    let plot = Plot::lay(drawing, style, room, x, y);
+    let plot = Plot::lay(drawing, style, room, x, y)?;
     // Clip numbers of a sorted list mean nothing: their ticks and grid go, one line of words stays.
     let area = plot.inner;
     let mut index = 0;
@@ -185,5 +188,5 @@ fn lay_sorted(
     let words = format!("{}, sorted", number::counted(clips, "clip"));
     let at = [area.x + area.w / 2.0, area.bottom() + style.small * 1.3];
     drawing.text(at, &words, style.notes(), style.quiet, Align::Middle);
-    plot
+    Some(plot)
 }

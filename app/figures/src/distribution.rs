@@ -55,6 +55,9 @@ impl Figure for Distribution {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let sorted: Vec<Vec<&ClipValue>> = self
             .rows
             .iter()

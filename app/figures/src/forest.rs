@@ -58,6 +58,9 @@ impl Figure for Forest {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let mut notes = self.notes();
         notes.extend(Rows::missing(style, room, self.rows.len()));
         footnotes(&mut drawing, style, &mut room, &notes);

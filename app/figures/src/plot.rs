@@ -33,8 +33,14 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    /// Draws axes and grid into `room`. The arrow of an axis points to where better is: up or down, right or left.
-    pub(crate) fn lay(drawing: &mut Drawing, style: &Style, room: Rect, x: &Wanted, y: &Wanted) -> Self {
+    /// Draws axes and grid into `room`; `None`, and says so, where there is no room. The arrow of an axis points to where better is: up or down, right or left.
+    pub(crate) fn lay(
+        drawing: &mut Drawing,
+        style: &Style,
+        room: Rect,
+        x: &Wanted,
+        y: &Wanted,
+    ) -> Option<Self> {
         let (small, numbers) = (style.small, style.numbers());
         let name_of = |wanted: &Wanted, higher: &str, lower: &str| {
             let name = text::clean(wanted.name);
@@ -59,6 +65,10 @@ impl Plot {
         inner.x += gutter;
         inner.w = (inner.w - gutter - small * 0.8).max(4.0);
         let x_axis = x.axis((inner.w / (small * 4.5)) as usize);
+        if inner.w < small * 3.0 || inner.h < small * 2.0 || inner.bottom() > room.bottom() {
+            crate::heading::empty(drawing, style, room, "too small");
+            return None;
+        }
         let plot = Self { inner, x: x_axis, y: y_axis };
         let grid = Stroke::new(style.hair, style.grid);
         let mut free_below = f32::MAX;
@@ -86,7 +96,7 @@ impl Plot {
             let at = [inner.x + inner.w / 2.0, inner.bottom() + small * 2.75];
             drawing.text(at, &name, style.notes(), style.quiet, Align::Middle);
         }
-        plot
+        Some(plot)
     }
 
     pub(crate) fn x_of(&self, value: f64) -> f32 {

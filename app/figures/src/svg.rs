@@ -111,7 +111,10 @@ fn open_text(out: &mut String, one: &Text, embolden: bool) {
     inside(out, Some(one.color));
     if one.face.bold {
         if embolden {
-            outline(out, Some(&Stroke::new(one.face.size * 0.045, one.color)));
+            outline(
+                out,
+                Some(&Stroke::new(one.face.size * if one.face.mono { 0.03 } else { 0.045 }, one.color)),
+            );
         }
         out.push_str(" font-weight=\"600\"");
     }

@@ -96,6 +96,9 @@ impl Figure for Tradeoff {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let shown =
             |point: &TradeoffPoint| drawable(point.x, self.x_scale) && drawable(point.y, self.y_scale);
         let points: Vec<&TradeoffPoint> = self.points.iter().filter(|point| shown(point)).collect();
@@ -131,7 +134,7 @@ impl Figure for Tradeoff {
             exactly: None,
         };
         let y = with_room_below(y);
-        let plot = Plot::lay(&mut drawing, style, room, &x, &y);
+        let Some(plot) = Plot::lay(&mut drawing, style, room, &x, &y) else { return drawing };
         let obstacles = self.draw_front(&mut drawing, style, &plot, &points);
         for point in &points {
             let color = style.look(point.look).color;

@@ -16,7 +16,9 @@ impl Table {
             .map(|at| self.rows.iter().any(|row| uncertainty(&self.cell(row, at), 0).is_some()))
             .collect();
         let columns = 1 + usize::from(groups) + wide.iter().map(|wide| 1 + usize::from(*wide)).sum::<usize>();
-        let mut out = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n");
+        let mut out = String::from(
+            "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n",
+        );
         if !text::clean(&self.title).is_empty() {
             let _ = writeln!(out, "\\caption{{{}}}", escape(&self.title));
         }
