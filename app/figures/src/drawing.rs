@@ -250,7 +250,7 @@ pub enum Item {
     },
     /// A closed polygon.
     Area {
-        /// At least three; may be concave, never crosses itself.
+        /// At least three; may be concave ([`crate::triangles`] helps), never crosses itself.
         points: Vec<Point>,
         /// Inside.
         fill: Option<Color>,

@@ -1,5 +1,6 @@
 //! Laws of every figure: it parses, nothing leaves the canvas, marks lead somewhere, hostile data are survived and
 //! said, and the same data give the same bytes.
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 use figures::drawing::Shape;
 use figures::table::{Cell, Column, Row};
