@@ -162,6 +162,11 @@ mod tests {
             })
             .collect();
         assert!(rects.len() >= 30, "only {} of 40 names found a place", rects.len());
+        let leaders: Vec<[Point; 2]> = placed.iter().flatten().filter_map(|placed| placed.leader).collect();
+        assert!(leaders.len() > 5, "only {} leaders", leaders.len());
+        for (index, leader) in leaders.iter().enumerate() {
+            assert!(leaders[..index].iter().all(|other| !cut(*leader, *other)), "{leader:?} crosses another");
+        }
         for (index, rect) in rects.iter().enumerate() {
             assert!(rect.x >= 0.0 && rect.right() <= 300.1 && rect.y >= -0.1 && rect.bottom() <= 200.1);
             assert!(rects[..index].iter().all(|other| other.overlap(rect) < 0.1));

@@ -538,3 +538,41 @@ fn table() -> Table {
         ],
     }
 }
+
+#[test]
+fn text_that_would_protrude_is_moved_inside_on_every_side() {
+    use figures::drawing::{Align, Face};
+    let style = Style::paper();
+    let face = Face { size: 10.0, bold: false, mono: false };
+    let mut drawing = Drawing::new(&style, Size::new(100.0, 60.0));
+    for at in [[0.0, 0.0], [100.0, 60.0], [-40.0, 30.0], [140.0, 30.0], [50.0, -9.0], [50.0, 99.0]] {
+        for align in [Align::Start, Align::Middle, Align::End] {
+            drawing.text(at, "some words", face, style.ink, align);
+            drawing.text_up(at, "some words", face, style.ink, align);
+        }
+    }
+    drawing.text([50.0, 30.0], &"wide ".repeat(40), face, style.ink, Align::Middle);
+    assert_eq!(words(&drawing).len(), 37);
+    check("moved", &drawing);
+    assert!(words(&drawing).last().unwrap().ends_with('…'));
+}
+
+#[test]
+fn a_row_with_too_few_cells_says_that_they_were_not_measured() {
+    let mut table = table();
+    table.rows[0].cells.truncate(1);
+    assert!(table.latex().contains("not measured") && table.markdown().contains("not measured"));
+    assert!(table.csv().unwrap().lines().nth(1).unwrap().ends_with(",,,,not measured"));
+}
+
+#[test]
+fn what_a_logarithmic_axis_cannot_show_is_counted() {
+    let figures = all(12, 48, false, Scale::Log);
+    let (_, tradeoff) = &figures[0];
+    let drawing = tradeoff.draw_at(&Style::paper(), Width::Page);
+    let hidden = (0..12).filter(|at| value(*at, false) <= 0.0 || value(at * 3 + 1, false) <= 0.0).count();
+    assert!(hidden > 0 && hidden < 12);
+    let said = format!("{} beyond the scale", figures::number::counted(hidden, "system"));
+    assert!(words(&drawing).iter().any(|word| word.contains(&said)), "{said}: {:?}", words(&drawing));
+    assert_eq!(drawing.marks.len(), 12 - hidden);
+}
