@@ -167,8 +167,8 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
         scale: Scale::Linear,
         decimals: column.decimals(),
         reference: match column {
-            Column::VarRatio => Some(1.0),
-            Column::MatchingArea => Some(0.5),
+            Column::VarRatio => Some((1.0, "as varied as real".into())),
+            Column::MatchingArea => Some((0.5, "chance".into())),
             _ => None,
         },
         rows: if with_published { ours.chain(theirs).collect() } else { ours.collect() },
