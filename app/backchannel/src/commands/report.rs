@@ -70,7 +70,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         .iter()
         .map(|spec| Entry::parse(spec, &corpus, which, &control))
         .collect::<clips::Result<Vec<_>>>()?;
-    if let Some(twice) = (1..entries.len()).find(|at| entries[..*at].iter().any(|e| e.label == entries[*at].label)) {
+    if let Some(twice) =
+        (1..entries.len()).find(|at| entries[..*at].iter().any(|e| e.label == entries[*at].label))
+    {
         return Err(super::bad_request(
             format!("two systems are called {}", entries[twice].label),
             format!("name one of them otherwise: --systems \"mine={}\"", entries[twice].spec),
@@ -78,11 +80,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let split = Split::read(corpus, which, args.frames, &control)?;
     split.warnings.iter().for_each(|warning| output.warn(warning));
-    let settings = Settings {
-        samples: args.samples,
-        seeds: (1..=args.seeds).collect(),
-        bootstrap: args.bootstrap,
-    };
+    let settings =
+        Settings { samples: args.samples, seeds: (1..=args.seeds).collect(), bootstrap: args.bootstrap };
     let place = if args.no_cache { None } else { args.cache.clone().or_else(Cache::usual_place) };
     let cache = place.map(|folder| Cache::open(&folder)).transpose()?;
     let (scored, board) = study::run(&entries, &split, &settings, cache.as_ref(), &control)?;
@@ -99,7 +98,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
 }
 
 fn table(board: &Board) -> String {
-    let mut text = format!("{} clips of {} frames, {} samples\n{:<34}", board.clips, board.frames, board.settings.samples, "");
+    let mut text = format!(
+        "{} clips of {} frames, {} samples\n{:<34}",
+        board.clips, board.frames, board.settings.samples, ""
+    );
     // writing to a String cannot fail
     for column in Column::OFFICIAL {
         let _ = write!(text, "{:>11}", column.name());
@@ -109,7 +111,8 @@ fn table(board: &Board) -> String {
         let _ = write!(text, "{:<34}", row.label);
         for column in Column::OFFICIAL {
             let value = row.cell(column).and_then(|cell| cell.value);
-            let words = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", column.decimals()));
+            let words =
+                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", column.decimals()));
             let _ = write!(text, "{words:>11}");
         }
         text.push('\n');

@@ -284,7 +284,7 @@ pub fn evaluate(stage: &mut Stage, steps: &[Do]) -> Result<()> {
     // One name for all runs: the picture shows it.
     let home = std::env::temp_dir().join("backchannel-study");
     let shown = (|| {
-        let config = clips::synth::Config { clips: Some(80), seconds: 4.0, seed: 2 };
+        let config = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
         clips::synth::write(&config, &home, &Control::default())?;
         stage.act(Command::Show(Workspace::Evaluate));
         stage.act(Command::Open(home.clone()));
