@@ -1,6 +1,7 @@
 //! `backchannel report`: several systems over one split as one self-contained page, with tables and figures to take along.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
