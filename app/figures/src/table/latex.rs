@@ -1,0 +1,174 @@
+//! LaTeX that compiles with the article class and booktabs alone.
+
+use std::fmt::Write;
+
+use super::{PUBLISHED, Table, letter, reason};
+use crate::axis::Direction;
+use crate::{number, text};
+
+impl Table {
+    /// A `table` environment with booktabs rules: published rows in italics with a dagger, best values in bold,
+    /// uncertainty in small type. Needs `\usepackage{booktabs}`.
+    pub fn latex(&self) -> String {
+        let (groups, reasons) = (self.has_groups(), self.reasons());
+        let columns = 1 + usize::from(groups) + self.columns.len();
+        let mut out = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n");
+        if !text::clean(&self.title).is_empty() {
+            let _ = writeln!(out, "\\caption{{{}}}", escape(&self.title));
+        }
+        let numbers = "r".repeat(self.columns.len());
+        let _ = writeln!(
+            out,
+            "\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
+            if groups { "l" } else { "" }
+        );
+        let mut heads = vec![String::from("System")];
+        if groups {
+            heads.push("Track".into());
+        }
+        for column in &self.columns {
+            let unit = text::clean(&column.unit);
+            let mut head = escape(&text::name(&column.name));
+            if !unit.is_empty() {
+                let _ = write!(head, " ({})", escape(&unit));
+            }
+            match column.better {
+                Some(Direction::Higher) => head += " $\\uparrow$",
+                Some(Direction::Lower) => head += " $\\downarrow$",
+                None => {}
+            }
+            heads.push(head);
+        }
+        let _ = writeln!(out, "{} \\\\\n\\midrule", heads.join(" & "));
+        for (index, row) in self.rows.iter().enumerate() {
+            if index > 0 && groups && row.group != self.rows[index - 1].group {
+                out.push_str("\\addlinespace\n");
+            }
+            let mut name = escape(&text::name(&row.name));
+            let note = text::clean(&row.note);
+            if !note.is_empty() {
+                let _ = write!(name, " {{\\scriptsize {}}}", escape(&note));
+            }
+            if row.published {
+                name = format!("\\textit{{{name}}}$^\\dagger$");
+            }
+            let mut cells = vec![name];
+            if groups {
+                cells.push(escape(&row.group));
+            }
+            for (at, column) in self.columns.iter().enumerate() {
+                let cell = self.cell(row, at);
+                cells.push(match cell.finite() {
+                    None => {
+                        let place = reason(&cell)
+                            .and_then(|reason| reasons.iter().position(|other| *other == reason))
+                            .map(letter);
+                        format!("---$^{{{}}}$", place.unwrap_or_default())
+                    }
+                    Some(value) => {
+                        let decimals = column.decimals;
+                        let mut text = number_in_text(&number::fixed(value, decimals));
+                        if cell.bold {
+                            text = format!("\\textbf{{{text}}}");
+                        }
+                        if row.published {
+                            text = format!("\\textit{{{text}}}");
+                        }
+                        match (cell.finite_spread(), cell.finite_interval()) {
+                            (Some(spread), _) => {
+                                let spread = number::fixed(spread.abs(), decimals);
+                                format!("{text} {{\\scriptsize $\\pm${}}}", number_in_text(&spread))
+                            }
+                            (None, Some((low, high))) => format!(
+                                "{text} {{\\scriptsize [{}, {}]}}",
+                                number_in_text(&number::fixed(low, decimals)),
+                                number_in_text(&number::fixed(high, decimals))
+                            ),
+                            (None, None) => text,
+                        }
+                    }
+                });
+            }
+            let _ = writeln!(out, "{} \\\\", cells.join(" & "));
+        }
+        out.push_str("\\bottomrule\n");
+        let mut notes = Vec::new();
+        if self.has_published() {
+            notes.push(format!("$^\\dagger$\\,{PUBLISHED}"));
+        }
+        notes.extend(
+            reasons
+                .iter()
+                .enumerate()
+                .map(|(index, reason)| format!("$^{{{}}}$\\,{}", letter(index), escape(reason))),
+        );
+        for note in notes {
+            let _ = writeln!(out, "\\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\\footnotesize {note}}} \\\\");
+        }
+        out.push_str("\\end{tabular}\n\\end{table}\n");
+        out
+    }
+}
+
+/// Our own numbers: the true minus and powers become mathematics.
+fn number_in_text(number: &str) -> String {
+    let mut out = String::new();
+    for character in number.chars() {
+        match character {
+            '−' => out.push_str("$-$"),
+            '×' => out.push_str("$\\times$"),
+            '⁻' => out.push_str("$^-$"),
+            '—' => out.push_str("---"),
+            character => match "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|raised| raised == character) {
+                Some(digit) => {
+                    let _ = write!(out, "$^{digit}$");
+                }
+                None => out.push(character),
+            },
+        }
+    }
+    out
+}
+
+/// Foreign words: whatever LaTeX takes for a command is escaped, and what the article class cannot set without
+/// further packages is a question mark.
+pub(crate) fn escape(words: &str) -> String {
+    let mut out = String::new();
+    for character in text::clean(words).chars() {
+        match character {
+            '_' | '%' | '&' | '#' | '$' | '{' | '}' => {
+                out.push('\\');
+                out.push(character);
+            }
+            '~' => out.push_str("\\textasciitilde{}"),
+            '^' => out.push_str("\\textasciicircum{}"),
+            '\\' => out.push_str("\\textbackslash{}"),
+            '<' => out.push_str("$<$"),
+            '>' => out.push_str("$>$"),
+            '|' => out.push_str("$|$"),
+            // Straight quotes exist in T1 only.
+            '"' => out.push_str("''"),
+            '−' => out.push_str("$-$"),
+            '×' => out.push_str("$\\times$"),
+            '±' => out.push_str("$\\pm$"),
+            '·' => out.push_str("$\\cdot$"),
+            '↑' => out.push_str("$\\uparrow$"),
+            '↓' => out.push_str("$\\downarrow$"),
+            '→' => out.push_str("$\\rightarrow$"),
+            '–' => out.push_str("--"),
+            '—' => out.push_str("---"),
+            '…' => out.push_str("\\ldots{}"),
+            '‘' => out.push('`'),
+            '’' => out.push('\''),
+            '“' => out.push_str("``"),
+            '”' => out.push_str("''"),
+            // Latin letters of the standard input encoding; other scripts need fonts that we cannot ask for.
+            '\u{a0}' => out.push('~'),
+            character if character.is_ascii() || ('\u{c0}'..='\u{17f}').contains(&character) => {
+                out.push(character)
+            }
+            _ => out.push('?'),
+        }
+    }
+    out
+}

@@ -1,0 +1,179 @@
+//! A table of measures described once, written as LaTeX, CSV, Markdown or JSON.
+//!
+//! An undefined cell is an em dash with the reason as a footnote, never 0. Uncertainty stands beside its value and
+//! is quieter. Published rows are set apart and say so.
+
+mod latex;
+mod markdown;
+mod plain;
+
+use serde::{Deserialize, Serialize};
+
+use crate::axis::{Direction, measure};
+use crate::{number, text};
+
+/// A column: one measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Name of the measure: "FRCorr".
+    pub name: String,
+    /// Unit, or nothing: "frames".
+    pub unit: String,
+    /// Which values are better; gives the arrow.
+    pub better: Option<Direction>,
+    /// Decimals of its values and their uncertainty.
+    pub decimals: usize,
+}
+
+/// A cell: a value or why there is none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Cell {
+    /// The value; `None`, or one that is not finite, is undefined.
+    pub value: Option<f64>,
+    /// Its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<(f64, f64)>,
+    /// Its deviation over seeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    /// Best, where the uncertainty allows to say so.
+    #[serde(default)]
+    pub bold: bool,
+    /// Why it is undefined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl Cell {
+    /// A value alone.
+    pub fn new(value: f64) -> Self {
+        Self { value: Some(value), ..Self::default() }
+    }
+
+    /// No value, and the reason.
+    pub fn undefined(why: &str) -> Self {
+        Self { text: Some(why.into()), ..Self::default() }
+    }
+
+    /// The value where it is a number.
+    pub fn finite(&self) -> Option<f64> {
+        self.value.filter(|value| value.is_finite())
+    }
+
+    fn finite_interval(&self) -> Option<(f64, f64)> {
+        self.interval.filter(|(low, high)| low.is_finite() && high.is_finite())
+    }
+
+    fn finite_spread(&self) -> Option<f64> {
+        self.spread.filter(|spread| spread.is_finite())
+    }
+}
+
+/// A row: one system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Its track: "offline", "online", or nothing.
+    #[serde(default)]
+    pub group: String,
+    /// A word after the name: "3 seeds", or nothing.
+    #[serde(default)]
+    pub note: String,
+    /// Copied from a paper, not measured here.
+    #[serde(default)]
+    pub published: bool,
+    /// One a column; missing ones are undefined.
+    pub cells: Vec<Cell>,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// Caption.
+    pub title: String,
+    /// Measures.
+    pub columns: Vec<Column>,
+    /// Systems.
+    pub rows: Vec<Row>,
+}
+
+/// What a published row's dagger means.
+const PUBLISHED: &str = "as published, not measured here";
+
+impl Table {
+    /// The cell of a column, undefined where the row is too short.
+    pub fn cell<'a>(&self, row: &'a Row, column: usize) -> std::borrow::Cow<'a, Cell> {
+        match row.cells.get(column) {
+            Some(cell) => std::borrow::Cow::Borrowed(cell),
+            None => std::borrow::Cow::Owned(Cell::undefined("not measured")),
+        }
+    }
+
+    fn has_groups(&self) -> bool {
+        self.rows.iter().any(|row| !text::clean(&row.group).is_empty())
+    }
+
+    fn has_published(&self) -> bool {
+        self.rows.iter().any(|row| row.published)
+    }
+
+    /// Reasons why cells are undefined, each once, in the order of reading; a cell's footnote is its place here.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons: Vec<String> = Vec::new();
+        for row in &self.rows {
+            for column in 0..self.columns.len() {
+                let reason = reason(&self.cell(row, column));
+                if let Some(reason) = reason.filter(|reason| !reasons.contains(reason)) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        reasons
+    }
+}
+
+/// Why a cell is undefined; `None` where it is not.
+fn reason(cell: &Cell) -> Option<String> {
+    if cell.finite().is_some() {
+        return None;
+    }
+    let reason = cell.text.as_deref().map(text::clean).unwrap_or_default();
+    Some(if reason.is_empty() { "undefined".into() } else { reason })
+}
+
+/// Letters of footnotes: a, b, ... z, aa, ab.
+fn letter(index: usize) -> String {
+    let last = char::from(b'a' + (index % 26) as u8);
+    match index / 26 {
+        0 => last.to_string(),
+        more => format!("{}{last}", letter(more - 1)),
+    }
+}
+
+/// The uncertainty of a cell as figures write it: "±0.007", or "[0.10, 0.20]" where there is no deviation.
+pub fn uncertainty(cell: &Cell, decimals: usize) -> Option<String> {
+    cell.finite()?;
+    match (cell.finite_spread(), cell.finite_interval()) {
+        (Some(spread), _) => Some(number::spread(spread, decimals)),
+        (None, Some(interval)) => Some(number::interval(interval, decimals)),
+        (None, None) => None,
+    }
+}
+
+/// The head of a column as figures write it: "FRSyn (frames) ↓".
+pub fn head(column: &Column) -> String {
+    let (name, unit) = (text::name(&column.name), text::clean(&column.unit));
+    measure(&if unit.is_empty() { name } else { format!("{name} ({unit})") }, column.better)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_do_not_run_out() {
+        let got: Vec<String> = [0, 25, 26, 27, 701, 702].into_iter().map(letter).collect();
+        assert_eq!(got, ["a", "z", "aa", "ab", "zz", "aaa"]);
+    }
+}
