@@ -13,6 +13,7 @@ pub mod latents;
 pub mod outcome;
 pub mod recognition;
 pub mod run;
+pub mod plots;
 mod spill;
 pub mod split;
 
