@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{PUBLISHED, Table, letter, reason};
+use super::{PUBLISHED, Table, letter, marks, reason};
 use crate::axis::Direction;
 use crate::{number, text};
 
@@ -11,7 +11,6 @@ impl Table {
     /// uncertainty in small type. Needs `\usepackage{booktabs}`.
     pub fn latex(&self) -> String {
         let (groups, reasons) = (self.has_groups(), self.reasons());
-        let columns = 1 + usize::from(groups) + self.columns.len();
         let mut out = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n");
         if !text::clean(&self.title).is_empty() {
             let _ = writeln!(out, "\\caption{{{}}}", escape(&self.title));
@@ -52,6 +51,10 @@ impl Table {
             if row.published {
                 name = format!("\\textit{{{name}}}$^\\dagger$");
             }
+            let marks = marks(row, &reasons);
+            if !marks.is_empty() {
+                let _ = write!(name, "$^{{{marks}}}$");
+            }
             let mut cells = vec![name];
             if groups {
                 cells.push(escape(&row.group));
@@ -67,7 +70,10 @@ impl Table {
                     }
                     Some(value) => {
                         let decimals = column.decimals;
-                        let mut text = number_in_text(&number::fixed(value, decimals));
+                        let mut text = match cell.as_printed() {
+                            Some(printed) => escape(&printed),
+                            None => number_in_text(&number::fixed(value, decimals)),
+                        };
                         if cell.bold {
                             text = format!("\\textbf{{{text}}}");
                         }
@@ -102,10 +108,17 @@ impl Table {
                 .enumerate()
                 .map(|(index, reason)| format!("$^{{{}}}$\\,{}", letter(index), escape(reason))),
         );
-        for note in notes {
-            let _ = writeln!(out, "\\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\\footnotesize {note}}} \\\\");
+        notes.extend(self.notes.iter().map(|note| escape(note)));
+        out.push_str("\\end{tabular}\n");
+        if !notes.is_empty() {
+            // below the tabular, where long notes break
+            let _ = writeln!(
+                out,
+                "\\par\\smallskip\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n{}\n\\end{{minipage}}",
+                notes.join("\\\\\n")
+            );
         }
-        out.push_str("\\end{tabular}\n\\end{table}\n");
+        out.push_str("\\end{table}\n");
         out
     }
 }
