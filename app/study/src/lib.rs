@@ -8,14 +8,19 @@
 pub mod board;
 pub mod cache;
 pub mod column;
+pub mod conclusions;
 pub mod entry;
+pub mod export;
+pub mod gallery;
 pub mod latents;
 pub mod outcome;
-pub mod recognition;
-pub mod run;
 pub mod plots;
+pub mod recognition;
+pub mod report;
+pub mod run;
 mod spill;
 pub mod split;
+pub mod tables;
 
 pub use board::{Board, Cell, Row, Scored};
 pub use cache::Cache;
