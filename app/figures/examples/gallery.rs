@@ -300,6 +300,7 @@ fn table() -> Table {
                 },
                 note: if index >= 7 { "3 seeds".into() } else { String::new() },
                 published,
+                footnotes: Vec::new(),
                 cells: vec![
                     Cell { bold: index == 1, ..cell(x, 3) },
                     Cell { bold: index == 8, ..cell(y, 4) },
@@ -316,5 +317,6 @@ fn table() -> Table {
             column("FRSyn", Direction::Lower, 1, "frames"),
         ],
         rows,
+        notes: Vec::new(),
     }
 }

@@ -8,12 +8,15 @@
 pub mod board;
 pub mod cache;
 pub mod column;
+pub mod conclusions;
 pub mod entry;
 pub mod export;
+pub mod gallery;
 pub mod latents;
 pub mod outcome;
 pub mod plots;
 pub mod recognition;
+pub mod report;
 pub mod run;
 mod spill;
 pub mod split;

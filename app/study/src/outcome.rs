@@ -118,7 +118,7 @@ fn fresh(
             latents.push(ClipLatents::of(&takes));
         }
         writer.push(&split.entries()[row].id, &takes)?;
-        if split.frames > 1 && takes.iter().all(|take| finite(take)) {
+        if split.frames > 1 && takes.iter().all(finite) {
             summaries.push(takes.iter().map(|take| features(&take.attributes)).collect::<Result<Vec<_>>>()?);
         }
     }

@@ -1,7 +1,6 @@
 //! `backchannel report`: several systems over one split as one self-contained page, with tables and figures to take along.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -87,7 +86,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let cache = place.map(|folder| Cache::open(&folder)).transpose()?;
     let (scored, board) = study::run(&entries, &split, &settings, cache.as_ref(), &control)?;
     let page = study::report::html(&board, &scored, &control)?;
-    write_atomically(&args.out, |file| file.write_all(page.as_bytes()))?;
+    write_atomically(&args.out, |file| std::io::Write::write_all(file, page.as_bytes()))?;
     let mut written = vec![args.out.clone()];
     if let Some(folder) = &args.tables {
         written.extend(study::export::write(&board, &scored, folder, &control)?);

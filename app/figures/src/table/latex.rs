@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{PUBLISHED, Table, letter, reason, uncertainty};
+use super::{PUBLISHED, Table, letter, marks, reason, uncertainty};
 use crate::axis::Direction;
 use crate::{number, text};
 
@@ -15,7 +15,7 @@ impl Table {
         let wide: Vec<bool> = (0..self.columns.len())
             .map(|at| self.rows.iter().any(|row| uncertainty(&self.cell(row, at), 0).is_some()))
             .collect();
-        let columns = 1 + usize::from(groups) + wide.iter().map(|wide| 1 + usize::from(*wide)).sum::<usize>();
+
         let mut out = String::from(
             "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n",
         );
@@ -58,6 +58,10 @@ impl Table {
             if row.published {
                 name = format!("\\textit{{{name}}}$^\\dagger$");
             }
+            let marks = marks(row, &reasons);
+            if !marks.is_empty() {
+                let _ = write!(name, "$^{{{marks}}}$");
+            }
             let mut cells = vec![name];
             if groups {
                 cells.push(escape(&row.group));
@@ -74,7 +78,10 @@ impl Table {
                     }
                     Some(value) => {
                         let decimals = column.decimals;
-                        let mut text = number_in_text(&number::fixed(value, decimals));
+                        let mut text = match cell.as_printed() {
+                            Some(printed) => escape(&printed),
+                            None => number_in_text(&number::fixed(value, decimals)),
+                        };
                         if cell.bold {
                             text = format!("\\textbf{{{text}}}");
                         }
@@ -109,10 +116,17 @@ impl Table {
                 format!("\\textsuperscript{{{}}}\\,{}", letter(index), escape(reason))
             }),
         );
-        for note in notes {
-            let _ = writeln!(out, "\\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\\footnotesize {note}}} \\\\");
+        notes.extend(self.notes.iter().map(|note| escape(note)));
+        out.push_str("\\end{tabular}\n");
+        if !notes.is_empty() {
+            // below the tabular, where long notes break
+            let _ = writeln!(
+                out,
+                "\\par\\smallskip\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n{}\n\\end{{minipage}}",
+                notes.join("\\\\\n")
+            );
         }
-        out.push_str("\\end{tabular}\n\\end{table}\n");
+        out.push_str("\\end{table}\n");
         out
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{PUBLISHED, Table, head, letter, reason, uncertainty};
-use crate::{number, text};
+use super::{PUBLISHED, Table, head, letter, marks, reason, uncertainty};
+use crate::text;
 
 impl Table {
     /// A pipe table: numbers right-aligned, best in bold, published rows in italics with a dagger, footnotes below.
@@ -30,6 +30,10 @@ impl Table {
             if row.published {
                 name = format!("*{name}* †");
             }
+            let marks = marks(row, &reasons);
+            if !marks.is_empty() {
+                let _ = write!(name, " <sup>{marks}</sup>");
+            }
             let note = text::clean(&row.note);
             if !note.is_empty() {
                 let _ = write!(name, " ({})", escape(&note));
@@ -41,8 +45,8 @@ impl Table {
             for (at, column) in self.columns.iter().enumerate() {
                 let cell = self.cell(row, at);
                 cells.push(match (cell.finite(), reason(&cell)) {
-                    (Some(value), _) => {
-                        let mut words = number::fixed(value, column.decimals);
+                    (Some(_), _) => {
+                        let mut words = escape(&cell.written(column.decimals).unwrap_or_default());
                         if cell.bold {
                             words = format!("**{words}**");
                         } else if row.published {
@@ -72,6 +76,7 @@ impl Table {
                 .enumerate()
                 .map(|(at, reason)| format!("<sup>{}</sup> {}", letter(at), escape(reason))),
         );
+        notes.extend(self.notes.iter().map(|note| escape(&text::clean(note))));
         if !notes.is_empty() {
             let _ = writeln!(out, "\n{}", notes.join("<br>\n"));
         }

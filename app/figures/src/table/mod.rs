@@ -39,7 +39,7 @@ pub struct Cell {
     /// Best, where the uncertainty allows to say so.
     #[serde(default)]
     pub bold: bool,
-    /// Why it is undefined.
+    /// Why it is undefined; beside a value: how its source printed it, which is then shown as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -53,6 +53,28 @@ impl Cell {
     /// No value, and the reason.
     pub fn undefined(why: &str) -> Self {
         Self { text: Some(why.into()), ..Self::default() }
+    }
+
+    /// A published value with the digits that its source printed; undefined where they are no number.
+    pub fn printed(digits: &str) -> Self {
+        match digits.trim().parse::<f64>() {
+            Ok(value) if value.is_finite() => {
+                Self { value: Some(value), text: Some(digits.trim().into()), ..Self::default() }
+            }
+            _ => Self::undefined("not published"),
+        }
+    }
+
+    /// The value as it is written in a column: as its source printed it, else with the decimals of the column.
+    pub fn written(&self, decimals: usize) -> Option<String> {
+        let value = self.finite()?;
+        Some(self.as_printed().unwrap_or_else(|| number::fixed(value, decimals)))
+    }
+
+    /// How the source of a value printed it.
+    fn as_printed(&self) -> Option<String> {
+        self.finite()?;
+        self.text.as_deref().map(text::clean).filter(|printed| !printed.is_empty())
     }
 
     /// The value where it is a number.
@@ -83,6 +105,9 @@ pub struct Row {
     /// Copied from a paper, not measured here.
     #[serde(default)]
     pub published: bool,
+    /// What a reader of the row must know; equal ones of several rows are one footnote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub footnotes: Vec<String>,
     /// One a column; missing ones are undefined.
     pub cells: Vec<Cell>,
 }
@@ -96,10 +121,13 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Systems.
     pub rows: Vec<Row>,
+    /// What a reader of the whole must know, below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What a published row's dagger means.
-const PUBLISHED: &str = "as published, not measured here";
+pub const PUBLISHED: &str = "as published, not measured here";
 
 impl Table {
     /// The cell of a column, undefined where the row is too short.
@@ -110,18 +138,26 @@ impl Table {
         }
     }
 
-    fn has_groups(&self) -> bool {
+    /// Whether a row belongs to a group.
+    pub fn has_groups(&self) -> bool {
         self.rows.iter().any(|row| !text::clean(&row.group).is_empty())
     }
 
-    fn has_published(&self) -> bool {
+    /// Whether a row is copied from a paper.
+    pub fn has_published(&self) -> bool {
         self.rows.iter().any(|row| row.published)
     }
 
-    /// Reasons why cells are undefined, each once, in the order of reading; a cell's footnote is its place here.
-    fn reasons(&self) -> Vec<String> {
+    /// What the footnotes of rows and of undefined cells say, each once, in the order of reading; its letter is that of
+    /// its place here ([`letter`]).
+    pub fn reasons(&self) -> Vec<String> {
         let mut reasons: Vec<String> = Vec::new();
         for row in &self.rows {
+            for footnote in footnotes(row) {
+                if !reasons.contains(&footnote) {
+                    reasons.push(footnote);
+                }
+            }
             for column in 0..self.columns.len() {
                 let reason = reason(&self.cell(row, column));
                 if let Some(reason) = reason.filter(|reason| !reasons.contains(reason)) {
@@ -133,8 +169,19 @@ impl Table {
     }
 }
 
+/// The footnotes of a row that say something.
+pub fn footnotes(row: &Row) -> impl Iterator<Item = String> {
+    row.footnotes.iter().map(|footnote| text::clean(footnote)).filter(|footnote| !footnote.is_empty())
+}
+
+/// Letters of the footnotes of a row, "a,b"; nothing where it has none.
+fn marks(row: &Row, reasons: &[String]) -> String {
+    let places = footnotes(row).filter_map(|footnote| reasons.iter().position(|other| *other == footnote));
+    places.map(letter).collect::<Vec<_>>().join(",")
+}
+
 /// Why a cell is undefined; `None` where it is not.
-fn reason(cell: &Cell) -> Option<String> {
+pub fn reason(cell: &Cell) -> Option<String> {
     if cell.finite().is_some() {
         return None;
     }
@@ -143,7 +190,7 @@ fn reason(cell: &Cell) -> Option<String> {
 }
 
 /// Letters of footnotes: a, b, ... z, aa, ab.
-fn letter(index: usize) -> String {
+pub fn letter(index: usize) -> String {
     let last = char::from(b'a' + (index % 26) as u8);
     match index / 26 {
         0 => last.to_string(),

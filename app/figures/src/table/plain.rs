@@ -5,7 +5,7 @@ use clips::{Fault, FaultKind, Result};
 use super::Table;
 
 impl Table {
-    /// CSV (RFC 4180, UTF-8, line feeds): `system, track, note, published`, then for every column its value, `low`
+    /// CSV (RFC 4180, UTF-8, line feeds): `system, track, note, published` (the note with the footnotes), then for every column its value, `low`
     /// and `high` (the interval), `spread` and `why` (the reason where undefined). Undefined is empty.
     ///
     /// # Errors
@@ -22,12 +22,17 @@ impl Table {
         writer.write_record(&head).map_err(|error| failed(&error))?;
         let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         for row in &self.rows {
+            let note: Vec<String> = Some(row.note.clone())
+                .filter(|note| !note.is_empty())
+                .into_iter()
+                .chain(super::footnotes(row))
+                .collect();
             let mut record =
-                vec![row.name.clone(), row.group.clone(), row.note.clone(), row.published.to_string()];
+                vec![row.name.clone(), row.group.clone(), note.join("; "), row.published.to_string()];
             for column in 0..self.columns.len() {
                 let cell = self.cell(row, column);
                 let interval = cell.finite_interval();
-                record.push(number(cell.finite()));
+                record.push(cell.as_printed().unwrap_or_else(|| number(cell.finite())));
                 record.push(number(interval.map(|interval| interval.0)));
                 record.push(number(interval.map(|interval| interval.1)));
                 record.push(number(cell.finite_spread()));
