@@ -72,7 +72,7 @@ fn every_number_leads_to_its_clips_and_a_clip_to_the_reactions_that_were_scored(
     window.run_steps(2);
     let evaluate = &window.state().studio.state.evaluate;
     assert!(evaluate.takes_part(&naive(Naive::Truth)) && !evaluate.takes_part(&naive(Naive::MeanSequence)));
-    window.get_by_label("Evaluate the systems").click();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     settle(&mut window);
     let state = &window.state().studio.state;
     assert!(state.messages.iter().all(|message| message.severity == Severity::Note), "{:?}", state.messages);
