@@ -1,0 +1,228 @@
+//! The table in single precision, with a proven bound of its error: who can be the nearest, and which cells matter.
+//!
+//! It is filled from the end of both reactions to their beginning. What it leaves between two strips is, up to the
+//! bound, the cost of the cheapest way from each cell to the end; the exact pass, which goes forward, leaves out every
+//! cell from which that way is too dear.
+//!
+//! The bound: values are exact in single precision. Every cost is made by one subtraction, one product and one sum for
+//! each column, every path adds at most `frames + frames` of them, and all terms are positive. So a path's rounded cost
+//! differs from the true one by a factor of at most `1 +- (frames + frames + columns + 3) u`, and so does the cheapest
+//! path's (minima round nothing). What underflows is bounded apart; values that might overflow are not filtered at all.
+
+use pulp::NullaryFnOnce;
+
+use super::Prepared;
+use super::lanes::{Lanes, Single};
+use super::machine::Machine;
+use super::table::{self, LAYERS, ROOM, padded, strip_rows};
+
+/// Stands for "no value": its square overflows, so that it is infinitely far from everything but itself.
+pub const SENTINEL: f32 = 1e30;
+/// Sums of squares up to here cannot overflow.
+const LARGEST_PATH: f64 = 1e37;
+
+/// What single precision tells about a sum of squares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Interval {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { low: 0.0, high: f64::INFINITY };
+}
+
+/// Relative and absolute error of a path in single precision.
+#[derive(Debug, Clone, Copy)]
+pub struct Precision {
+    relative: f64,
+    absolute: f64,
+}
+
+impl Precision {
+    /// The error for two reactions over `columns` columns; `None` where single precision may fail.
+    pub fn of(a: &Prepared, b: &Prepared, columns: usize) -> Option<Self> {
+        let steps = (a.frames + b.frames) as f64;
+        let difference = f64::from(a.largest) + f64::from(b.largest);
+        // twice the bound of the header, and the smallest normal number for each operation
+        let relative = (steps + columns as f64 + 3.0) * f64::from(f32::EPSILON);
+        let absolute = steps * (columns + 1) as f64 * f64::from(f32::MIN_POSITIVE);
+        let sound = steps * columns as f64 * difference * difference < LARGEST_PATH && relative < 0.1;
+        sound.then_some(Self { relative, absolute })
+    }
+
+    /// Surely not above the true cost.
+    pub fn low(self, cost: f32) -> f64 {
+        (f64::from(cost) * (1.0 - self.relative) - self.absolute).max(0.0)
+    }
+
+    /// Where the true cost lies.
+    pub fn interval(self, cost: f32) -> Interval {
+        Interval { low: self.low(cost), high: f64::from(cost) * (1.0 + 2.0 * self.relative) + self.absolute }
+    }
+
+    /// For paths of at most `terms` double-precision sums that cost at most `high`: a limit and a factor so that
+    /// `reach + factor * way <= limit` for the rounded cost `reach` of a path to a cell and this precision's `way` on.
+    pub fn cut(self, high: f64, terms: usize) -> (f64, f64) {
+        let rounding = 4.0 * (terms + 3) as f64 * f64::EPSILON;
+        (high * (1.0 + rounding) + 2.0 * self.absolute, 1.0 - self.relative)
+    }
+
+    /// Above every single-precision cost whose true cost is at most `limit`.
+    pub fn limit(self, limit: f64) -> f32 {
+        let limit = limit * (1.0 + 2.0 * self.relative) + self.absolute;
+        if limit < f64::from(f32::MAX) { (limit as f32).next_up() } else { f32::INFINITY }
+    }
+}
+
+/// The rows of a reaction in strips, from its last frame to its first, as [`table::fill`] reads them.
+#[derive(Debug, Clone, Default)]
+pub struct Packed {
+    values: Vec<f32>,
+    strips: usize,
+}
+
+impl Packed {
+    /// Packs `columns` columns from `first` on for registers of `lanes` numbers; the padding comes first.
+    pub fn fill(&mut self, reaction: &Prepared, first: usize, columns: usize, lanes: usize) {
+        let rows = LAYERS * lanes;
+        self.strips = reaction.frames.div_ceil(rows);
+        self.values.clear();
+        self.values.resize(self.strips * rows * columns, SENTINEL);
+        for (strip, strip_values) in self.values.chunks_exact_mut(rows * columns).enumerate() {
+            // the strip's first row is the frame before `end`
+            let end = (self.strips - strip) * rows;
+            for (column, values) in strip_values.chunks_exact_mut(rows).enumerate() {
+                let source = reaction.column(first + column);
+                for lane in 0..lanes {
+                    for layer in 0..LAYERS {
+                        if let Some(value) = source.get(end - 1 - (lane * LAYERS + layer)) {
+                            values[layer * lanes + lane] = *value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a table that lie between its strips.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    values: Vec<f32>,
+    stride: usize,
+    strips: usize,
+    strip_rows: usize,
+    finished: bool,
+}
+
+impl Rows {
+    fn prepare(&mut self, strips: usize, frames: usize, strip_rows: usize) {
+        (self.stride, self.strips, self.strip_rows) = (padded(frames), strips, strip_rows);
+        self.finished = false;
+        // every number is written before it is read but those of the first row
+        self.values.resize((strips + 1) * self.stride, f32::INFINITY);
+        self.values[..self.stride].fill(f32::INFINITY);
+        self.values[ROOM] = 0.0;
+    }
+
+    /// Frames between two rows.
+    pub fn strip_rows(&self) -> usize {
+        self.strip_rows
+    }
+
+    /// Costs from `frame` of the prediction (a whole number of strips) to the end: frame `c` of the other reaction is at
+    /// `frames - 1 - c`. Empty where the table was not filled.
+    pub fn from(&self, frame: usize) -> &[f32] {
+        let row = self.strips.saturating_sub(frame / self.strip_rows.max(1));
+        let start = row * self.stride;
+        self.values.get(start + ROOM + 1..start + self.stride - ROOM - 1).unwrap_or(&[])
+    }
+
+    /// Whether the table was filled to its end.
+    pub fn finished(&self) -> bool {
+        self.finished
+    }
+}
+
+/// Fills the tables of a packed prediction against `P` reactions of equal length over `D` columns from `first` on.
+/// Returns the costs; infinite when they are certainly above `limit`, and then the table is unfinished.
+pub fn backward<const D: usize, const P: usize>(
+    machine: Machine,
+    prediction: &Packed,
+    reactions: [&Prepared; P],
+    first: usize,
+    mut tables: [&mut Rows; P],
+    limit: f32,
+) -> [f32; P] {
+    let frames = reactions[0].frames;
+    for table in &mut tables {
+        table.prepare(prediction.strips, frames, LAYERS * machine.singles());
+    }
+    let columns: [[&[f32]; D]; P] = reactions
+        .map(|reaction| std::array::from_fn(|column| reaction.with_room(first + column)));
+    match machine {
+        #[cfg(target_arch = "x86_64")]
+        Machine::Avx2(simd) => pulp::Simd::vectorize(
+            simd,
+            Pass { machine: super::lanes::SingleAvx2(simd), prediction, columns, frames, tables, limit },
+        ),
+        Machine::Portable => Pass { machine: Single, prediction, columns, frames, tables, limit }.call(),
+    }
+}
+
+struct Pass<'a, M, const D: usize, const P: usize> {
+    machine: M,
+    prediction: &'a Packed,
+    columns: [[&'a [f32]; D]; P],
+    frames: usize,
+    tables: [&'a mut Rows; P],
+    limit: f32,
+}
+
+impl<M: Lanes<Number = f32>, const D: usize, const P: usize> NullaryFnOnce for Pass<'_, M, D, P> {
+    type Output = [f32; P];
+
+    #[inline(always)]
+    fn call(mut self) -> [f32; P] {
+        let rows = strip_rows::<M>();
+        for (strip, values) in self.prediction.values.chunks_exact(rows * D).enumerate() {
+            let mut above = [&[] as &[f32]; P];
+            let mut below: [&mut [f32]; P] = std::array::from_fn(|_| &mut [] as &mut [f32]);
+            for (series, table) in self.tables.iter_mut().enumerate() {
+                let (before, after) = table.values.split_at_mut((strip + 1) * table.stride);
+                above[series] = &before[strip * table.stride..];
+                below[series] = &mut after[..table.stride];
+            }
+            let never = None::<fn(usize, f32) -> bool>;
+            table::fill::<M, D, P>(self.machine, values, self.columns, self.frames, above, below, 0, never);
+            if self.limit < f32::INFINITY {
+                let above_limit = |table: &&mut Rows| {
+                    let start = (strip + 1) * table.stride + ROOM;
+                    least(&table.values[start..start + self.frames + 1]) > self.limit
+                };
+                if self.tables.iter().all(|table| above_limit(&table)) {
+                    return [f32::INFINITY; P];
+                }
+            }
+        }
+        self.tables.map(|table| {
+            table.finished = true;
+            table.from(0).last().copied().unwrap_or(f32::INFINITY)
+        })
+    }
+}
+
+/// The smallest of a slice, eight at a time.
+#[inline(always)]
+fn least(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut lanes = [f32::INFINITY; 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            lanes[lane] = if chunk[lane] < lanes[lane] { chunk[lane] } else { lanes[lane] };
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::INFINITY, |least, x| if *x < least { *x } else { least })
+}

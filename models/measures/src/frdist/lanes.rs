@@ -1,0 +1,239 @@
+//! A register of numbers that the table is filled with: AVX2 where the processor has it, arrays elsewhere.
+//!
+//! Double precision never fuses a product with a sum, so that every kind of register gives the same bits; single
+//! precision does where it is cheaper, which its error bound allows for.
+
+/// Registers of one width and precision. Lane 0 comes first in memory.
+pub trait Lanes: Copy {
+    /// One number.
+    type Number: Copy + PartialOrd + Into<f64> + Default;
+    /// A register.
+    type Register: Copy;
+    /// Numbers in a register.
+    const COUNT: usize;
+    /// Above every value and path.
+    const INFINITE: Self::Number;
+
+    /// All lanes equal.
+    fn splat(self, value: Self::Number) -> Self::Register;
+    /// Lanes from `start` on; infinite where the slice ends too early (callers keep room behind the end).
+    fn load(self, from: &[Self::Number], start: usize) -> Self::Register;
+    /// Writes all lanes from `start` on; nothing where the slice ends too early.
+    fn store(self, value: Self::Register, to: &mut [Self::Number], start: usize);
+    /// `a + b`.
+    fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// `(a - b)^2`.
+    fn squared_difference(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// `sum + (a - b)^2`.
+    fn add_squared_difference(self, a: Self::Register, b: Self::Register, sum: Self::Register) -> Self::Register;
+    /// The smaller of each lane.
+    fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// Every lane moved up by one, the last one into lane 0.
+    fn rotated(self, value: Self::Register) -> Self::Register;
+    /// `value` with another lane 0.
+    fn with_first(self, value: Self::Register, first: Self::Number) -> Self::Register;
+    /// The smallest lane.
+    fn least(self, value: Self::Register) -> Self::Number;
+}
+
+macro_rules! arrays {
+    ($name:ident, $number:ty, $count:literal) => {
+        /// Registers for any processor; the compiler makes of them what the target has.
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Lanes for $name {
+            type Number = $number;
+            type Register = [$number; $count];
+            const COUNT: usize = $count;
+            const INFINITE: $number = <$number>::INFINITY;
+
+            #[inline(always)]
+            fn splat(self, value: $number) -> Self::Register {
+                [value; $count]
+            }
+            #[inline(always)]
+            fn load(self, from: &[$number], start: usize) -> Self::Register {
+                chunk(from, start).copied().unwrap_or([<$number>::INFINITY; $count])
+            }
+            #[inline(always)]
+            fn store(self, value: Self::Register, to: &mut [$number], start: usize) {
+                if let Some(place) = chunk_mut(to, start) {
+                    *place = value;
+                }
+            }
+            #[inline(always)]
+            fn add(self, a: Self::Register, b: Self::Register) -> Self::Register {
+                std::array::from_fn(|lane| a[lane] + b[lane])
+            }
+            #[inline(always)]
+            fn squared_difference(self, a: Self::Register, b: Self::Register) -> Self::Register {
+                std::array::from_fn(|lane| (a[lane] - b[lane]) * (a[lane] - b[lane]))
+            }
+            #[inline(always)]
+            fn add_squared_difference(
+                self,
+                a: Self::Register,
+                b: Self::Register,
+                sum: Self::Register,
+            ) -> Self::Register {
+                std::array::from_fn(|lane| sum[lane] + (a[lane] - b[lane]) * (a[lane] - b[lane]))
+            }
+            #[inline(always)]
+            fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register {
+                std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
+            }
+            #[inline(always)]
+            fn rotated(self, mut value: Self::Register) -> Self::Register {
+                value.rotate_right(1);
+                value
+            }
+            #[inline(always)]
+            fn with_first(self, mut value: Self::Register, first: $number) -> Self::Register {
+                value[0] = first;
+                value
+            }
+            #[inline(always)]
+            fn least(self, value: Self::Register) -> $number {
+                value.into_iter().fold(<$number>::INFINITY, |least, x| if x < least { x } else { least })
+            }
+        }
+    };
+}
+
+arrays!(Single, f32, 4);
+arrays!(Double, f64, 2);
+
+#[inline(always)]
+fn chunk<T, const N: usize>(from: &[T], start: usize) -> Option<&[T; N]> {
+    from.get(start..)?.first_chunk()
+}
+
+#[inline(always)]
+fn chunk_mut<T, const N: usize>(from: &mut [T], start: usize) -> Option<&mut [T; N]> {
+    from.get_mut(start..)?.first_chunk_mut()
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::{DoubleAvx2, SingleAvx2};
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use core::arch::x86_64::{__m256, __m256d};
+
+    use pulp::{cast, x86::V3};
+
+    use super::{Lanes, chunk, chunk_mut};
+
+    /// Eight single-precision numbers.
+    #[derive(Debug, Clone, Copy)]
+    pub struct SingleAvx2(pub V3);
+
+    impl Lanes for SingleAvx2 {
+        type Number = f32;
+        type Register = __m256;
+        const COUNT: usize = 8;
+        const INFINITE: f32 = f32::INFINITY;
+
+        #[inline(always)]
+        fn splat(self, value: f32) -> __m256 {
+            self.0.avx._mm256_set1_ps(value)
+        }
+        #[inline(always)]
+        fn load(self, from: &[f32], start: usize) -> __m256 {
+            cast::<[f32; 8], __m256>(*chunk(from, start).unwrap_or(&[f32::INFINITY; 8]))
+        }
+        #[inline(always)]
+        fn store(self, value: __m256, to: &mut [f32], start: usize) {
+            if let Some(place) = chunk_mut(to, start) {
+                *place = cast::<__m256, [f32; 8]>(value);
+            }
+        }
+        #[inline(always)]
+        fn add(self, a: __m256, b: __m256) -> __m256 {
+            self.0.avx._mm256_add_ps(a, b)
+        }
+        #[inline(always)]
+        fn squared_difference(self, a: __m256, b: __m256) -> __m256 {
+            let difference = self.0.avx._mm256_sub_ps(a, b);
+            self.0.avx._mm256_mul_ps(difference, difference)
+        }
+        #[inline(always)]
+        fn add_squared_difference(self, a: __m256, b: __m256, sum: __m256) -> __m256 {
+            let difference = self.0.avx._mm256_sub_ps(a, b);
+            self.0.fma._mm256_fmadd_ps(difference, difference, sum)
+        }
+        #[inline(always)]
+        fn smaller(self, a: __m256, b: __m256) -> __m256 {
+            self.0.avx._mm256_min_ps(a, b)
+        }
+        #[inline(always)]
+        fn rotated(self, value: __m256) -> __m256 {
+            let order = self.0.avx._mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6);
+            self.0.avx2._mm256_permutevar8x32_ps(value, order)
+        }
+        #[inline(always)]
+        fn with_first(self, value: __m256, first: f32) -> __m256 {
+            self.0.avx._mm256_blend_ps::<1>(value, self.splat(first))
+        }
+        #[inline(always)]
+        fn least(self, value: __m256) -> f32 {
+            cast::<__m256, [f32; 8]>(value).into_iter().fold(f32::INFINITY, f32::min)
+        }
+    }
+
+    /// Four double-precision numbers.
+    #[derive(Debug, Clone, Copy)]
+    pub struct DoubleAvx2(pub V3);
+
+    impl Lanes for DoubleAvx2 {
+        type Number = f64;
+        type Register = __m256d;
+        const COUNT: usize = 4;
+        const INFINITE: f64 = f64::INFINITY;
+
+        #[inline(always)]
+        fn splat(self, value: f64) -> __m256d {
+            self.0.avx._mm256_set1_pd(value)
+        }
+        #[inline(always)]
+        fn load(self, from: &[f64], start: usize) -> __m256d {
+            cast::<[f64; 4], __m256d>(*chunk(from, start).unwrap_or(&[f64::INFINITY; 4]))
+        }
+        #[inline(always)]
+        fn store(self, value: __m256d, to: &mut [f64], start: usize) {
+            if let Some(place) = chunk_mut(to, start) {
+                *place = cast::<__m256d, [f64; 4]>(value);
+            }
+        }
+        #[inline(always)]
+        fn add(self, a: __m256d, b: __m256d) -> __m256d {
+            self.0.avx._mm256_add_pd(a, b)
+        }
+        #[inline(always)]
+        fn squared_difference(self, a: __m256d, b: __m256d) -> __m256d {
+            let difference = self.0.avx._mm256_sub_pd(a, b);
+            self.0.avx._mm256_mul_pd(difference, difference)
+        }
+        #[inline(always)]
+        fn add_squared_difference(self, a: __m256d, b: __m256d, sum: __m256d) -> __m256d {
+            self.0.avx._mm256_add_pd(sum, self.squared_difference(a, b))
+        }
+        #[inline(always)]
+        fn smaller(self, a: __m256d, b: __m256d) -> __m256d {
+            self.0.avx._mm256_min_pd(a, b)
+        }
+        #[inline(always)]
+        fn rotated(self, value: __m256d) -> __m256d {
+            self.0.avx2._mm256_permute4x64_pd::<0b10_01_00_11>(value)
+        }
+        #[inline(always)]
+        fn with_first(self, value: __m256d, first: f64) -> __m256d {
+            self.0.avx._mm256_blend_pd::<1>(value, self.splat(first))
+        }
+        #[inline(always)]
+        fn least(self, value: __m256d) -> f64 {
+            cast::<__m256d, [f64; 4]>(value).into_iter().fold(f64::INFINITY, f64::min)
+        }
+    }
+}

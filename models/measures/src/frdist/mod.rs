@@ -1,0 +1,267 @@
+//! FRDist: how far each generated reaction is from the nearest of its appropriate reactions, time warped.
+//!
+//! `(1/N) sum_n sum_s min_j [DTW(AU)/15 + DTW(valence, arousal) + DTW(expressions)/8]`, j over the neighbours of n: a
+//! **sum** over samples. DTW is the square root of the cheapest monotone path (steps (1,0), (0,1), (1,1), no band)
+//! through squared Euclidean costs; each group of columns warps on its own.
+//!
+//! The result is bit for bit that of the plain table in double precision, the first listed of equals, on every
+//! processor; it is only found sooner. Read on in this order:
+//!
+//! - `table`: a strip of the table in registers (`lanes`, `machine`: which registers).
+//! - `bounds`: the table in single precision with a proven error. It says who cannot be the nearest: first by valence
+//!   and arousal, which are cheap, then by the expressions, then by the action units.
+//! - `exact`: the table in double precision for whoever is left (mostly one), over the cells that can matter.
+//!
+//! The trap: approximation is not allowed, so every "cannot" carries its bound, and a bound that single precision
+//! cannot give (huge values, very long reactions) is replaced by the full table in double precision.
+
+mod bounds;
+mod exact;
+mod lanes;
+mod machine;
+mod table;
+
+use clips::channels::{ATTRIBUTE_COUNT, AU, EXPRESSIONS, VALENCE};
+
+use bounds::{Interval, Packed, Precision, Rows};
+use machine::Machine;
+use table::{ROOM, padded};
+
+/// First column, columns and divisor of each group, in the order of the definition.
+const GROUPS: [(usize, usize, f64); 3] = [
+    (AU.start, AU.end - AU.start, 15.0),
+    (VALENCE, 2, 1.0),
+    (EXPRESSIONS.start, EXPRESSIONS.end - EXPRESSIONS.start, 8.0),
+];
+const ACTIONS: usize = 0;
+const FEELING: usize = 1;
+const FACES: usize = 2;
+/// Totals of bounds are rounded a few times; this is more.
+const SLACK: f64 = 1e-12;
+
+/// A reaction prepared for warping: columns one after the other, with room to read beyond both ends (about 79 kB for
+/// 750 frames).
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    frames: usize,
+    /// The largest absolute value.
+    largest: f32,
+    values: Vec<f32>,
+}
+
+impl Prepared {
+    /// Prepares a reaction.
+    pub fn new(rows: &[[f32; ATTRIBUTE_COUNT]]) -> Self {
+        let frames = rows.len();
+        let stride = padded(frames);
+        let mut values = vec![f32::INFINITY; stride * ATTRIBUTE_COUNT];
+        let mut largest = 0.0f32;
+        for (column, values) in values.chunks_exact_mut(stride).enumerate() {
+            values[ROOM] = bounds::SENTINEL;
+            values[ROOM + 1 + frames] = bounds::SENTINEL;
+            for (value, row) in values[ROOM + 1..].iter_mut().zip(rows) {
+                *value = row[column];
+                largest = largest.max(row[column].abs());
+            }
+        }
+        Self { frames, largest, values }
+    }
+
+    /// Bytes that a prepared reaction takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&self.values[..])
+    }
+
+    fn with_room(&self, column: usize) -> &[f32] {
+        let stride = padded(self.frames);
+        &self.values[column * stride..][..stride]
+    }
+
+    fn column(&self, column: usize) -> &[f32] {
+        &self.with_room(column)[ROOM + 1..][..self.frames]
+    }
+}
+
+/// Memory of the tables, kept between calls to save allocations.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    machine: Machine,
+    packed: [Packed; 3],
+    /// Tables of valence and arousal of two reactions.
+    pair: [Rows; 2],
+    /// Tables of the reaction being looked at and of the nearest so far.
+    current: [Rows; 3],
+    nearest: [Rows; 3],
+    exact: exact::Memory,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::on(Machine::detect())
+    }
+}
+
+impl Scratch {
+    fn on(machine: Machine) -> Self {
+        Self {
+            machine,
+            packed: Default::default(),
+            pair: Default::default(),
+            current: Default::default(),
+            nearest: Default::default(),
+            exact: exact::Memory::default(),
+        }
+    }
+
+    /// Without the special registers of this processor: the same results, slower.
+    pub fn portable() -> Self {
+        Self::on(Machine::Portable)
+    }
+
+    fn pack(&mut self, prediction: &Prepared) {
+        for (packed, (first, columns, _)) in self.packed.iter_mut().zip(GROUPS) {
+            packed.fill(prediction, first, columns, self.machine.singles());
+        }
+    }
+
+    /// Bounds of a group's sum of squares, or `None` when it is surely above `limit`; fills `current`.
+    fn bound(&mut self, group: usize, a: &Prepared, b: &Prepared, limit: f64) -> Option<Interval> {
+        let (first, columns, _) = GROUPS[group];
+        let Some(precision) = Precision::of(a, b, columns) else { return Some(Interval::UNKNOWN) };
+        let (machine, packed, table) = (self.machine, &self.packed[group], &mut self.current[group]);
+        let cut = precision.limit(limit);
+        let [cost] = match group {
+            ACTIONS => bounds::backward::<15, 1>(machine, packed, [b], first, [table], cut),
+            FEELING => bounds::backward::<2, 1>(machine, packed, [b], first, [table], cut),
+            _ => bounds::backward::<8, 1>(machine, packed, [b], first, [table], cut),
+        };
+        (cost <= cut).then(|| precision.interval(cost))
+    }
+
+    /// Bounds of valence and arousal for all reactions; two of equal length share the work.
+    fn feelings(&mut self, a: &Prepared, reactions: &[(u32, &Prepared)]) -> Vec<Interval> {
+        let mut all = Vec::with_capacity(reactions.len());
+        let mut rest = reactions;
+        while let Some(((_, b), after)) = rest.split_first() {
+            let (first, columns, _) = GROUPS[FEELING];
+            if let Some(((_, c), after)) = after.split_first()
+                && b.frames == c.frames
+                && let (Some(of_b), Some(of_c)) = (Precision::of(a, b, columns), Precision::of(a, c, columns))
+            {
+                let [one, two] = &mut self.pair;
+                let packed = &self.packed[FEELING];
+                let [b, c] =
+                    bounds::backward::<2, 2>(self.machine, packed, [b, c], first, [one, two], f32::INFINITY);
+                all.extend([of_b.interval(b), of_c.interval(c)]);
+                rest = after;
+            } else {
+                all.push(self.bound(FEELING, a, b, f64::INFINITY).unwrap_or(Interval::UNKNOWN));
+                rest = after;
+            }
+        }
+        all
+    }
+
+    /// The three unweighted distances, exactly.
+    fn exactly(&mut self, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> [f64; 3] {
+        std::array::from_fn(|group| {
+            let (first, columns, _) = GROUPS[group];
+            let table = &self.current[group];
+            let known = Precision::of(a, b, columns)
+                .filter(|_| table.finished() && bounds[group].high.is_finite())
+                .map(|precision| exact::Known { table, precision, high: bounds[group].high });
+            let (machine, memory) = (self.machine, &mut self.exact);
+            let path = match group {
+                ACTIONS => exact::forward::<15>(machine, a, b, first, known, memory),
+                FEELING => exact::forward::<2>(machine, a, b, first, known, memory),
+                _ => exact::forward::<8>(machine, a, b, first, known, memory),
+            };
+            path.sqrt()
+        })
+    }
+}
+
+fn total(groups: [f64; 3]) -> f64 {
+    let [actions, feeling, faces] = groups;
+    actions / GROUPS[ACTIONS].2 + feeling / GROUPS[FEELING].2 + faces / GROUPS[FACES].2
+}
+
+fn lowest(bounds: &[Interval; 3]) -> f64 {
+    total(bounds.map(|bound| bound.low.sqrt()))
+}
+
+/// Unweighted DTW of the three groups in the order AU, valence-arousal, expressions; infinite without frames.
+pub fn groups(a: &Prepared, b: &Prepared) -> [f64; 3] {
+    if a.frames == 0 || b.frames == 0 {
+        return [f64::INFINITY; 3];
+    }
+    let mut scratch = Scratch::default();
+    scratch.exactly(a, b, [Interval::UNKNOWN; 3])
+}
+
+/// Weighted distance over the three groups, or `None` when it is above `limit`.
+pub fn distance(a: &Prepared, b: &Prepared, limit: f64, scratch: &mut Scratch) -> Option<f64> {
+    best(a, &[(0, b)], scratch).map(|(value, _)| value).filter(|value| *value <= limit)
+}
+
+/// The distance to the nearest appropriate reaction and which it is (the first listed of equals); `None` without any,
+/// or without frames.
+pub fn best(
+    prediction: &Prepared,
+    appropriate: &[(u32, &Prepared)],
+    scratch: &mut Scratch,
+) -> Option<(f64, u32)> {
+    if prediction.frames == 0 || appropriate.iter().any(|(_, reaction)| reaction.frames == 0) {
+        return None;
+    }
+    scratch.pack(prediction);
+    let feelings = scratch.feelings(prediction, appropriate);
+    let mut order: Vec<usize> = (0..appropriate.len()).collect();
+    order.sort_by(|one, two| feelings[*one].low.total_cmp(&feelings[*two].low));
+    // the lowest of all upper bounds, and every reaction that was not given up with its bounds
+    let mut limit = f64::INFINITY;
+    let mut left: Vec<(usize, [Interval; 3])> = Vec::new();
+    let mut kept = None;
+    'reactions: for place in order {
+        let reaction = appropriate[place].1;
+        let mut bounds = [Interval::UNKNOWN; 3];
+        bounds[FEELING] = feelings[place];
+        for group in [FACES, ACTIONS] {
+            let room = (limit * (1.0 + SLACK) - lowest(&bounds)) * GROUPS[group].2 * (1.0 + SLACK);
+            if room < 0.0 {
+                continue 'reactions;
+            }
+            match scratch.bound(group, prediction, reaction, room * room) {
+                Some(bound) => bounds[group] = bound,
+                None => continue 'reactions,
+            }
+        }
+        left.push((place, bounds));
+        let high = total(bounds.map(|bound| bound.high.sqrt()));
+        if high < limit {
+            limit = high;
+            kept = Some(place);
+            std::mem::swap(&mut scratch.current, &mut scratch.nearest);
+        }
+    }
+    left.retain(|(_, bounds)| lowest(bounds) <= limit * (1.0 + SLACK));
+    left.sort_by_key(|(place, _)| *place);
+    std::mem::swap(&mut scratch.current, &mut scratch.nearest);
+    let mut best: Option<(f64, usize)> = None;
+    for (place, mut bounds) in left {
+        let reaction = appropriate[place].1;
+        if best.is_some_and(|(_, at)| appropriate[at].1.values == reaction.values) {
+            continue; // an equal one is listed before
+        }
+        let groups = if kept == Some(place) { FEELING..FEELING + 1 } else { 0..3 };
+        for group in groups {
+            let bound = scratch.bound(group, prediction, reaction, f64::INFINITY);
+            bounds[group] = bound.unwrap_or(Interval::UNKNOWN);
+        }
+        let value = total(scratch.exactly(prediction, reaction, bounds));
+        if best.is_none_or(|(known, _)| value < known) {
+            best = Some((value, place));
+        }
+    }
+    best.map(|(value, place)| (value, appropriate[place].0))
+}
