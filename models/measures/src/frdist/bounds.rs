@@ -14,7 +14,7 @@ use pulp::NullaryFnOnce;
 use super::Prepared;
 use super::lanes::{Lanes, Single};
 use super::machine::Machine;
-use super::table::{self, LAYERS, ROOM, padded, strip_rows};
+use super::table::{self, LAYERS, ROOM, row_length, strip_rows};
 
 /// Stands for "no value": its square overflows, so that it is infinitely far from everything but itself.
 pub const SENTINEL: f32 = 1e30;
@@ -94,11 +94,11 @@ impl Packed {
             // the strip's first row is the frame before `end`
             let end = (self.strips - strip) * rows;
             for (column, values) in strip_values.chunks_exact_mut(rows).enumerate() {
-                let source = reaction.column(first + column);
                 for lane in 0..lanes {
                     for layer in 0..LAYERS {
-                        if let Some(value) = source.get(end - 1 - (lane * LAYERS + layer)) {
-                            values[layer * lanes + lane] = *value;
+                        let frame = end - 1 - (lane * LAYERS + layer);
+                        if frame < reaction.frames {
+                            values[layer * lanes + lane] = reaction.value(first + column, frame);
                         }
                     }
                 }
@@ -115,11 +115,13 @@ pub struct Rows {
     strips: usize,
     strip_rows: usize,
     finished: bool,
+    frames: usize,
 }
 
 impl Rows {
     fn prepare(&mut self, strips: usize, frames: usize, strip_rows: usize) {
-        (self.stride, self.strips, self.strip_rows) = (padded(frames), strips, strip_rows);
+        self.frames = frames;
+        (self.stride, self.strips, self.strip_rows) = (row_length(frames), strips, strip_rows);
         self.finished = false;
         // every number is written before it is read but those of the first row
         self.values.resize((strips + 1) * self.stride, f32::INFINITY);
@@ -137,7 +139,7 @@ impl Rows {
     pub fn from(&self, frame: usize) -> &[f32] {
         let row = self.strips.saturating_sub(frame / self.strip_rows.max(1));
         let start = row * self.stride;
-        self.values.get(start + ROOM + 1..start + self.stride - ROOM - 1).unwrap_or(&[])
+        self.values.get(start + ROOM + 1..start + ROOM + 1 + self.frames).unwrap_or(&[])
     }
 
     /// Whether the table was filled to its end.
@@ -146,71 +148,55 @@ impl Rows {
     }
 }
 
-/// Fills the tables of a packed prediction against `P` reactions of equal length over `D` columns from `first` on.
-/// Returns the costs; infinite when they are certainly above `limit`, and then the table is unfinished.
-pub fn backward<const D: usize, const P: usize>(
+/// Fills the table of a packed prediction against a reaction over `D` columns from `first` on. Returns the cost; infinite
+/// when it is certainly above `limit`, and then the table is unfinished.
+pub fn backward<const D: usize>(
     machine: Machine,
     prediction: &Packed,
-    reactions: [&Prepared; P],
+    reaction: &Prepared,
     first: usize,
-    mut tables: [&mut Rows; P],
+    table: &mut Rows,
     limit: f32,
-) -> [f32; P] {
-    let frames = reactions[0].frames;
-    for table in &mut tables {
-        table.prepare(prediction.strips, frames, LAYERS * machine.singles());
-    }
-    let columns: [[&[f32]; D]; P] = reactions
-        .map(|reaction| std::array::from_fn(|column| reaction.with_room(first + column)));
+) -> f32 {
+    let frames = reaction.frames;
+    table.prepare(prediction.strips, frames, LAYERS * machine.singles());
+    let channels: [&[f32]; D] = std::array::from_fn(|column| reaction.channel(first + column));
     match machine {
         #[cfg(target_arch = "x86_64")]
         Machine::Avx2(simd) => pulp::Simd::vectorize(
             simd,
-            Pass { machine: super::lanes::SingleAvx2(simd), prediction, columns, frames, tables, limit },
+            Pass { machine: super::lanes::SingleAvx2(simd), prediction, channels, frames, table, limit },
         ),
-        Machine::Portable => Pass { machine: Single, prediction, columns, frames, tables, limit }.call(),
+        Machine::Portable => Pass { machine: Single, prediction, channels, frames, table, limit }.call(),
     }
 }
 
-struct Pass<'a, M, const D: usize, const P: usize> {
+struct Pass<'a, M, const D: usize> {
     machine: M,
     prediction: &'a Packed,
-    columns: [[&'a [f32]; D]; P],
+    channels: [&'a [f32]; D],
     frames: usize,
-    tables: [&'a mut Rows; P],
+    table: &'a mut Rows,
     limit: f32,
 }
 
-impl<M: Lanes<Number = f32>, const D: usize, const P: usize> NullaryFnOnce for Pass<'_, M, D, P> {
-    type Output = [f32; P];
+impl<M: Lanes<Number = f32>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
+    type Output = f32;
 
     #[inline(always)]
-    fn call(mut self) -> [f32; P] {
-        let rows = strip_rows::<M>();
-        for (strip, values) in self.prediction.values.chunks_exact(rows * D).enumerate() {
-            let mut above = [&[] as &[f32]; P];
-            let mut below: [&mut [f32]; P] = std::array::from_fn(|_| &mut [] as &mut [f32]);
-            for (series, table) in self.tables.iter_mut().enumerate() {
-                let (before, after) = table.values.split_at_mut((strip + 1) * table.stride);
-                above[series] = &before[strip * table.stride..];
-                below[series] = &mut after[..table.stride];
-            }
+    fn call(self) -> f32 {
+        let Self { machine, prediction, channels, frames, table, limit } = self;
+        for (strip, values) in prediction.values.chunks_exact(strip_rows::<M>() * D).enumerate() {
+            let (before, after) = table.values.split_at_mut((strip + 1) * table.stride);
+            let (above, below) = (&before[strip * table.stride..], &mut after[..table.stride]);
             let never = None::<fn(usize, f32) -> bool>;
-            table::fill::<M, D, P>(self.machine, values, self.columns, self.frames, above, below, 0, never);
-            if self.limit < f32::INFINITY {
-                let above_limit = |table: &&mut Rows| {
-                    let start = (strip + 1) * table.stride + ROOM;
-                    least(&table.values[start..start + self.frames + 1]) > self.limit
-                };
-                if self.tables.iter().all(|table| above_limit(&table)) {
-                    return [f32::INFINITY; P];
-                }
+            table::fill::<M, D>(machine, values, channels, frames, above, below, 0, never);
+            if limit < f32::INFINITY && least(&below[ROOM..ROOM + 1 + frames]) > limit {
+                return f32::INFINITY;
             }
         }
-        self.tables.map(|table| {
-            table.finished = true;
-            table.from(0).last().copied().unwrap_or(f32::INFINITY)
-        })
+        table.finished = true;
+        table.from(0).last().copied().unwrap_or(f32::INFINITY)
     }
 }
 

@@ -10,7 +10,7 @@ use super::Prepared;
 use super::bounds::{Precision, Rows};
 use super::lanes::{Double, Lanes};
 use super::machine::Machine;
-use super::table::{self, LAYERS, ROOM, padded, strip_rows};
+use super::table::{self, LAYERS, Place, ROOM, row_length, strip_rows};
 
 /// As in single precision, for double.
 const SENTINEL: f64 = 1e200;
@@ -46,13 +46,14 @@ pub fn forward<const D: usize>(
     let Memory { rows, columns, above, below, rest } = memory;
     pack(prediction, first, D, machine.doubles(), rows);
     mirror(reaction, first, D, columns);
-    let stride = padded(reaction.frames);
+    let stride = row_length(reaction.frames);
     above.clear();
     above.resize(stride, f64::INFINITY);
     above[ROOM] = 0.0;
     below.clear();
     below.resize(stride, f64::INFINITY);
-    let columns = std::array::from_fn(|column| &columns[column * stride..][..stride]);
+    let length = Place::new(reaction.frames).length();
+    let columns = std::array::from_fn(|column| &columns[column * length..][..length]);
     let (rows, frames) = (&rows[..], (prediction.frames, reaction.frames));
     match machine {
         #[cfg(target_arch = "x86_64")]
@@ -82,25 +83,24 @@ fn pack(reaction: &Prepared, first: usize, columns: usize, lanes: usize, packed:
     packed.resize(reaction.frames.div_ceil(rows) * rows * columns, SENTINEL);
     for (strip, strip_values) in packed.chunks_exact_mut(rows * columns).enumerate() {
         for (column, values) in strip_values.chunks_exact_mut(rows).enumerate() {
-            let source = reaction.column(first + column).get(strip * rows..).unwrap_or(&[]);
-            for (row, value) in source.iter().take(rows).enumerate() {
-                values[row % LAYERS * lanes + row / LAYERS] = f64::from(*value);
+            for row in 0..rows.min(reaction.frames - strip * rows) {
+                let value = reaction.value(first + column, strip * rows + row);
+                values[row % LAYERS * lanes + row / LAYERS] = f64::from(value);
             }
         }
     }
 }
 
-/// Columns with room, the last frame first.
+/// Columns as the table reads them, from the first frame on.
 fn mirror(reaction: &Prepared, first: usize, columns: usize, mirrored: &mut Vec<f64>) {
-    let stride = padded(reaction.frames);
+    let place = Place::new(reaction.frames);
     mirrored.clear();
-    mirrored.resize(columns * stride, f64::INFINITY);
-    for (column, values) in mirrored.chunks_exact_mut(stride).enumerate() {
-        let source = reaction.column(first + column);
-        values[ROOM] = SENTINEL;
-        values[ROOM + 1 + source.len()] = SENTINEL;
-        for (value, source) in values[ROOM + 1..].iter_mut().zip(source.iter().rev()) {
-            *value = f64::from(*source);
+    mirrored.resize(columns * place.length(), f64::INFINITY);
+    for (column, values) in mirrored.chunks_exact_mut(place.length()).enumerate() {
+        values[place.of(0)] = SENTINEL;
+        values[place.of(reaction.frames + 1)] = SENTINEL;
+        for frame in 0..reaction.frames {
+            values[place.of(frame + 1)] = f64::from(reaction.value(first + column, frame));
         }
     }
 }
@@ -145,13 +145,13 @@ impl<M: Lanes<Number = f64>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
             let way = |column: usize| rest.get(column).map_or(0.0, |way| f64::from(*way) * share);
             let hopeless = |column: usize, least: f64| column > last && least + way(column) > limit;
             below.fill(f64::INFINITY);
-            let finished = table::fill::<M, D, 1>(
+            let finished = table::fill::<M, D>(
                 machine,
                 values,
-                [columns],
+                columns,
                 frames,
-                [&above[..]],
-                [&mut below[..]],
+                &above[..],
+                &mut below[..],
                 first,
                 known.is_some().then_some(hopeless),
             );

@@ -18,8 +18,8 @@ pub trait Lanes: Copy {
     fn splat(self, value: Self::Number) -> Self::Register;
     /// Lanes from `start` on; infinite where the slice ends too early (callers keep room behind the end).
     fn load(self, from: &[Self::Number], start: usize) -> Self::Register;
-    /// Writes all lanes from `start` on; nothing where the slice ends too early.
-    fn store(self, value: Self::Register, to: &mut [Self::Number], start: usize);
+    /// The last lane.
+    fn last(self, value: Self::Register) -> Self::Number;
     /// `a + b`.
     fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
     /// `(a - b)^2`.
@@ -28,10 +28,8 @@ pub trait Lanes: Copy {
     fn add_squared_difference(self, a: Self::Register, b: Self::Register, sum: Self::Register) -> Self::Register;
     /// The smaller of each lane.
     fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// Every lane moved up by one, the last one into lane 0.
-    fn rotated(self, value: Self::Register) -> Self::Register;
-    /// `value` with another lane 0.
-    fn with_first(self, value: Self::Register, first: Self::Number) -> Self::Register;
+    /// Every lane moved up by one, and `first` in lane 0.
+    fn shifted(self, value: Self::Register, first: Self::Number) -> Self::Register;
     /// The smallest lane.
     fn least(self, value: Self::Register) -> Self::Number;
 }
@@ -57,10 +55,8 @@ macro_rules! arrays {
                 chunk(from, start).copied().unwrap_or([<$number>::INFINITY; $count])
             }
             #[inline(always)]
-            fn store(self, value: Self::Register, to: &mut [$number], start: usize) {
-                if let Some(place) = chunk_mut(to, start) {
-                    *place = value;
-                }
+            fn last(self, value: Self::Register) -> $number {
+                value[$count - 1]
             }
             #[inline(always)]
             fn add(self, a: Self::Register, b: Self::Register) -> Self::Register {
@@ -84,12 +80,8 @@ macro_rules! arrays {
                 std::array::from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
             }
             #[inline(always)]
-            fn rotated(self, mut value: Self::Register) -> Self::Register {
+            fn shifted(self, mut value: Self::Register, first: $number) -> Self::Register {
                 value.rotate_right(1);
-                value
-            }
-            #[inline(always)]
-            fn with_first(self, mut value: Self::Register, first: $number) -> Self::Register {
                 value[0] = first;
                 value
             }
@@ -109,21 +101,16 @@ fn chunk<T, const N: usize>(from: &[T], start: usize) -> Option<&[T; N]> {
     from.get(start..)?.first_chunk()
 }
 
-#[inline(always)]
-fn chunk_mut<T, const N: usize>(from: &mut [T], start: usize) -> Option<&mut [T; N]> {
-    from.get_mut(start..)?.first_chunk_mut()
-}
-
 #[cfg(target_arch = "x86_64")]
 pub use avx2::{DoubleAvx2, SingleAvx2};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use core::arch::x86_64::{__m256, __m256d};
+    use core::arch::x86_64::{__m256, __m256d, __m256i};
 
     use pulp::{cast, x86::V3};
 
-    use super::{Lanes, chunk, chunk_mut};
+    use super::{Lanes, chunk};
 
     /// Eight single-precision numbers.
     #[derive(Debug, Clone, Copy)]
@@ -144,10 +131,8 @@ mod avx2 {
             cast::<[f32; 8], __m256>(*chunk(from, start).unwrap_or(&[f32::INFINITY; 8]))
         }
         #[inline(always)]
-        fn store(self, value: __m256, to: &mut [f32], start: usize) {
-            if let Some(place) = chunk_mut(to, start) {
-                *place = cast::<__m256, [f32; 8]>(value);
-            }
+        fn last(self, value: __m256) -> f32 {
+            cast::<__m256, [f32; 8]>(value)[7]
         }
         #[inline(always)]
         fn add(self, a: __m256, b: __m256) -> __m256 {
@@ -168,13 +153,11 @@ mod avx2 {
             self.0.avx._mm256_min_ps(a, b)
         }
         #[inline(always)]
-        fn rotated(self, value: __m256) -> __m256 {
-            let order = self.0.avx._mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6);
-            self.0.avx2._mm256_permutevar8x32_ps(value, order)
-        }
-        #[inline(always)]
-        fn with_first(self, value: __m256, first: f32) -> __m256 {
-            self.0.avx._mm256_blend_ps::<1>(value, self.splat(first))
+        fn shifted(self, value: __m256, first: f32) -> __m256 {
+            // one shuffle of two sources a half: less latency than any shuffle across halves
+            let halves = self.0.avx._mm256_permute2f128_ps::<0x20>(self.splat(first), value);
+            let (value, halves) = (cast::<__m256, __m256i>(value), cast::<__m256, __m256i>(halves));
+            cast(self.0.avx2._mm256_alignr_epi8::<12>(value, halves))
         }
         #[inline(always)]
         fn least(self, value: __m256) -> f32 {
@@ -201,10 +184,8 @@ mod avx2 {
             cast::<[f64; 4], __m256d>(*chunk(from, start).unwrap_or(&[f64::INFINITY; 4]))
         }
         #[inline(always)]
-        fn store(self, value: __m256d, to: &mut [f64], start: usize) {
-            if let Some(place) = chunk_mut(to, start) {
-                *place = cast::<__m256d, [f64; 4]>(value);
-            }
+        fn last(self, value: __m256d) -> f64 {
+            cast::<__m256d, [f64; 4]>(value)[3]
         }
         #[inline(always)]
         fn add(self, a: __m256d, b: __m256d) -> __m256d {
@@ -224,12 +205,9 @@ mod avx2 {
             self.0.avx._mm256_min_pd(a, b)
         }
         #[inline(always)]
-        fn rotated(self, value: __m256d) -> __m256d {
-            self.0.avx2._mm256_permute4x64_pd::<0b10_01_00_11>(value)
-        }
-        #[inline(always)]
-        fn with_first(self, value: __m256d, first: f64) -> __m256d {
-            self.0.avx._mm256_blend_pd::<1>(value, self.splat(first))
+        fn shifted(self, value: __m256d, first: f64) -> __m256d {
+            let halves = self.0.avx._mm256_permute2f128_pd::<0x20>(self.splat(first), value);
+            self.0.avx._mm256_shuffle_pd::<0b0101>(halves, value)
         }
         #[inline(always)]
         fn least(self, value: __m256d) -> f64 {

@@ -25,7 +25,7 @@ use clips::channels::{ATTRIBUTE_COUNT, AU, EXPRESSIONS, VALENCE};
 
 use bounds::{Interval, Packed, Precision, Rows};
 use machine::Machine;
-use table::{ROOM, padded};
+use table::Place;
 
 /// First column, columns and divisor of each group, in the order of the definition.
 const GROUPS: [(usize, usize, f64); 3] = [
@@ -53,14 +53,14 @@ impl Prepared {
     /// Prepares a reaction.
     pub fn new(rows: &[[f32; ATTRIBUTE_COUNT]]) -> Self {
         let frames = rows.len();
-        let stride = padded(frames);
-        let mut values = vec![f32::INFINITY; stride * ATTRIBUTE_COUNT];
+        let place = Place::new(frames);
+        let mut values = vec![f32::INFINITY; place.length() * ATTRIBUTE_COUNT];
         let mut largest = 0.0f32;
-        for (column, values) in values.chunks_exact_mut(stride).enumerate() {
-            values[ROOM] = bounds::SENTINEL;
-            values[ROOM + 1 + frames] = bounds::SENTINEL;
-            for (value, row) in values[ROOM + 1..].iter_mut().zip(rows) {
-                *value = row[column];
+        for (column, values) in values.chunks_exact_mut(place.length()).enumerate() {
+            values[place.of(0)] = bounds::SENTINEL;
+            values[place.of(frames + 1)] = bounds::SENTINEL;
+            for (frame, row) in rows.iter().enumerate() {
+                values[place.of(frames - frame)] = row[column];
                 largest = largest.max(row[column].abs());
             }
         }
@@ -72,13 +72,15 @@ impl Prepared {
         size_of::<Self>() + size_of_val(&self.values[..])
     }
 
-    fn with_room(&self, column: usize) -> &[f32] {
-        let stride = padded(self.frames);
-        &self.values[column * stride..][..stride]
+    /// A column as the table reads it, from the last frame on.
+    fn channel(&self, column: usize) -> &[f32] {
+        let length = Place::new(self.frames).length();
+        &self.values[column * length..][..length]
     }
 
-    fn column(&self, column: usize) -> &[f32] {
-        &self.with_room(column)[ROOM + 1..][..self.frames]
+    fn value(&self, column: usize, frame: usize) -> f32 {
+        let place = Place::new(self.frames);
+        self.values[column * place.length() + place.of(self.frames - frame)]
     }
 }
 
@@ -87,8 +89,6 @@ impl Prepared {
 pub struct Scratch {
     machine: Machine,
     packed: [Packed; 3],
-    /// Tables of valence and arousal of two reactions.
-    pair: [Rows; 2],
     /// Tables of the reaction being looked at and of the nearest so far.
     current: [Rows; 3],
     nearest: [Rows; 3],
@@ -106,7 +106,6 @@ impl Scratch {
         Self {
             machine,
             packed: Default::default(),
-            pair: Default::default(),
             current: Default::default(),
             nearest: Default::default(),
             exact: exact::Memory::default(),
@@ -130,41 +129,20 @@ impl Scratch {
         let Some(precision) = Precision::of(a, b, columns) else { return Some(Interval::UNKNOWN) };
         let (machine, packed, table) = (self.machine, &self.packed[group], &mut self.current[group]);
         let cut = precision.limit(limit);
-        let [cost] = match group {
-            ACTIONS => bounds::backward::<15, 1>(machine, packed, [b], first, [table], cut),
-            FEELING => bounds::backward::<2, 1>(machine, packed, [b], first, [table], cut),
-            _ => bounds::backward::<8, 1>(machine, packed, [b], first, [table], cut),
+        let cost = match group {
+            ACTIONS => bounds::backward::<15>(machine, packed, b, first, table, cut),
+            FEELING => bounds::backward::<2>(machine, packed, b, first, table, cut),
+            _ => bounds::backward::<8>(machine, packed, b, first, table, cut),
         };
         (cost <= cut).then(|| precision.interval(cost))
     }
 
-    /// Bounds of valence and arousal for all reactions; two of equal length share the work.
-    fn feelings(&mut self, a: &Prepared, reactions: &[(u32, &Prepared)]) -> Vec<Interval> {
-        let mut all = Vec::with_capacity(reactions.len());
-        let mut rest = reactions;
-        while let Some(((_, b), after)) = rest.split_first() {
-            let (first, columns, _) = GROUPS[FEELING];
-            if let Some(((_, c), after)) = after.split_first()
-                && b.frames == c.frames
-                && let (Some(of_b), Some(of_c)) = (Precision::of(a, b, columns), Precision::of(a, c, columns))
-            {
-                let [one, two] = &mut self.pair;
-                let packed = &self.packed[FEELING];
-                let [b, c] =
-                    bounds::backward::<2, 2>(self.machine, packed, [b, c], first, [one, two], f32::INFINITY);
-                all.extend([of_b.interval(b), of_c.interval(c)]);
-                rest = after;
-            } else {
-                all.push(self.bound(FEELING, a, b, f64::INFINITY).unwrap_or(Interval::UNKNOWN));
-                rest = after;
-            }
-        }
-        all
-    }
-
     /// The three unweighted distances, exactly.
     fn exactly(&mut self, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> [f64; 3] {
-        std::array::from_fn(|group| {
+        std::array::from_fn(|group| self.exactly_one(group, a, b, bounds))
+    }
+
+    fn exactly_one(&mut self, group: usize, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> f64 {
             let (first, columns, _) = GROUPS[group];
             let table = &self.current[group];
             let known = Precision::of(a, b, columns)
@@ -177,7 +155,6 @@ impl Scratch {
                 _ => exact::forward::<8>(machine, a, b, first, known, memory),
             };
             path.sqrt()
-        })
     }
 }
 
@@ -215,7 +192,11 @@ pub fn best(
         return None;
     }
     scratch.pack(prediction);
-    let feelings = scratch.feelings(prediction, appropriate);
+    let mut bound_all = |group| -> Vec<Interval> {
+        let mut bound = |(_, reaction): &(u32, &Prepared)| scratch.bound(group, prediction, reaction, f64::INFINITY);
+        appropriate.iter().map(|one| bound(one).unwrap_or(Interval::UNKNOWN)).collect()
+    };
+    let feelings = bound_all(FEELING);
     let mut order: Vec<usize> = (0..appropriate.len()).collect();
     order.sort_by(|one, two| feelings[*one].low.total_cmp(&feelings[*two].low));
     // the lowest of all upper bounds, and every reaction that was not given up with its bounds
@@ -264,4 +245,33 @@ pub fn best(
         }
     }
     best.map(|(value, place)| (value, appropriate[place].0))
+}
+/// TEMP
+pub fn time_groups(a: &Prepared, b: &Prepared, _: &Prepared) {
+    let mut scratch = Scratch::default();
+    scratch.pack(a);
+    for group in 0..3 {
+        let mut low = f64::INFINITY;
+        for _ in 0..400 {
+            let start = std::time::Instant::now();
+            std::hint::black_box(scratch.bound(group, a, b, f64::INFINITY));
+            low = low.min(start.elapsed().as_secs_f64());
+        }
+        eprintln!("{group} {:.4} ms, {:.1} cycles a step", low * 1e3, low * 3.17e9 / (24.0 * 760.0));
+    }
+    for group in 0..3 {
+        let mut low = f64::INFINITY;
+        let bounds = std::array::from_fn(|g| scratch.bound(g, a, b, f64::INFINITY).unwrap());
+        let mut free = Scratch::default();
+        let mut full = f64::INFINITY;
+        for _ in 0..100 {
+            let start = std::time::Instant::now();
+            std::hint::black_box(scratch.exactly_one(group, a, b, bounds));
+            low = low.min(start.elapsed().as_secs_f64());
+            let start = std::time::Instant::now();
+            std::hint::black_box(free.exactly_one(group, a, b, [Interval::UNKNOWN; 3]));
+            full = full.min(start.elapsed().as_secs_f64());
+        }
+        eprintln!("exact {group} {:.4} ms of {:.4}", low * 1e3, full * 1e3);
+    }
 }

@@ -1,8 +1,10 @@
 //! Filling a strip of the table: many rows at once, in registers.
 //!
-//! A strip has `LAYERS` rows for each lane: lane `r` holds rows `LAYERS r ..` of the strip, one register a row. In step
-//! `t` lane `r` stands at column `t - r`, so the rows above it are one step ahead: all a cell needs is in registers but
-//! what comes from the strip above, one number a step, and one rotation hands the last row of each lane to the next.
+//! A strip has [`LAYERS`] rows for each lane: lane `r` holds rows `LAYERS r ..` of the strip, one register a row. In a
+//! step every row stands one column behind the row above it, so layer `v` of lane `r` is at column
+//! `step - v - LAYERS r`. Then no cell of a step waits for another one: what it needs was made one and two steps
+//! before, and one shuffle a step hands the last row of each lane to the next. A series is stored so that the columns
+//! of a register, which are `LAYERS` apart, lie one after the other ([`Place`]).
 //!
 //! Columns are counted with a sentinel before and one behind the series. A sentinel costs nothing against a padded row
 //! and infinity against every other, so that paths reach a strip's first real row, or leave its last, over the padding.
@@ -11,15 +13,16 @@ use super::lanes::Lanes;
 
 /// Rows in each lane.
 pub const LAYERS: usize = 4;
-/// Infinite numbers before and after a series with its sentinels, so that every window and row of the table can be
-/// read beyond its ends. More than the lanes of any register and a step.
-pub const ROOM: usize = 16;
-/// Steps taken at once, which share the loads of the rows.
-const STEPS: usize = 2;
+/// Numbers before column 0 in a row of the table: the lanes of a strip reach back so far.
+pub const ROOM: usize = 32;
+/// Steps between two looks at memory; a multiple of the layers, not below the lanes of any register.
+const BLOCK: usize = 2 * LAYERS;
+/// Registers read beyond a series before its last and behind its first column.
+const BEYOND: (usize, usize) = (12, 8);
 
-/// Numbers that a column of `frames` values takes with sentinels and room.
-pub const fn padded(frames: usize) -> usize {
-    frames + 2 + 2 * ROOM
+/// Numbers in a row of the table for a series of `frames` frames; column `c` is at `ROOM + c`.
+pub const fn row_length(frames: usize) -> usize {
+    ROOM + frames + 2 + ROOM + 2 * BLOCK
 }
 
 /// Rows of a strip.
@@ -27,89 +30,125 @@ pub const fn strip_rows<M: Lanes>() -> usize {
     LAYERS * M::COUNT
 }
 
-/// Fills one strip against `P` series of `frames` frames each.
+/// Where the columns of one channel of a series are: those a multiple of [`LAYERS`] apart lie one after the other, the
+/// later ones first.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    first: usize,
+    stride: usize,
+}
+
+impl Place {
+    /// For a series of `frames` frames with its sentinels.
+    pub const fn new(frames: usize) -> Self {
+        let first = BEYOND.0 + (frames + 1) / LAYERS;
+        Self { first, stride: first + 1 + BEYOND.1 }
+    }
+
+    /// Numbers of one channel.
+    pub const fn length(self) -> usize {
+        LAYERS * self.stride
+    }
+
+    /// Where a column is: 0 and `frames + 1` for the sentinels.
+    pub const fn of(self, column: usize) -> usize {
+        column % LAYERS * self.stride + self.first - column / LAYERS
+    }
+}
+
+/// Fills one strip against a series of `frames` frames.
 ///
-/// `rows` holds, column by column, the layers of the strip lane by lane. `columns[p]` holds the columns of series `p`,
-/// [`padded`], the last frame first. `above[p]` and `below[p]` are the rows of the table before and after the strip, in
-/// which column `c` (1 for the first frame, 0 and `frames + 1` for the sentinels) is at `ROOM + c`; nothing is read or
-/// written far from the columns from `first` on. With `give_up`, it is asked from time to time with the first column
-/// that is not finished and the least number in flight whether the rest may be left out. Returns the columns finished.
+/// `rows` holds, channel by channel, the layers of the strip lane by lane; `channels` the series, infinite where it has
+/// no column. `above` and `below` are the rows of the table before and after the strip; `above` must be infinite before
+/// column `first`. With `give_up`, it is asked from time to time with the last column that is finished and the least
+/// number in flight whether the rest may be left out. Returns how many columns are finished.
 #[inline(always)]
-pub fn fill<M: Lanes, const D: usize, const P: usize>(
+pub fn fill<M: Lanes, const D: usize>(
     machine: M,
     rows: &[M::Number],
-    columns: [[&[M::Number]; D]; P],
+    channels: [&[M::Number]; D],
     frames: usize,
-    above: [&[M::Number]; P],
-    mut below: [&mut [M::Number]; P],
+    above: &[M::Number],
+    below: &mut [M::Number],
     first: usize,
     give_up: Option<impl Fn(usize, M::Number) -> bool>,
 ) -> usize {
     let infinite = machine.splat(M::INFINITE);
-    let layers: [[M::Register; LAYERS]; D] = std::array::from_fn(|column| {
-        std::array::from_fn(|layer| machine.load(rows, (column * LAYERS + layer) * M::COUNT))
+    let layers: [[M::Register; LAYERS]; D] = std::array::from_fn(|channel| {
+        std::array::from_fn(|layer| machine.load(rows, (channel * LAYERS + layer) * M::COUNT))
     });
-    let mut last = [[infinite; LAYERS]; P];
-    let mut corner = [infinite; P];
-    let mut step = first;
-    let steps = frames + 1 + M::COUNT;
-    while step < steps {
-        let mut cost = [[[infinite; LAYERS]; STEPS]; P];
-        // the sentinel before the first frame is the last of the mirrored series
-        let window = ROOM + frames + 1 - step;
-        for column in 0..D {
-            for series in 0..P {
-                let Some(near) = columns[series][column].get(window - 1..window + M::COUNT) else { return step };
-                for ahead in 0..STEPS {
-                    let there = machine.load(near, 1 - ahead);
-                    for layer in 0..LAYERS {
-                        let here = layers[column][layer];
-                        let cost = &mut cost[series][ahead][layer];
-                        *cost = if column == 0 {
-                            machine.squared_difference(here, there)
-                        } else {
-                            machine.add_squared_difference(here, there, *cost)
-                        };
+    let place = Place::new(frames);
+    // how far the last row of the strip is behind the first
+    let behind = strip_rows::<M>() - 1;
+    // costs of the steps of a block; those of lower layers belong to steps of the next
+    let mut costs = [[infinite; LAYERS]; BLOCK + LAYERS];
+    let mut last = [infinite; LAYERS];
+    let mut before = [infinite; LAYERS];
+    let mut corner = infinite;
+    let mut start = first - first % BLOCK;
+    while start < frames + 2 + behind {
+        let window = (place.first + 1).saturating_sub(start / LAYERS + BLOCK / LAYERS);
+        // the compiler must not unroll this: it would keep sums of all phases at once, in memory
+        for phase in 0..std::hint::black_box(LAYERS) {
+            let (mut near, mut far) = ([infinite; LAYERS], [infinite; LAYERS]);
+            for channel in 0..D {
+                let from = channels[channel].get(phase * place.stride + window..);
+                let Some(from) = from.and_then(|from| from.first_chunk::<{ BLOCK + 1 }>()) else { return first };
+                let (there, after) = (machine.load(from, 1), machine.load(from, 0));
+                for layer in 0..LAYERS {
+                    let here = layers[channel][layer];
+                    if channel == 0 {
+                        near[layer] = machine.squared_difference(here, there);
+                        far[layer] = machine.squared_difference(here, after);
+                    } else {
+                        near[layer] = machine.add_squared_difference(here, there, near[layer]);
+                        far[layer] = machine.add_squared_difference(here, after, far[layer]);
                     }
                 }
             }
-        }
-        for ahead in 0..STEPS {
-            for series in 0..P {
-                let step = step + ahead;
-                let last = &mut last[series];
-                let rotated = machine.rotated(last[LAYERS - 1]);
-                machine.store(rotated, below[series], ROOM + step - M::COUNT);
-                let Some(incoming) = above[series].get(ROOM + step) else { return step };
-                let mut up = machine.with_first(rotated, *incoming);
-                let mut diagonal = corner[series];
-                corner[series] = up;
-                for layer in 0..LAYERS {
-                    let way = machine.smaller(machine.smaller(last[layer], diagonal), up);
-                    diagonal = last[layer];
-                    up = machine.add(way, cost[series][ahead][layer]);
-                    last[layer] = up;
-                }
+            for layer in 0..LAYERS {
+                costs[phase + layer][layer] = near[layer];
+                costs[phase + LAYERS + layer][layer] = far[layer];
             }
         }
-        step += STEPS;
-        if let Some(give_up) = &give_up
-            && step % 8 < STEPS
-        {
-            let mut least = infinite;
-            for series in 0..P {
-                least = machine.smaller(least, corner[series]);
-                for layer in 0..LAYERS {
-                    least = machine.smaller(least, last[series][layer]);
-                }
+        let from = above.get(ROOM + start..).and_then(|from| from.first_chunk::<BLOCK>());
+        let Some(incoming) = from else { return first };
+        let mut outgoing = [M::INFINITE; BLOCK];
+        for step in 0..BLOCK {
+            outgoing[step] = machine.last(last[LAYERS - 1]);
+            let up = machine.shifted(last[LAYERS - 1], incoming[step]);
+            let ways = [
+                machine.smaller(machine.smaller(last[0], corner), up),
+                machine.smaller(machine.smaller(last[1], before[0]), last[0]),
+                machine.smaller(machine.smaller(last[2], before[1]), last[1]),
+                machine.smaller(machine.smaller(last[3], before[2]), last[2]),
+            ];
+            corner = up;
+            before = last;
+            for layer in 0..LAYERS {
+                last[layer] = machine.add(costs[step][layer], ways[layer]);
             }
-            if give_up(step.saturating_sub(M::COUNT), machine.least(least)) {
+        }
+        for step in 0..LAYERS {
+            costs[step] = costs[BLOCK + step];
+        }
+        // what leaves in a step was made in the step before
+        let to = below.get_mut(ROOM + start - behind - 1..).and_then(|to| to.first_chunk_mut::<BLOCK>());
+        let Some(to) = to else { return first };
+        *to = outgoing;
+        start += BLOCK;
+        if let Some(give_up) = &give_up {
+            let mut least = corner;
+            for layer in 0..LAYERS {
+                least = machine.smaller(least, machine.smaller(last[layer], before[layer]));
+            }
+            if give_up((start - 1).saturating_sub(behind), machine.least(least)) {
                 break;
             }
         }
     }
-    for series in 0..P {
-        machine.store(machine.rotated(last[series][LAYERS - 1]), &mut below[series], ROOM + step - M::COUNT);
+    if let Some(to) = below.get_mut(ROOM + start - behind - 1) {
+        *to = machine.last(last[LAYERS - 1]);
     }
-    (step + 1).saturating_sub(M::COUNT)
+    (start).saturating_sub(behind)
 }
