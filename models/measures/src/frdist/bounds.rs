@@ -160,21 +160,21 @@ pub fn backward<const D: usize>(
 ) -> f32 {
     let frames = reaction.frames;
     table.prepare(prediction.strips, frames, LAYERS * machine.singles());
-    let channels: [&[f32]; D] = std::array::from_fn(|column| reaction.channel(first + column));
+    let channels = reaction.channels(first, D);
     match machine {
         #[cfg(target_arch = "x86_64")]
         Machine::Avx2(simd) => pulp::Simd::vectorize(
             simd,
-            Pass { machine: super::lanes::SingleAvx2(simd), prediction, channels, frames, table, limit },
+            Pass::<_, D> { machine: super::lanes::SingleAvx2(simd), prediction, channels, frames, table, limit },
         ),
-        Machine::Portable => Pass { machine: Single, prediction, channels, frames, table, limit }.call(),
+        Machine::Portable => Pass::<_, D> { machine: Single, prediction, channels, frames, table, limit }.call(),
     }
 }
 
 struct Pass<'a, M, const D: usize> {
     machine: M,
     prediction: &'a Packed,
-    channels: [&'a [f32]; D],
+    channels: &'a [f32],
     frames: usize,
     table: &'a mut Rows,
     limit: f32,

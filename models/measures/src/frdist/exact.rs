@@ -52,8 +52,6 @@ pub fn forward<const D: usize>(
     above[ROOM] = 0.0;
     below.clear();
     below.resize(stride, f64::INFINITY);
-    let length = Place::new(reaction.frames).length();
-    let columns = std::array::from_fn(|column| &columns[column * length..][..length]);
     let (rows, frames) = (&rows[..], (prediction.frames, reaction.frames));
     match machine {
         #[cfg(target_arch = "x86_64")]
@@ -108,7 +106,7 @@ fn mirror(reaction: &Prepared, first: usize, columns: usize, mirrored: &mut Vec<
 struct Pass<'a, M, const D: usize> {
     machine: M,
     rows: &'a [f64],
-    columns: [&'a [f64]; D],
+    columns: &'a [f64],
     /// Of the prediction and of the reaction.
     frames: (usize, usize),
     known: Option<Known<'a>>,

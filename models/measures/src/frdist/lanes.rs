@@ -22,9 +22,7 @@ pub trait Lanes: Copy {
     fn last(self, value: Self::Register) -> Self::Number;
     /// `a + b`.
     fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// `(a - b)^2`.
-    fn squared_difference(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// `sum + (a - b)^2`.
+    /// `sum + (a - b)^2`, over all bits for patterns.
     fn add_squared_difference(self, a: Self::Register, b: Self::Register, sum: Self::Register) -> Self::Register;
     /// The smaller of each lane.
     fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register;
@@ -61,10 +59,6 @@ macro_rules! arrays {
             #[inline(always)]
             fn add(self, a: Self::Register, b: Self::Register) -> Self::Register {
                 std::array::from_fn(|lane| a[lane] + b[lane])
-            }
-            #[inline(always)]
-            fn squared_difference(self, a: Self::Register, b: Self::Register) -> Self::Register {
-                std::array::from_fn(|lane| (a[lane] - b[lane]) * (a[lane] - b[lane]))
             }
             #[inline(always)]
             fn add_squared_difference(
@@ -139,11 +133,6 @@ mod avx2 {
             self.0.avx._mm256_add_ps(a, b)
         }
         #[inline(always)]
-        fn squared_difference(self, a: __m256, b: __m256) -> __m256 {
-            let difference = self.0.avx._mm256_sub_ps(a, b);
-            self.0.avx._mm256_mul_ps(difference, difference)
-        }
-        #[inline(always)]
         fn add_squared_difference(self, a: __m256, b: __m256, sum: __m256) -> __m256 {
             let difference = self.0.avx._mm256_sub_ps(a, b);
             self.0.fma._mm256_fmadd_ps(difference, difference, sum)
@@ -192,13 +181,9 @@ mod avx2 {
             self.0.avx._mm256_add_pd(a, b)
         }
         #[inline(always)]
-        fn squared_difference(self, a: __m256d, b: __m256d) -> __m256d {
-            let difference = self.0.avx._mm256_sub_pd(a, b);
-            self.0.avx._mm256_mul_pd(difference, difference)
-        }
-        #[inline(always)]
         fn add_squared_difference(self, a: __m256d, b: __m256d, sum: __m256d) -> __m256d {
-            self.0.avx._mm256_add_pd(sum, self.squared_difference(a, b))
+            let difference = self.0.avx._mm256_sub_pd(a, b);
+            self.0.avx._mm256_add_pd(sum, self.0.avx._mm256_mul_pd(difference, difference))
         }
         #[inline(always)]
         fn smaller(self, a: __m256d, b: __m256d) -> __m256d {

@@ -17,6 +17,7 @@
 
 mod bounds;
 mod exact;
+mod flags;
 mod lanes;
 mod machine;
 mod table;
@@ -47,6 +48,8 @@ pub struct Prepared {
     /// The largest absolute value.
     largest: f32,
     values: Vec<f32>,
+    /// The action units, where all are 0 or 1.
+    flags: Option<flags::Flags>,
 }
 
 impl Prepared {
@@ -64,18 +67,20 @@ impl Prepared {
                 largest = largest.max(row[column].abs());
             }
         }
-        Self { frames, largest, values }
+        let flags = flags::Flags::new(rows.iter().map(|row| &row[AU.start..AU.end]));
+        Self { frames, largest, values, flags }
     }
 
     /// Bytes that a prepared reaction takes.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(&self.values[..])
+        let flags = self.flags.as_ref().map_or(0, flags::Flags::bytes);
+        size_of::<Self>() + size_of_val(&self.values[..]) + flags
     }
 
-    /// A column as the table reads it, from the last frame on.
-    fn channel(&self, column: usize) -> &[f32] {
+    /// Columns as the table reads them, from the last frame on.
+    fn channels(&self, first: usize, count: usize) -> &[f32] {
         let length = Place::new(self.frames).length();
-        &self.values[column * length..][..length]
+        &self.values[first * length..][..count * length]
     }
 
     fn value(&self, column: usize, frame: usize) -> f32 {
@@ -93,6 +98,7 @@ pub struct Scratch {
     current: [Rows; 3],
     nearest: [Rows; 3],
     exact: exact::Memory,
+    flags: flags::Memory,
 }
 
 impl Default for Scratch {
@@ -109,6 +115,7 @@ impl Scratch {
             current: Default::default(),
             nearest: Default::default(),
             exact: exact::Memory::default(),
+            flags: flags::Memory::default(),
         }
     }
 
@@ -125,6 +132,11 @@ impl Scratch {
 
     /// Bounds of a group's sum of squares, or `None` when it is surely above `limit`; fills `current`.
     fn bound(&mut self, group: usize, a: &Prepared, b: &Prepared, limit: f64) -> Option<Interval> {
+        if group == ACTIONS
+            && let Some(cost) = self.whole(a, b)
+        {
+            return (cost <= limit).then_some(Interval { low: cost, high: cost });
+        }
         let (first, columns, _) = GROUPS[group];
         let Some(precision) = Precision::of(a, b, columns) else { return Some(Interval::UNKNOWN) };
         let (machine, packed, table) = (self.machine, &self.packed[group], &mut self.current[group]);
@@ -137,12 +149,23 @@ impl Scratch {
         (cost <= cut).then(|| precision.interval(cost))
     }
 
+    /// The cost of the action units where they are whole numbers.
+    fn whole(&mut self, a: &Prepared, b: &Prepared) -> Option<f64> {
+        let (Some(a), Some(b)) = (&a.flags, &b.flags) else { return None };
+        flags::cost(self.machine, a, b, &mut self.flags).map(f64::from)
+    }
+
     /// The three unweighted distances, exactly.
     fn exactly(&mut self, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> [f64; 3] {
         std::array::from_fn(|group| self.exactly_one(group, a, b, bounds))
     }
 
     fn exactly_one(&mut self, group: usize, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> f64 {
+            if group == ACTIONS
+                && let Some(cost) = self.whole(a, b)
+            {
+                return cost.sqrt();
+            }
             let (first, columns, _) = GROUPS[group];
             let table = &self.current[group];
             let known = Precision::of(a, b, columns)
@@ -192,37 +215,38 @@ pub fn best(
         return None;
     }
     scratch.pack(prediction);
-    let mut bound_all = |group| -> Vec<Interval> {
-        let mut bound = |(_, reaction): &(u32, &Prepared)| scratch.bound(group, prediction, reaction, f64::INFINITY);
-        appropriate.iter().map(|one| bound(one).unwrap_or(Interval::UNKNOWN)).collect()
-    };
-    let feelings = bound_all(FEELING);
-    let mut order: Vec<usize> = (0..appropriate.len()).collect();
-    order.sort_by(|one, two| feelings[*one].low.total_cmp(&feelings[*two].low));
-    // the lowest of all upper bounds, and every reaction that was not given up with its bounds
+    // Who has the lowest bound is looked at next, in the next group that is cheap: so nobody is looked at who is above
+    // the answer by what is known of the others.
+    let steps = [FEELING, FACES, ACTIONS];
+    let mut waiting: Vec<(usize, usize, [Interval; 3])> =
+        (0..appropriate.len()).map(|place| (place, 0, [Interval::UNKNOWN; 3])).collect();
     let mut limit = f64::INFINITY;
     let mut left: Vec<(usize, [Interval; 3])> = Vec::new();
     let mut kept = None;
-    'reactions: for place in order {
-        let reaction = appropriate[place].1;
-        let mut bounds = [Interval::UNKNOWN; 3];
-        bounds[FEELING] = feelings[place];
-        for group in [FACES, ACTIONS] {
-            let room = (limit * (1.0 + SLACK) - lowest(&bounds)) * GROUPS[group].2 * (1.0 + SLACK);
-            if room < 0.0 {
-                continue 'reactions;
-            }
-            match scratch.bound(group, prediction, reaction, room * room) {
-                Some(bound) => bounds[group] = bound,
-                None => continue 'reactions,
-            }
+    while let Some(next) = (0..waiting.len())
+        .min_by(|one, two| lowest(&waiting[*one].2).total_cmp(&lowest(&waiting[*two].2)))
+    {
+        let (place, step, bounds) = &mut waiting[next];
+        let (place, group) = (*place, steps[*step]);
+        let room = (limit * (1.0 + SLACK) - lowest(bounds)) * GROUPS[group].2 * (1.0 + SLACK);
+        if room < 0.0 {
+            break; // as are all others
         }
-        left.push((place, bounds));
-        let high = total(bounds.map(|bound| bound.high.sqrt()));
-        if high < limit {
-            limit = high;
-            kept = Some(place);
-            std::mem::swap(&mut scratch.current, &mut scratch.nearest);
+        let Some(bound) = scratch.bound(group, prediction, appropriate[place].1, room * room) else {
+            waiting.swap_remove(next);
+            continue;
+        };
+        bounds[group] = bound;
+        *step += 1;
+        if *step == steps.len() {
+            let (_, _, bounds) = waiting.swap_remove(next);
+            left.push((place, bounds));
+            let high = total(bounds.map(|bound| bound.high.sqrt()));
+            if high < limit {
+                limit = high;
+                kept = Some(place);
+                std::mem::swap(&mut scratch.current[ACTIONS], &mut scratch.nearest[ACTIONS]);
+            }
         }
     }
     left.retain(|(_, bounds)| lowest(bounds) <= limit * (1.0 + SLACK));
@@ -234,7 +258,7 @@ pub fn best(
         if best.is_some_and(|(_, at)| appropriate[at].1.values == reaction.values) {
             continue; // an equal one is listed before
         }
-        let groups = if kept == Some(place) { FEELING..FEELING + 1 } else { 0..3 };
+        let groups = if kept == Some(place) { FEELING..FACES + 1 } else { 0..3 };
         for group in groups {
             let bound = scratch.bound(group, prediction, reaction, f64::INFINITY);
             bounds[group] = bound.unwrap_or(Interval::UNKNOWN);

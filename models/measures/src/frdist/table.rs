@@ -9,16 +9,20 @@
 //! Columns are counted with a sentinel before and one behind the series. A sentinel costs nothing against a padded row
 //! and infinity against every other, so that paths reach a strip's first real row, or leave its last, over the padding.
 
+use std::hint::black_box;
+
 use super::lanes::Lanes;
 
 /// Rows in each lane.
 pub const LAYERS: usize = 4;
 /// Numbers before column 0 in a row of the table: the lanes of a strip reach back so far.
-pub const ROOM: usize = 32;
-/// Steps between two looks at memory; a multiple of the layers, not below the lanes of any register.
+pub const ROOM: usize = 64;
+/// Steps between two looks at memory; a multiple of the layers.
 const BLOCK: usize = 2 * LAYERS;
 /// Registers read beyond a series before its last and behind its first column.
-const BEYOND: (usize, usize) = (12, 8);
+const BEYOND: (usize, usize) = (20, 18);
+/// Numbers of the widest register, and one.
+const WIDEST: usize = 17;
 
 /// Numbers in a row of the table for a series of `frames` frames; column `c` is at `ROOM + c`.
 pub const fn row_length(frames: usize) -> usize {
@@ -66,14 +70,14 @@ impl Place {
 pub fn fill<M: Lanes, const D: usize>(
     machine: M,
     rows: &[M::Number],
-    channels: [&[M::Number]; D],
+    channels: &[M::Number],
     frames: usize,
     above: &[M::Number],
     below: &mut [M::Number],
     first: usize,
     give_up: Option<impl Fn(usize, M::Number) -> bool>,
 ) -> usize {
-    let infinite = machine.splat(M::INFINITE);
+    let (infinite, nothing) = (machine.splat(M::INFINITE), machine.splat(M::Number::default()));
     let layers: [[M::Register; LAYERS]; D] = std::array::from_fn(|channel| {
         std::array::from_fn(|layer| machine.load(rows, (channel * LAYERS + layer) * M::COUNT))
     });
@@ -88,22 +92,17 @@ pub fn fill<M: Lanes, const D: usize>(
     let mut start = first - first % BLOCK;
     while start < frames + 2 + behind {
         let window = (place.first + 1).saturating_sub(start / LAYERS + BLOCK / LAYERS);
-        // the compiler must not unroll this: it would keep sums of all phases at once, in memory
-        for phase in 0..std::hint::black_box(LAYERS) {
-            let (mut near, mut far) = ([infinite; LAYERS], [infinite; LAYERS]);
-            for channel in 0..D {
-                let from = channels[channel].get(phase * place.stride + window..);
-                let Some(from) = from.and_then(|from| from.first_chunk::<{ BLOCK + 1 }>()) else { return first };
+        // the compiler must not unroll these: it would keep the sums in memory, or add up one after the other
+        for phase in 0..black_box(LAYERS) {
+            let (mut near, mut far) = ([nothing; LAYERS], [nothing; LAYERS]);
+            let at = phase * place.stride + window;
+            for (here, channel) in layers.iter().zip(channels.chunks_exact(place.length())).take(black_box(D)) {
+                let from = channel.get(at..).and_then(|from| from.first_chunk::<WIDEST>());
+                let Some(from) = from else { return first };
                 let (there, after) = (machine.load(from, 1), machine.load(from, 0));
                 for layer in 0..LAYERS {
-                    let here = layers[channel][layer];
-                    if channel == 0 {
-                        near[layer] = machine.squared_difference(here, there);
-                        far[layer] = machine.squared_difference(here, after);
-                    } else {
-                        near[layer] = machine.add_squared_difference(here, there, near[layer]);
-                        far[layer] = machine.add_squared_difference(here, after, far[layer]);
-                    }
+                    near[layer] = machine.add_squared_difference(here[layer], there, near[layer]);
+                    far[layer] = machine.add_squared_difference(here[layer], after, far[layer]);
                 }
             }
             for layer in 0..LAYERS {
