@@ -113,9 +113,9 @@ pub fn fill<M: Lanes, const D: usize>(
         let from = above.get(ROOM + start..).and_then(|from| from.first_chunk::<BLOCK>());
         let Some(incoming) = from else { return first };
         let mut outgoing = [M::INFINITE; BLOCK];
-        for step in 0..BLOCK {
-            outgoing[step] = machine.last(last[LAYERS - 1]);
-            let up = machine.shifted(last[LAYERS - 1], incoming[step]);
+        for ((outgoing, incoming), costs) in outgoing.iter_mut().zip(incoming).zip(&costs).take(black_box(BLOCK)) {
+            *outgoing = machine.last(last[LAYERS - 1]);
+            let up = machine.shifted(last[LAYERS - 1], *incoming);
             let ways = [
                 machine.smaller(machine.smaller(last[0], corner), up),
                 machine.smaller(machine.smaller(last[1], before[0]), last[0]),
@@ -125,7 +125,7 @@ pub fn fill<M: Lanes, const D: usize>(
             corner = up;
             before = last;
             for layer in 0..LAYERS {
-                last[layer] = machine.add(costs[step][layer], ways[layer]);
+                last[layer] = machine.add(costs[layer], ways[layer]);
             }
         }
         for step in 0..LAYERS {
