@@ -4,6 +4,7 @@
 //! Start reading at [`Evaluation`]; each measure's file has its definition and corner cases in its header. What this
 //! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
 
+pub mod cost;
 pub mod evaluation;
 pub mod frcorr;
 pub mod frdist;
