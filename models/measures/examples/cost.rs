@@ -37,7 +37,7 @@ fn arguments() -> Option<Arguments> {
 fn official(python: &str, samples: usize, data: &Data, measures: &[Measure]) -> Result<Value> {
     let fault = |detail: String| {
         Fault::new(FaultKind::BadRequest, "", detail)
-            .remedy("name a Python with numpy, scipy, torch and tslearn (pip install numpy scipy torch tslearn)")
+            .remedy("name a Python with numpy, torch and tslearn (pip install numpy torch tslearn)")
     };
     let folder = tempfile::tempdir().map_err(|error| fault(error.to_string()))?;
     let flat = |all: Vec<&Attributes>| -> Vec<f32> { all.into_iter().flatten().flatten().copied().collect() };

@@ -4,10 +4,12 @@
 //! bound, the cost of the cheapest way from each cell to the end; the exact pass, which goes forward, leaves out every
 //! cell from which that way is too dear.
 //!
-//! The bound: values are exact in single precision. Every cost is made by one subtraction, one product and one sum for
-//! each column, every path adds at most `frames + frames` of them, and all terms are positive. So a path's rounded cost
-//! differs from the true one by a factor of at most `1 +- (frames + frames + columns + 3) u`, and so does the cheapest
-//! path's (minima round nothing). What underflows is bounded apart; values that might overflow are not filtered at all.
+//! A cost is `|a|^2 + |b|^2 - 2 ab`, which takes half the operations of squared differences. With `u` half the
+//! distance of 1 to the next number: the norms are rounded once, their sum once, and each of D products adds two errors
+//! at most; no partial sum is above `2 (|a|^2 + |b|^2)`. So a cost is off by less than `2 (D + 2) u (|a|^2 + |b|^2)`, and
+//! a path, which has at most `steps = frames + frames` cells, by less than `steps` times that for its largest norms
+//! and a factor of `1 +- steps u` for its own sums. Minima round nothing, so the cheapest path is off by no more. What
+//! underflows is counted apart; what might overflow is not bounded at all.
 
 use pulp::NullaryFnOnce;
 
@@ -16,8 +18,6 @@ use super::lanes::{Lanes, Single};
 use super::machine::Machine;
 use super::table::{self, LAYERS, ROOM, row_length, strip_rows};
 
-/// Stands for "no value": its square overflows, so that it is infinitely far from everything but itself.
-pub const SENTINEL: f32 = 1e30;
 /// Sums of squares up to here cannot overflow.
 const LARGEST_PATH: f64 = 1e37;
 
@@ -41,15 +41,16 @@ pub struct Precision {
 }
 
 impl Precision {
-    /// The error for two reactions over `columns` columns; `None` where single precision may fail.
-    pub fn of(a: &Prepared, b: &Prepared, columns: usize) -> Option<Self> {
+    /// The error for two reactions over a group of `columns` columns; `None` where single precision may fail.
+    pub fn of(a: &Prepared, b: &Prepared, group: usize, columns: usize) -> Option<Self> {
         let steps = (a.frames + b.frames) as f64;
-        let difference = f64::from(a.largest) + f64::from(b.largest);
-        // twice the bound of the header, and the smallest normal number for each operation
-        let relative = (steps + columns as f64 + 3.0) * f64::from(f32::EPSILON);
-        let absolute = steps * (columns + 1) as f64 * f64::from(f32::MIN_POSITIVE);
-        let sound = steps * columns as f64 * difference * difference < LARGEST_PATH && relative < 0.1;
-        sound.then_some(Self { relative, absolute })
+        let norms = f64::from(a.largest_norm[group]) + f64::from(b.largest_norm[group]);
+        // twice the bounds of the header, and the smallest normal number for each operation
+        let relative = steps * f64::from(f32::EPSILON);
+        let cell =
+            2.0 * (columns + 2) as f64 * (norms * f64::from(f32::EPSILON) + f64::from(f32::MIN_POSITIVE));
+        let sound = steps * norms < LARGEST_PATH && relative < 0.1;
+        sound.then_some(Self { relative, absolute: steps * cell * (1.0 + relative) })
     }
 
     /// Surely not above the true cost.
@@ -81,25 +82,31 @@ impl Precision {
 pub struct Packed {
     values: Vec<f32>,
     strips: usize,
+    /// Rows of the first strip that are no frames.
+    padding: usize,
 }
 
 impl Packed {
-    /// Packs `columns` columns from `first` on for registers of `lanes` numbers; the padding comes first.
-    pub fn fill(&mut self, reaction: &Prepared, first: usize, columns: usize, lanes: usize) {
+    /// Packs a group (its norms, and `columns` columns from `first` on) for registers of `lanes` numbers.
+    pub fn fill(&mut self, reaction: &Prepared, group: usize, first: usize, columns: usize, lanes: usize) {
         let rows = LAYERS * lanes;
         self.strips = reaction.frames.div_ceil(rows);
+        self.padding = self.strips * rows - reaction.frames;
         self.values.clear();
-        self.values.resize(self.strips * rows * columns, SENTINEL);
-        for (strip, strip_values) in self.values.chunks_exact_mut(rows * columns).enumerate() {
+        self.values.resize(self.strips * rows * (columns + 1), 0.0);
+        for (strip, strip_values) in self.values.chunks_exact_mut(rows * (columns + 1)).enumerate() {
             // the strip's first row is the frame before `end`
             let end = (self.strips - strip) * rows;
-            for (column, values) in strip_values.chunks_exact_mut(rows).enumerate() {
+            for (channel, values) in strip_values.chunks_exact_mut(rows).enumerate() {
                 for lane in 0..lanes {
                     for layer in 0..LAYERS {
                         let frame = end - 1 - (lane * LAYERS + layer);
-                        if frame < reaction.frames {
-                            values[layer * lanes + lane] = reaction.value(first + column, frame);
-                        }
+                        values[layer * lanes + lane] = match channel.checked_sub(1) {
+                            _ if frame >= reaction.frames && channel == 0 => f32::INFINITY,
+                            _ if frame >= reaction.frames => 0.0,
+                            None => reaction.norm(group, frame),
+                            Some(column) => -2.0 * reaction.value(first + column, frame),
+                        };
                     }
                 }
             }
@@ -148,26 +155,35 @@ impl Rows {
     }
 }
 
-/// Fills the table of a packed prediction against a reaction over `D` columns from `first` on. Returns the cost; infinite
+/// Fills the table of a packed prediction against a reaction over a group of `D - 1` columns. Returns the cost; infinite
 /// when it is certainly above `limit`, and then the table is unfinished.
 pub fn backward<const D: usize>(
     machine: Machine,
     prediction: &Packed,
     reaction: &Prepared,
-    first: usize,
+    group: usize,
     table: &mut Rows,
     limit: f32,
 ) -> f32 {
     let frames = reaction.frames;
     table.prepare(prediction.strips, frames, LAYERS * machine.singles());
-    let channels = reaction.channels(first, D);
+    let channels = reaction.group(group, D);
     match machine {
         #[cfg(target_arch = "x86_64")]
         Machine::Avx2(simd) => pulp::Simd::vectorize(
             simd,
-            Pass::<_, D> { machine: super::lanes::SingleAvx2(simd), prediction, channels, frames, table, limit },
+            Pass::<_, D> {
+                machine: super::lanes::SingleAvx2(simd),
+                prediction,
+                channels,
+                frames,
+                table,
+                limit,
+            },
         ),
-        Machine::Portable => Pass::<_, D> { machine: Single, prediction, channels, frames, table, limit }.call(),
+        Machine::Portable => {
+            Pass::<_, D> { machine: Single, prediction, channels, frames, table, limit }.call()
+        }
     }
 }
 
@@ -190,7 +206,8 @@ impl<M: Lanes<Number = f32>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
             let (before, after) = table.values.split_at_mut((strip + 1) * table.stride);
             let (above, below) = (&before[strip * table.stride..], &mut after[..table.stride]);
             let never = None::<fn(usize, f32) -> bool>;
-            table::fill::<M, D>(machine, values, channels, frames, above, below, 0, never);
+            let padding = if strip == 0 { prediction.padding } else { 0 };
+            table::fill::<M, D>(machine, values, channels, frames, above, below, 0, padding, never);
             if limit < f32::INFINITY && least(&below[ROOM..ROOM + 1 + frames]) > limit {
                 return f32::INFINITY;
             }

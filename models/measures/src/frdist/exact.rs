@@ -151,6 +151,7 @@ impl<M: Lanes<Number = f64>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
                 &above[..],
                 &mut below[..],
                 first,
+                0,
                 known.is_some().then_some(hopeless),
             );
             if end >= rows {

@@ -65,7 +65,9 @@ pub fn cost(machine: Machine, a: &Flags, b: &Flags, memory: &mut Memory) -> Opti
     }
     let cost = match machine {
         #[cfg(target_arch = "x86_64")]
-        Machine::Avx2(simd) => pulp::Simd::vectorize(simd, Pass { machine: avx2::Patterns(simd), a, b, memory }),
+        Machine::Avx2(simd) => {
+            pulp::Simd::vectorize(simd, Pass { machine: avx2::Patterns(simd), a, b, memory })
+        }
         Machine::Portable => Pass { machine: Patterns, a, b, memory }.call(),
     };
     (cost < SENTINEL).then_some(cost)
@@ -100,7 +102,7 @@ impl<M: Lanes<Number = u16>> NullaryFnOnce for Pass<'_, M> {
         above[ROOM] = 0;
         for strip in rows.chunks_exact(height) {
             let never = None::<fn(usize, u16) -> bool>;
-            table::fill::<M, 1>(self.machine, strip, &self.b.placed, frames, above, below, 0, never);
+            table::fill::<M, 1>(self.machine, strip, &self.b.placed, frames, above, below, 0, 0, never);
             std::mem::swap(above, below);
         }
         above[ROOM + frames]
@@ -134,11 +136,20 @@ impl Lanes for Patterns {
         std::array::from_fn(|lane| a[lane].saturating_add(b[lane]))
     }
     #[inline(always)]
-    fn add_squared_difference(self, a: [u16; 8], b: [u16; 8], sum: [u16; 8]) -> [u16; 8] {
+    fn first_cost(self, row: [u16; 8], column: [u16; 8]) -> [u16; 8] {
         std::array::from_fn(|lane| {
-            let different = a[lane] ^ b[lane];
-            sum[lane] + (different & SENTINEL) + (different & !SENTINEL).count_ones() as u16
+            let different = row[lane] ^ column[lane];
+            (different & SENTINEL) + (different & !SENTINEL).count_ones() as u16
         })
+    }
+    #[inline(always)]
+    fn more_cost(self, row: [u16; 8], column: [u16; 8], cost: [u16; 8]) -> [u16; 8] {
+        self.add(cost, self.first_cost(row, column))
+    }
+    #[inline(always)]
+    fn freed(self, mut value: [u16; 8], lane: usize) -> [u16; 8] {
+        value[lane % 8] = 0;
+        value
     }
     #[inline(always)]
     fn smaller(self, a: [u16; 8], b: [u16; 8]) -> [u16; 8] {
@@ -192,20 +203,30 @@ mod avx2 {
             self.0.avx2._mm256_adds_epu16(a, b)
         }
         #[inline(always)]
-        fn add_squared_difference(self, a: __m256i, b: __m256i, sum: __m256i) -> __m256i {
+        fn first_cost(self, row: __m256i, column: __m256i) -> __m256i {
             let avx2 = self.0.avx2;
             // bits in each half of a byte, by a table
             let bits = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
             let bits = cast::<[[u8; 16]; 2], __m256i>([bits; 2]);
             let half = self.0.avx._mm256_set1_epi8(0x0f);
-            let different = avx2._mm256_xor_si256(a, b);
+            let different = avx2._mm256_xor_si256(row, column);
             let none = avx2._mm256_and_si256(different, self.splat(SENTINEL));
             let low = avx2._mm256_shuffle_epi8(bits, avx2._mm256_and_si256(different, half));
             let high = avx2._mm256_and_si256(avx2._mm256_srli_epi16::<4>(different), half);
             let bytes = avx2._mm256_add_epi8(low, avx2._mm256_shuffle_epi8(bits, high));
             let words = avx2._mm256_maddubs_epi16(bytes, self.0.avx._mm256_set1_epi8(1));
             // a sentinel's bit counts once more, which does not matter: it is no path already
-            avx2._mm256_add_epi16(sum, avx2._mm256_add_epi16(words, none))
+            avx2._mm256_add_epi16(words, none)
+        }
+        #[inline(always)]
+        fn more_cost(self, row: __m256i, column: __m256i, cost: __m256i) -> __m256i {
+            self.add(cost, self.first_cost(row, column))
+        }
+        #[inline(always)]
+        fn freed(self, value: __m256i, lane: usize) -> __m256i {
+            let mut value = cast::<__m256i, [u16; 16]>(value);
+            value[lane % 16] = 0;
+            cast(value)
         }
         #[inline(always)]
         fn smaller(self, a: __m256i, b: __m256i) -> __m256i {

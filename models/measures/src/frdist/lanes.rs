@@ -22,8 +22,12 @@ pub trait Lanes: Copy {
     fn last(self, value: Self::Register) -> Self::Number;
     /// `a + b`.
     fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// `sum + (a - b)^2`, over all bits for patterns.
-    fn add_squared_difference(self, a: Self::Register, b: Self::Register, sum: Self::Register) -> Self::Register;
+    /// What the first channel of a row and of a column adds to their cost.
+    fn first_cost(self, row: Self::Register, column: Self::Register) -> Self::Register;
+    /// The cost with one channel more.
+    fn more_cost(self, row: Self::Register, column: Self::Register, cost: Self::Register) -> Self::Register;
+    /// `value` with a zero in one lane.
+    fn freed(self, value: Self::Register, lane: usize) -> Self::Register;
     /// The smaller of each lane.
     fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register;
     /// Every lane moved up by one, and `first` in lane 0.
@@ -33,7 +37,7 @@ pub trait Lanes: Copy {
 }
 
 macro_rules! arrays {
-    ($name:ident, $number:ty, $count:literal) => {
+    ($name:ident, $number:ty, $count:literal, $first:expr, $more:expr) => {
         /// Registers for any processor; the compiler makes of them what the target has.
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
@@ -61,13 +65,22 @@ macro_rules! arrays {
                 std::array::from_fn(|lane| a[lane] + b[lane])
             }
             #[inline(always)]
-            fn add_squared_difference(
+            fn first_cost(self, row: Self::Register, column: Self::Register) -> Self::Register {
+                std::array::from_fn(|lane| $first(row[lane], column[lane]))
+            }
+            #[inline(always)]
+            fn more_cost(
                 self,
-                a: Self::Register,
-                b: Self::Register,
-                sum: Self::Register,
+                row: Self::Register,
+                column: Self::Register,
+                cost: Self::Register,
             ) -> Self::Register {
-                std::array::from_fn(|lane| sum[lane] + (a[lane] - b[lane]) * (a[lane] - b[lane]))
+                std::array::from_fn(|lane| cost[lane] + $more(row[lane], column[lane]))
+            }
+            #[inline(always)]
+            fn freed(self, mut value: Self::Register, lane: usize) -> Self::Register {
+                value[lane % $count] = 0.0;
+                value
             }
             #[inline(always)]
             fn smaller(self, a: Self::Register, b: Self::Register) -> Self::Register {
@@ -87,8 +100,14 @@ macro_rules! arrays {
     };
 }
 
-arrays!(Single, f32, 4);
-arrays!(Double, f64, 2);
+// norms, then products with the doubled, negative values of the row
+arrays!(Single, f32, 4, |a, b| a + b, |a, b| a * b);
+arrays!(Double, f64, 2, squared_difference, squared_difference);
+
+#[inline(always)]
+fn squared_difference(a: f64, b: f64) -> f64 {
+    (a - b) * (a - b)
+}
 
 #[inline(always)]
 fn chunk<T, const N: usize>(from: &[T], start: usize) -> Option<&[T; N]> {
@@ -133,9 +152,18 @@ mod avx2 {
             self.0.avx._mm256_add_ps(a, b)
         }
         #[inline(always)]
-        fn add_squared_difference(self, a: __m256, b: __m256, sum: __m256) -> __m256 {
-            let difference = self.0.avx._mm256_sub_ps(a, b);
-            self.0.fma._mm256_fmadd_ps(difference, difference, sum)
+        fn first_cost(self, row: __m256, column: __m256) -> __m256 {
+            self.0.avx._mm256_add_ps(row, column)
+        }
+        #[inline(always)]
+        fn more_cost(self, row: __m256, column: __m256, cost: __m256) -> __m256 {
+            self.0.fma._mm256_fmadd_ps(row, column, cost)
+        }
+        #[inline(always)]
+        fn freed(self, value: __m256, lane: usize) -> __m256 {
+            let mut value = cast::<__m256, [f32; 8]>(value);
+            value[lane % 8] = 0.0;
+            cast(value)
         }
         #[inline(always)]
         fn smaller(self, a: __m256, b: __m256) -> __m256 {
@@ -181,9 +209,19 @@ mod avx2 {
             self.0.avx._mm256_add_pd(a, b)
         }
         #[inline(always)]
-        fn add_squared_difference(self, a: __m256d, b: __m256d, sum: __m256d) -> __m256d {
-            let difference = self.0.avx._mm256_sub_pd(a, b);
-            self.0.avx._mm256_add_pd(sum, self.0.avx._mm256_mul_pd(difference, difference))
+        fn first_cost(self, row: __m256d, column: __m256d) -> __m256d {
+            let difference = self.0.avx._mm256_sub_pd(row, column);
+            self.0.avx._mm256_mul_pd(difference, difference)
+        }
+        #[inline(always)]
+        fn more_cost(self, row: __m256d, column: __m256d, cost: __m256d) -> __m256d {
+            self.0.avx._mm256_add_pd(cost, self.first_cost(row, column))
+        }
+        #[inline(always)]
+        fn freed(self, value: __m256d, lane: usize) -> __m256d {
+            let mut value = cast::<__m256d, [f64; 4]>(value);
+            value[lane % 4] = 0.0;
+            cast(value)
         }
         #[inline(always)]
         fn smaller(self, a: __m256d, b: __m256d) -> __m256d {

@@ -10,6 +10,7 @@
 //! - `table`: a strip of the table in registers (`lanes`, `machine`: which registers).
 //! - `bounds`: the table in single precision with a proven error. It says who cannot be the nearest: first by valence
 //!   and arousal, which are cheap, then by the expressions, then by the action units.
+//! - `flags`: action units that are all 0 or 1 on both sides, in whole numbers.
 //! - `exact`: the table in double precision for whoever is left (mostly one), over the cells that can matter.
 //!
 //! The trap: approximation is not allowed, so every "cannot" carries its bound, and a bound that single precision
@@ -37,16 +38,19 @@ const GROUPS: [(usize, usize, f64); 3] = [
 const ACTIONS: usize = 0;
 const FEELING: usize = 1;
 const FACES: usize = 2;
+/// Reactions whose tables are kept for the exact pass (about 260 kB each for 750 frames); of a later one they are made
+/// again, which costs little beside the tables of all the others.
+const KEPT: usize = 16;
 /// Totals of bounds are rounded a few times; this is more.
 const SLACK: f64 = 1e-12;
 
-/// A reaction prepared for warping: columns one after the other, with room to read beyond both ends (about 79 kB for
-/// 750 frames).
+/// A reaction prepared for warping: for each group its squared norms and its columns, as the table reads them from the
+/// last frame on (about 105 kB for 750 frames).
 #[derive(Debug, Clone)]
 pub struct Prepared {
     frames: usize,
-    /// The largest absolute value.
-    largest: f32,
+    /// Of each group, the largest squared norm of a frame.
+    largest_norm: [f32; 3],
     values: Vec<f32>,
     /// The action units, where all are 0 or 1.
     flags: Option<flags::Flags>,
@@ -57,18 +61,25 @@ impl Prepared {
     pub fn new(rows: &[[f32; ATTRIBUTE_COUNT]]) -> Self {
         let frames = rows.len();
         let place = Place::new(frames);
-        let mut values = vec![f32::INFINITY; place.length() * ATTRIBUTE_COUNT];
-        let mut largest = 0.0f32;
-        for (column, values) in values.chunks_exact_mut(place.length()).enumerate() {
-            values[place.of(0)] = bounds::SENTINEL;
-            values[place.of(frames + 1)] = bounds::SENTINEL;
+        let mut values = vec![0.0; place.length() * (ATTRIBUTE_COUNT + GROUPS.len())];
+        let mut largest_norm = [0.0f32; 3];
+        for (group, (first, columns, _)) in GROUPS.into_iter().enumerate() {
+            let (norms, rest) = values[(first + group) * place.length()..].split_at_mut(place.length());
+            norms.fill(f32::INFINITY); // where there is no frame
             for (frame, row) in rows.iter().enumerate() {
-                values[place.of(frames - frame)] = row[column];
-                largest = largest.max(row[column].abs());
+                let at = place.of(frames - frame);
+                let row = &row[first..first + columns];
+                norms[at] = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() as f32;
+                // a value that is not a number must not pass for a small one
+                largest_norm[group] =
+                    if norms[at] <= largest_norm[group] { largest_norm[group] } else { norms[at] };
+                for (column, value) in row.iter().enumerate() {
+                    rest[column * place.length() + at] = *value;
+                }
             }
         }
         let flags = flags::Flags::new(rows.iter().map(|row| &row[AU.start..AU.end]));
-        Self { frames, largest, values, flags }
+        Self { frames, largest_norm, values, flags }
     }
 
     /// Bytes that a prepared reaction takes.
@@ -77,15 +88,21 @@ impl Prepared {
         size_of::<Self>() + size_of_val(&self.values[..]) + flags
     }
 
-    /// Columns as the table reads them, from the last frame on.
-    fn channels(&self, first: usize, count: usize) -> &[f32] {
+    /// The norms and columns of a group.
+    fn group(&self, group: usize, count: usize) -> &[f32] {
         let length = Place::new(self.frames).length();
-        &self.values[first * length..][..count * length]
+        &self.values[(GROUPS[group].0 + group) * length..][..count * length]
+    }
+
+    fn norm(&self, group: usize, frame: usize) -> f32 {
+        let place = Place::new(self.frames);
+        self.values[(GROUPS[group].0 + group) * place.length() + place.of(self.frames - frame)]
     }
 
     fn value(&self, column: usize, frame: usize) -> f32 {
         let place = Place::new(self.frames);
-        self.values[column * place.length() + place.of(self.frames - frame)]
+        let norms = GROUPS.iter().filter(|(first, ..)| *first <= column).count();
+        self.values[(column + norms) * place.length() + place.of(self.frames - frame)]
     }
 }
 
@@ -94,9 +111,8 @@ impl Prepared {
 pub struct Scratch {
     machine: Machine,
     packed: [Packed; 3],
-    /// Tables of the reaction being looked at and of the nearest so far.
-    current: [Rows; 3],
-    nearest: [Rows; 3],
+    /// Tables of the first [`KEPT`] reactions, and those of all others in turn.
+    tables: Vec<[Rows; 3]>,
     exact: exact::Memory,
     flags: flags::Memory,
 }
@@ -112,8 +128,7 @@ impl Scratch {
         Self {
             machine,
             packed: Default::default(),
-            current: Default::default(),
-            nearest: Default::default(),
+            tables: Vec::new(),
             exact: exact::Memory::default(),
             flags: flags::Memory::default(),
         }
@@ -124,27 +139,36 @@ impl Scratch {
         Self::on(Machine::Portable)
     }
 
-    fn pack(&mut self, prediction: &Prepared) {
-        for (packed, (first, columns, _)) in self.packed.iter_mut().zip(GROUPS) {
-            packed.fill(prediction, first, columns, self.machine.singles());
+    fn prepare(&mut self, prediction: &Prepared, reactions: usize) {
+        self.tables.resize_with(self.tables.len().max(reactions.min(KEPT + 1)), Default::default);
+        for (group, (first, columns, _)) in GROUPS.into_iter().enumerate() {
+            self.packed[group].fill(prediction, group, first, columns, self.machine.singles());
         }
     }
 
-    /// Bounds of a group's sum of squares, or `None` when it is surely above `limit`; fills `current`.
-    fn bound(&mut self, group: usize, a: &Prepared, b: &Prepared, limit: f64) -> Option<Interval> {
+    /// Bounds of a group's sum of squares, or `None` when it is surely above `limit`; fills the table of `place`.
+    fn bound(
+        &mut self,
+        group: usize,
+        a: &Prepared,
+        b: &Prepared,
+        place: usize,
+        limit: f64,
+    ) -> Option<Interval> {
         if group == ACTIONS
             && let Some(cost) = self.whole(a, b)
         {
             return (cost <= limit).then_some(Interval { low: cost, high: cost });
         }
-        let (first, columns, _) = GROUPS[group];
-        let Some(precision) = Precision::of(a, b, columns) else { return Some(Interval::UNKNOWN) };
-        let (machine, packed, table) = (self.machine, &self.packed[group], &mut self.current[group]);
+        let (_, columns, _) = GROUPS[group];
+        let Some(precision) = Precision::of(a, b, group, columns) else { return Some(Interval::UNKNOWN) };
+        let (machine, packed, table) =
+            (self.machine, &self.packed[group], &mut self.tables[place.min(KEPT)][group]);
         let cut = precision.limit(limit);
         let cost = match group {
-            ACTIONS => bounds::backward::<15>(machine, packed, b, first, table, cut),
-            FEELING => bounds::backward::<2>(machine, packed, b, first, table, cut),
-            _ => bounds::backward::<8>(machine, packed, b, first, table, cut),
+            ACTIONS => bounds::backward::<16>(machine, packed, b, group, table, cut),
+            FEELING => bounds::backward::<3>(machine, packed, b, group, table, cut),
+            _ => bounds::backward::<9>(machine, packed, b, group, table, cut),
         };
         (cost <= cut).then(|| precision.interval(cost))
     }
@@ -155,29 +179,25 @@ impl Scratch {
         flags::cost(self.machine, a, b, &mut self.flags).map(f64::from)
     }
 
-    /// The three unweighted distances, exactly.
-    fn exactly(&mut self, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> [f64; 3] {
-        std::array::from_fn(|group| self.exactly_one(group, a, b, bounds))
-    }
-
-    fn exactly_one(&mut self, group: usize, a: &Prepared, b: &Prepared, bounds: [Interval; 3]) -> f64 {
-            if group == ACTIONS
-                && let Some(cost) = self.whole(a, b)
-            {
-                return cost.sqrt();
-            }
-            let (first, columns, _) = GROUPS[group];
-            let table = &self.current[group];
-            let known = Precision::of(a, b, columns)
-                .filter(|_| table.finished() && bounds[group].high.is_finite())
-                .map(|precision| exact::Known { table, precision, high: bounds[group].high });
-            let (machine, memory) = (self.machine, &mut self.exact);
-            let path = match group {
-                ACTIONS => exact::forward::<15>(machine, a, b, first, known, memory),
-                FEELING => exact::forward::<2>(machine, a, b, first, known, memory),
-                _ => exact::forward::<8>(machine, a, b, first, known, memory),
-            };
-            path.sqrt()
+    /// The cost of a group, exactly; quickly where `bound` is of the table at `place`.
+    fn exactly(&mut self, group: usize, a: &Prepared, b: &Prepared, place: usize, bound: Interval) -> f64 {
+        if group == ACTIONS
+            && let Some(cost) = self.whole(a, b)
+        {
+            return cost;
+        }
+        let (first, columns, _) = GROUPS[group];
+        let known = self.tables.get(place.min(KEPT)).and_then(|tables| {
+            let precision = Precision::of(a, b, group, columns)?;
+            let table = Some(&tables[group]).filter(|table| table.finished() && bound.high.is_finite())?;
+            Some(exact::Known { table, precision, high: bound.high })
+        });
+        let (machine, memory) = (self.machine, &mut self.exact);
+        match group {
+            ACTIONS => exact::forward::<15>(machine, a, b, first, known, memory),
+            FEELING => exact::forward::<2>(machine, a, b, first, known, memory),
+            _ => exact::forward::<8>(machine, a, b, first, known, memory),
+        }
     }
 }
 
@@ -196,7 +216,7 @@ pub fn groups(a: &Prepared, b: &Prepared) -> [f64; 3] {
         return [f64::INFINITY; 3];
     }
     let mut scratch = Scratch::default();
-    scratch.exactly(a, b, [Interval::UNKNOWN; 3])
+    [ACTIONS, FEELING, FACES].map(|group| scratch.exactly(group, a, b, 0, Interval::UNKNOWN).sqrt())
 }
 
 /// Weighted distance over the three groups, or `None` when it is above `limit`.
@@ -214,7 +234,7 @@ pub fn best(
     if prediction.frames == 0 || appropriate.iter().any(|(_, reaction)| reaction.frames == 0) {
         return None;
     }
-    scratch.pack(prediction);
+    scratch.prepare(prediction, appropriate.len());
     // Who has the lowest bound is looked at next, in the next group that is cheap: so nobody is looked at who is above
     // the answer by what is known of the others.
     let steps = [FEELING, FACES, ACTIONS];
@@ -222,9 +242,8 @@ pub fn best(
         (0..appropriate.len()).map(|place| (place, 0, [Interval::UNKNOWN; 3])).collect();
     let mut limit = f64::INFINITY;
     let mut left: Vec<(usize, [Interval; 3])> = Vec::new();
-    let mut kept = None;
-    while let Some(next) = (0..waiting.len())
-        .min_by(|one, two| lowest(&waiting[*one].2).total_cmp(&lowest(&waiting[*two].2)))
+    while let Some(next) =
+        (0..waiting.len()).min_by(|one, two| lowest(&waiting[*one].2).total_cmp(&lowest(&waiting[*two].2)))
     {
         let (place, step, bounds) = &mut waiting[next];
         let (place, group) = (*place, steps[*step]);
@@ -232,7 +251,7 @@ pub fn best(
         if room < 0.0 {
             break; // as are all others
         }
-        let Some(bound) = scratch.bound(group, prediction, appropriate[place].1, room * room) else {
+        let Some(bound) = scratch.bound(group, prediction, appropriate[place].1, place, room * room) else {
             waiting.swap_remove(next);
             continue;
         };
@@ -241,61 +260,30 @@ pub fn best(
         if *step == steps.len() {
             let (_, _, bounds) = waiting.swap_remove(next);
             left.push((place, bounds));
-            let high = total(bounds.map(|bound| bound.high.sqrt()));
-            if high < limit {
-                limit = high;
-                kept = Some(place);
-                std::mem::swap(&mut scratch.current[ACTIONS], &mut scratch.nearest[ACTIONS]);
-            }
+            limit = limit.min(total(bounds.map(|bound| bound.high.sqrt())));
         }
     }
     left.retain(|(_, bounds)| lowest(bounds) <= limit * (1.0 + SLACK));
     left.sort_by_key(|(place, _)| *place);
-    std::mem::swap(&mut scratch.current, &mut scratch.nearest);
     let mut best: Option<(f64, usize)> = None;
     for (place, mut bounds) in left {
         let reaction = appropriate[place].1;
         if best.is_some_and(|(_, at)| appropriate[at].1.values == reaction.values) {
             continue; // an equal one is listed before
         }
-        let groups = if kept == Some(place) { FEELING..FACES + 1 } else { 0..3 };
-        for group in groups {
-            let bound = scratch.bound(group, prediction, reaction, f64::INFINITY);
-            bounds[group] = bound.unwrap_or(Interval::UNKNOWN);
+        if place >= KEPT {
+            for (group, bound) in bounds.iter_mut().enumerate() {
+                let again = scratch.bound(group, prediction, reaction, place, f64::INFINITY);
+                *bound = again.unwrap_or(Interval::UNKNOWN);
+            }
         }
-        let value = total(scratch.exactly(prediction, reaction, bounds));
+        let paths = [ACTIONS, FEELING, FACES];
+        let value = total(
+            paths.map(|group| scratch.exactly(group, prediction, reaction, place, bounds[group]).sqrt()),
+        );
         if best.is_none_or(|(known, _)| value < known) {
             best = Some((value, place));
         }
     }
     best.map(|(value, place)| (value, appropriate[place].0))
-}
-/// TEMP
-pub fn time_groups(a: &Prepared, b: &Prepared, _: &Prepared) {
-    let mut scratch = Scratch::default();
-    scratch.pack(a);
-    for group in 0..3 {
-        let mut low = f64::INFINITY;
-        for _ in 0..400 {
-            let start = std::time::Instant::now();
-            std::hint::black_box(scratch.bound(group, a, b, f64::INFINITY));
-            low = low.min(start.elapsed().as_secs_f64());
-        }
-        eprintln!("{group} {:.4} ms, {:.1} cycles a step", low * 1e3, low * 3.17e9 / (24.0 * 760.0));
-    }
-    for group in 0..3 {
-        let mut low = f64::INFINITY;
-        let bounds = std::array::from_fn(|g| scratch.bound(g, a, b, f64::INFINITY).unwrap());
-        let mut free = Scratch::default();
-        let mut full = f64::INFINITY;
-        for _ in 0..100 {
-            let start = std::time::Instant::now();
-            std::hint::black_box(scratch.exactly_one(group, a, b, bounds));
-            low = low.min(start.elapsed().as_secs_f64());
-            let start = std::time::Instant::now();
-            std::hint::black_box(free.exactly_one(group, a, b, [Interval::UNKNOWN; 3]));
-            full = full.min(start.elapsed().as_secs_f64());
-        }
-        eprintln!("exact {group} {:.4} ms of {:.4}", low * 1e3, full * 1e3);
-    }
 }

@@ -75,9 +75,10 @@ pub fn fill<M: Lanes, const D: usize>(
     above: &[M::Number],
     below: &mut [M::Number],
     first: usize,
+    padding: usize,
     give_up: Option<impl Fn(usize, M::Number) -> bool>,
 ) -> usize {
-    let (infinite, nothing) = (machine.splat(M::INFINITE), machine.splat(M::Number::default()));
+    let infinite = machine.splat(M::INFINITE);
     let layers: [[M::Register; LAYERS]; D] = std::array::from_fn(|channel| {
         std::array::from_fn(|layer| machine.load(rows, (channel * LAYERS + layer) * M::COUNT))
     });
@@ -94,15 +95,26 @@ pub fn fill<M: Lanes, const D: usize>(
         let window = (place.first + 1).saturating_sub(start / LAYERS + BLOCK / LAYERS);
         // the compiler must not unroll these: it would keep the sums in memory, or add up one after the other
         for phase in 0..black_box(LAYERS) {
-            let (mut near, mut far) = ([nothing; LAYERS], [nothing; LAYERS]);
             let at = phase * place.stride + window;
-            for (here, channel) in layers.iter().zip(channels.chunks_exact(place.length())).take(black_box(D)) {
+            let Some(from) = channels.get(at..).and_then(|from| from.first_chunk::<WIDEST>()) else {
+                return first;
+            };
+            let (there, after) = (machine.load(from, 1), machine.load(from, 0));
+            let (mut near, mut far) = ([infinite; LAYERS], [infinite; LAYERS]);
+            for layer in 0..LAYERS {
+                near[layer] = machine.first_cost(layers[0][layer], there);
+                far[layer] = machine.first_cost(layers[0][layer], after);
+            }
+            let mut more = channels.chunks_exact(place.length());
+            more.next();
+            for here in layers[1..].iter().take(black_box(D)) {
+                let Some(channel) = more.next() else { break };
                 let from = channel.get(at..).and_then(|from| from.first_chunk::<WIDEST>());
                 let Some(from) = from else { return first };
                 let (there, after) = (machine.load(from, 1), machine.load(from, 0));
                 for layer in 0..LAYERS {
-                    near[layer] = machine.add_squared_difference(here[layer], there, near[layer]);
-                    far[layer] = machine.add_squared_difference(here[layer], after, far[layer]);
+                    near[layer] = machine.more_cost(here[layer], there, near[layer]);
+                    far[layer] = machine.more_cost(here[layer], after, far[layer]);
                 }
             }
             for layer in 0..LAYERS {
@@ -110,10 +122,17 @@ pub fn fill<M: Lanes, const D: usize>(
                 costs[phase + LAYERS + layer][layer] = far[layer];
             }
         }
+        for row in start..padding.min(start + BLOCK) {
+            // a row is `row` steps behind the first when it comes to column 0
+            let cost = &mut costs[row - start][row % LAYERS];
+            *cost = machine.freed(*cost, row / LAYERS);
+        }
         let from = above.get(ROOM + start..).and_then(|from| from.first_chunk::<BLOCK>());
         let Some(incoming) = from else { return first };
         let mut outgoing = [M::INFINITE; BLOCK];
-        for ((outgoing, incoming), costs) in outgoing.iter_mut().zip(incoming).zip(&costs).take(black_box(BLOCK)) {
+        for ((outgoing, incoming), costs) in
+            outgoing.iter_mut().zip(incoming).zip(&costs).take(black_box(BLOCK))
+        {
             *outgoing = machine.last(last[LAYERS - 1]);
             let up = machine.shifted(last[LAYERS - 1], *incoming);
             let ways = [
