@@ -105,12 +105,10 @@ pub fn fill<M: Lanes, const D: usize>(
                 near[layer] = machine.first_cost(layers[0][layer], there);
                 far[layer] = machine.first_cost(layers[0][layer], after);
             }
-            let mut more = channels.chunks_exact(place.length());
-            more.next();
+            let mut rest = channels.get(at..);
             for here in layers[1..].iter().take(black_box(D)) {
-                let Some(channel) = more.next() else { break };
-                let from = channel.get(at..).and_then(|from| from.first_chunk::<WIDEST>());
-                let Some(from) = from else { return first };
+                rest = rest.and_then(|rest| rest.get(place.length()..));
+                let Some(from) = rest.and_then(|rest| rest.first_chunk::<WIDEST>()) else { return first };
                 let (there, after) = (machine.load(from, 1), machine.load(from, 0));
                 for layer in 0..LAYERS {
                     near[layer] = machine.more_cost(here[layer], there, near[layer]);
