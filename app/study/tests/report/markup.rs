@@ -1,7 +1,7 @@
 //! A small strict reader of markup: every tag is closed in order, every attribute quoted, every `&` begins a reference.
 
 /// What HTML never closes.
-const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];
+const VOID: [&str; 4] = ["meta", "br", "wbr", "!DOCTYPE"];
 
 /// An opening tag.
 pub struct Tag {
@@ -44,7 +44,8 @@ pub fn parse(html: &str) -> Page {
     let mut open: Vec<String> = Vec::new();
     let mut rest = html;
     while let Some(start) = rest.find('<') {
-        let near = |what: &str| format!("{what} near {:.80}", &html[html.len() - rest.len()..].escape_debug());
+        let near =
+            |what: &str| format!("{what} near {:.80}", &html[html.len() - rest.len()..].escape_debug());
         if open.last().is_none_or(|name| name != "style") {
             page.text.push_str(&resolved(&rest[..start]));
         }
@@ -77,7 +78,10 @@ fn end_of_tag(text: &str) -> Option<usize> {
 
 fn tag(inside: &str) -> Tag {
     let (name, mut rest) = inside.split_once(' ').unwrap_or((inside, ""));
-    assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'!'), "no name of a tag: {name:.80}");
+    assert!(
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'!'),
+        "no name of a tag: {name:.80}"
+    );
     let mut attributes: Vec<(String, String)> = Vec::new();
     while !rest.trim().is_empty() {
         if name == "!DOCTYPE" {
