@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("listener", &["clips", "speech", "tokens"]),
     ("training", &["clips", "listener", "speech", "tokens"]),
     ("face", &[]),
+    ("figures", &["clips"]),
     ("media", &["clips"]),
     ("study", &["clips", "figures", "listener", "measures", "speech", "tokens"]),
     (

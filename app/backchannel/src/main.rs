@@ -56,6 +56,8 @@ enum Command {
     Parity(commands::parity::Args),
     /// On a corpus with known intents: what each latent intent does, and how well it can be told
     Intents(commands::intents::Args),
+    /// Several systems over one split: tables, figures, configs and hashes in one self-contained page
+    Report(commands::report::Args),
     /// Pictures and films of takes, off-screen
     Render(commands::render::Args),
     /// The studio itself, drawn headless into a picture
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
         Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
+        Command::Report(args) => run(args.json, |output| commands::report::run(&args, output)),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
         Command::Bench(args) => run(args.json, |output| commands::bench::run(&args, output)),

@@ -212,7 +212,7 @@ fn forest(heading: Heading) -> Forest {
         better: Some(Direction::Higher),
         scale: Scale::Linear,
         decimals: 3,
-        reference: Some(0.05),
+        reference: Some((0.05, "chance".into())),
         rows,
     }
 }

@@ -82,7 +82,7 @@ impl Axis {
         match scale {
             Scale::Linear => {
                 let (low, high) = widened(low, high);
-                let air = 0.04 * (high - low);
+                let air = 0.05 * (high - low);
                 Self::linear(low - air, high + air, count)
             }
             Scale::Log => {

@@ -2,7 +2,7 @@
 
 use crate::axis::{Direction, Scale, drawable};
 use crate::drawing::{Drawing, Point, Rect, Size, Stroke};
-use crate::heading::{Heading, Key, empty, footnotes, inner, legend, scaled, undefined};
+use crate::heading::{Heading, Key, empty, footnotes, inner, legend, legend_height, scaled, undefined};
 use crate::plot::{Plot, Wanted};
 use crate::style::Style;
 use crate::{Figure, number, text};
@@ -50,15 +50,28 @@ pub struct Curve {
     pub series: Vec<Series>,
 }
 
+impl Curve {
+    /// What the legend says; one line alone needs none.
+    fn entries(&self, style: &Style) -> Vec<(Key, String)> {
+        let series = if self.series.len() > 1 { self.series.as_slice() } else { &[] };
+        series.iter().map(|series| (Key::Line(style.look(series.look)), text::name(&series.name))).collect()
+    }
+}
+
 impl Figure for Curve {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        self.heading.height(style, width) + (width * 0.6).clamp(style.text * 13.0, style.text * 28.0)
+        self.heading.height(style, width)
+            + legend_height(style, width, &self.entries(style))
+            + (width * 0.6).clamp(style.text * 18.0, style.text * 28.0)
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let shown = |point: &CurvePoint| drawable(point.x, self.x_scale) && drawable(point.y, self.y_scale);
         let all = || self.series.iter().flat_map(|series| &series.points);
         let notes: Vec<String> =
@@ -69,14 +82,7 @@ impl Figure for Curve {
             empty(&mut drawing, style, room, "no values");
             return drawing;
         }
-        let entries: Vec<(Key, String)> = self
-            .series
-            .iter()
-            .map(|series| (Key::Line(style.look(series.look)), text::name(&series.name)))
-            .collect();
-        if entries.len() > 1 {
-            legend(&mut drawing, style, &mut room, &entries, false);
-        }
+        legend(&mut drawing, style, &mut room, &self.entries(style));
         let bands = drawn.iter().filter_map(|point| point.band).flat_map(|(low, high)| [low, high]);
         let x = Wanted {
             name: &self.x,
@@ -92,7 +98,7 @@ impl Figure for Curve {
             values: drawn.iter().map(|point| point.y).chain(bands).collect(),
             exactly: None,
         };
-        let plot = Plot::lay(&mut drawing, style, room, &x, &y);
+        let Some(plot) = Plot::lay(&mut drawing, style, room, &x, &y) else { return drawing };
         for series in &self.series {
             let color = style.look(series.look).color;
             for run in runs(series, &plot) {

@@ -42,13 +42,16 @@ fn extreme<'a>(clips: &[&'a ClipValue]) -> Option<&'a ClipValue> {
 
 impl Figure for Differences {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        self.heading.height(style, width) + (width * 0.5).clamp(style.text * 12.0, style.text * 30.0)
+        self.heading.height(style, width) + (width * 0.5).clamp(style.text * 20.0, style.text * 30.0)
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let mut clips: Vec<&ClipValue> =
             self.clips.iter().filter(|clip| drawable(clip.value, Scale::Linear)).collect();
         clips.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.id.cmp(&b.id)));
@@ -81,13 +84,17 @@ impl Figure for Differences {
         if better + worse < clips.len() {
             entries.push((Key::Bare, format!("equal on {}", number::count(clips.len() - better - worse))));
         }
-        let decimals = number::decimals_for(interval.map_or([mean; 2], |(low, high)| [low, high])) + 1;
+        // Two digits of the half-width are as many as an interval can carry.
+        let decimals = match interval {
+            Some((low, high)) if high > low => number::decimals_for([(high - low) * 5.0]),
+            _ => number::decimals_for([mean]),
+        };
         let mut words = format!("mean {}", number::signed(mean, decimals));
         if let Some(interval) = interval {
             words = format!("{words} {}", number::interval(interval, decimals));
         }
         entries.push((Key::Line(crate::Look { color: style.accent, ..style.look(0) }), words));
-        legend(&mut drawing, style, &mut room, &entries, false);
+        legend(&mut drawing, style, &mut room, &entries);
         let y = Wanted {
             name: &format!("Difference in {}", text::clean(&self.measure)),
             better: Some(self.better),
@@ -107,7 +114,7 @@ impl Figure for Differences {
             values: Vec::new(),
             exactly: Some((0.0, clips.len() as f64)),
         };
-        let plot = lay_sorted(&mut drawing, style, room, &x, &y, clips.len());
+        let Some(plot) = lay_sorted(&mut drawing, style, room, &x, &y, clips.len()) else { return drawing };
         let area = plot.inner;
         let zero = plot.y_of(0.0);
         let columns = clips.len().min((area.w / 1.0).max(1.0) as usize);
@@ -118,22 +125,33 @@ impl Figure for Differences {
             let band = Rect { h: band.h.max(style.hair), ..band };
             drawing.fill(band, 0.0, style.accent.alpha(0.22));
         }
+        // Bars without a gap are one area: the edges of many would show as stripes.
+        let (mut above, mut below) = (Vec::new(), Vec::new());
         for column in 0..columns {
             let (from, to) = (column * clips.len() / columns, (column + 1) * clips.len() / columns);
             let Some(clip) = extreme(&clips[from..to]) else { continue };
             let left = area.x + pitch * column as f32;
             let y = plot.y_of(clip.value);
-            // Neighbours without a gap overlap a little, or their edges would show as stripes.
-            let wide = if gap > 0.0 { pitch - gap } else { pitch + 0.2 };
-            let bar =
-                Rect::spanned([left + gap / 2.0, zero], [(left + gap / 2.0 + wide).min(area.right()), y]);
-            drawing.fill(bar, 0.0, if clip.value > 0.0 { higher } else { lower });
+
+            if gap > 0.0 {
+                let bar = Rect::spanned([left + gap / 2.0, zero], [left + pitch - gap / 2.0, y]);
+                drawing.fill(bar, 0.0, if clip.value > 0.0 { higher } else { lower });
+            } else {
+                let steps = if clip.value > 0.0 { &mut above } else { &mut below };
+                steps.extend([[left, y], [left + pitch, y]]);
+            }
             let mut what =
                 format!("{}: {}", text::name(&clip.name), number::signed(clip.value, decimals.max(3)));
             if to - from > 1 {
                 what = format!("{what} (most of {} clips here)", to - from);
             }
             drawing.mark_rect(clip.id, &what, Rect::new(left, area.y, pitch, area.h));
+        }
+        for (mut steps, color) in [(above, higher), (below, lower)] {
+            if let (Some(&[left, _]), Some(&[right, _])) = (steps.first(), steps.last()) {
+                steps.extend([[right, zero], [left, zero]]);
+                drawing.area(steps, color);
+            }
         }
         drawing.line(vec![[area.x, zero], [area.right(), zero]], Stroke::new(style.hair * 1.4, style.quiet));
         let y = plot.y_of(mean);
@@ -150,9 +168,9 @@ fn lay_sorted(
     x: &Wanted,
     y: &Wanted,
     clips: usize,
-) -> Plot {
+) -> Option<Plot> {
     let before = drawing.items.len();
-    let plot = Plot::lay(drawing, style, room, x, y);
+    let plot = Plot::lay(drawing, style, room, x, y)?;
     // Clip numbers of a sorted list mean nothing: their ticks and grid go, one line of words stays.
     let area = plot.inner;
     let mut index = 0;
@@ -170,5 +188,5 @@ fn lay_sorted(
     let words = format!("{}, sorted", number::counted(clips, "clip"));
     let at = [area.x + area.w / 2.0, area.bottom() + style.small * 1.3];
     drawing.text(at, &words, style.notes(), style.quiet, Align::Middle);
-    plot
+    Some(plot)
 }

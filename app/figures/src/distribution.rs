@@ -55,6 +55,9 @@ impl Figure for Distribution {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let sorted: Vec<Vec<&ClipValue>> = self
             .rows
             .iter()
@@ -68,7 +71,7 @@ impl Figure for Distribution {
         let hidden = self.rows.iter().zip(&sorted).map(|(row, sorted)| row.clips.len() - sorted.len()).sum();
         let mut notes: Vec<String> = undefined(hidden, "value").into_iter().collect();
         notes.extend(Rows::missing(style, room, self.rows.len()));
-        let notes: Vec<String> = if notes.is_empty() { notes } else { vec![notes.join(" · ")] };
+
         footnotes(&mut drawing, style, &mut room, &notes);
         if self.rows.is_empty() {
             empty(&mut drawing, style, room, "no systems");

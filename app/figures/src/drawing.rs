@@ -250,7 +250,7 @@ pub enum Item {
     },
     /// A closed polygon.
     Area {
-        /// At least three; may be concave, never crosses itself.
+        /// At least three; may be concave ([`crate::triangles`] helps), never crosses itself.
         points: Vec<Point>,
         /// Inside.
         fill: Option<Color>,
@@ -352,13 +352,23 @@ impl Drawing {
     /// A line through points; fewer than two, or a place that is not a number, draw nothing.
     pub fn line(&mut self, points: Vec<Point>, stroke: Stroke) {
         if points.len() > 1 && finite(&points) {
+            let points = self.inside(points);
             self.items.push(Item::Line { points, stroke });
         }
+    }
+
+    /// Nothing leaves the canvas, whatever the data ask for.
+    fn inside(&self, mut points: Vec<Point>) -> Vec<Point> {
+        for point in &mut points {
+            *point = [point[0].clamp(0.0, self.size.width), point[1].clamp(0.0, self.size.height)];
+        }
+        points
     }
 
     /// A polygon without an outline.
     pub fn area(&mut self, points: Vec<Point>, fill: Color) {
         if points.len() > 2 && finite(&points) {
+            let points = self.inside(points);
             self.items.push(Item::Area { points, fill: Some(fill), stroke: None });
         }
     }
@@ -366,6 +376,8 @@ impl Drawing {
     /// A filled rectangle.
     pub fn fill(&mut self, rect: Rect, radius: f32, fill: Color) {
         if finite(&[[rect.x, rect.y], [rect.w, rect.h]]) && rect.w > 0.0 && rect.h > 0.0 {
+            let corners = self.inside(vec![[rect.x, rect.y], [rect.right(), rect.bottom()]]);
+            let rect = Rect::spanned(corners[0], corners[1]);
             let radius = radius.min(rect.w / 2.0).min(rect.h / 2.0);
             self.items.push(Item::Rect { rect, radius, fill: Some(fill), stroke: None });
         }

@@ -2,7 +2,7 @@
 
 use crate::axis::{Direction, Scale, drawable};
 use crate::drawing::{Drawing, Rect, Size, Stroke};
-use crate::heading::{Heading, empty, footnotes, inner};
+use crate::heading::{Heading, empty, footnotes, inner, notes_height};
 use crate::plot::Wanted;
 use crate::rows::{Row, Rows};
 use crate::style::Style;
@@ -40,33 +40,31 @@ pub struct Forest {
     pub scale: Scale,
     /// Decimals of the values.
     pub decimals: usize,
-    /// A value to compare with (chance, the truth), drawn as a dashed line.
-    pub reference: Option<f64>,
+    /// A value to compare with and what it is ("chance"), drawn as a dashed line.
+    pub reference: Option<(f64, String)>,
     /// Systems, top to bottom.
     pub rows: Vec<ForestRow>,
 }
 
 impl Figure for Forest {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        let notes = self.rows.iter().any(|row| row.published || !drawable(row.value, self.scale));
         2.0 * crate::heading::pad(style)
             + self.heading.height(style, width)
             + Rows::height(style, self.rows.len(), 1.75)
-            + if notes { style.small * 1.7 } else { 0.0 }
+            + notes_height(style, width, &self.notes())
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
-        let undefined = self.rows.iter().filter(|row| !drawable(row.value, self.scale)).count();
-        let mut notes: Vec<String> = crate::heading::undefined(undefined, "value").into_iter().collect();
-        if self.rows.iter().any(|row| row.published) {
-            notes.push("hollow: as published".into());
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
         }
+        let mut notes = self.notes();
         notes.extend(Rows::missing(style, room, self.rows.len()));
-        let notes: Vec<String> = if notes.is_empty() { notes } else { vec![notes.join(" · ")] };
         footnotes(&mut drawing, style, &mut room, &notes);
+        let reference = self.reference().map(|(value, _)| *value);
         if self.rows.is_empty() {
             empty(&mut drawing, style, room, "no systems");
             return drawing;
@@ -95,12 +93,12 @@ impl Figure for Forest {
                 .flat_map(|row| {
                     std::iter::once(row.value).chain(row.interval.into_iter().flat_map(|(a, b)| [a, b]))
                 })
-                .chain(self.reference)
+                .chain(reference)
                 .collect(),
             exactly: None,
         };
         let laid = Rows::lay(&mut drawing, style, room, &rows, "", &wanted);
-        if let Some(reference) = self.reference.filter(|value| drawable(*value, self.scale)) {
+        if let Some(reference) = reference {
             let x = laid.x_of(reference);
             let stroke =
                 Stroke::new(style.hair * 1.4, style.faint).dashed(&[style.text * 0.3, style.text * 0.22]);
@@ -135,6 +133,22 @@ impl Figure for Forest {
             drawing.mark_rect(row.id, &what, strip);
         }
         drawing
+    }
+}
+
+impl Forest {
+    fn reference(&self) -> Option<&(f64, String)> {
+        self.reference.as_ref().filter(|(value, _)| drawable(*value, self.scale))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let undefined = self.rows.iter().filter(|row| !drawable(row.value, self.scale)).count();
+        let mut notes: Vec<String> = crate::heading::undefined(undefined, "value").into_iter().collect();
+        if self.rows.iter().any(|row| row.published) {
+            notes.push("hollow: as published".into());
+        }
+        notes.extend(self.reference().map(|(_, what)| format!("dashed: {}", text::name(what))));
+        notes
     }
 }
 

@@ -18,6 +18,7 @@ pub mod summary;
 mod svg;
 pub mod table;
 pub mod text;
+mod triangles;
 
 mod curve;
 mod differences;
@@ -42,6 +43,7 @@ pub use style::{Look, Style};
 pub use svg::svg;
 pub use table::Table;
 pub use tradeoff::{Front, Tradeoff, TradeoffPoint};
+pub use triangles::triangles;
 pub use usage::{Usage, UsageBar};
 
 /// Data that can be drawn.

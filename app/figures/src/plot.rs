@@ -33,8 +33,14 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    /// Draws axes and grid into `room`. The arrow of an axis points to where better is: up or down, right or left.
-    pub(crate) fn lay(drawing: &mut Drawing, style: &Style, room: Rect, x: &Wanted, y: &Wanted) -> Self {
+    /// Draws axes and grid into `room`; `None`, and says so, where there is no room. The arrow of an axis points to where better is: up or down, right or left.
+    pub(crate) fn lay(
+        drawing: &mut Drawing,
+        style: &Style,
+        room: Rect,
+        x: &Wanted,
+        y: &Wanted,
+    ) -> Option<Self> {
         let (small, numbers) = (style.small, style.numbers());
         let name_of = |wanted: &Wanted, higher: &str, lower: &str| {
             let name = text::clean(wanted.name);
@@ -47,8 +53,8 @@ impl Plot {
         let (x_name, y_name) = (name_of(x, "→", "←"), name_of(y, "↑", "↓"));
         let mut inner = room;
         if !y_name.is_empty() {
-            inner.y += small * 1.7;
-            inner.h -= small * 1.7;
+            inner.y += small * 2.0;
+            inner.h -= small * 2.0;
         }
         inner.h -= small * 1.5 + if x_name.is_empty() { 0.0 } else { small * 1.4 };
         inner.h = inner.h.max(4.0);
@@ -58,15 +64,23 @@ impl Plot {
         let gutter = gutter.min(room.w * 0.4);
         inner.x += gutter;
         inner.w = (inner.w - gutter - small * 0.8).max(4.0);
-        let x_axis = x.axis((inner.w / (small * 5.5)) as usize);
+        let x_axis = x.axis((inner.w / (small * 4.5)) as usize);
+        if inner.w < small * 3.0 || inner.h < small * 2.0 || inner.bottom() > room.bottom() {
+            crate::heading::empty(drawing, style, room, "too small");
+            return None;
+        }
         let plot = Self { inner, x: x_axis, y: y_axis };
         let grid = Stroke::new(style.hair, style.grid);
+        let mut free_below = f32::MAX;
         for tick in &plot.y.ticks {
             let y = plot.y_of(tick.value);
             drawing.line(vec![[inner.x, y], [inner.right(), y]], grid.clone());
             let at = [inner.x - small * 0.6, y + numbers.size * text::CAPITAL / 2.0];
-            let label = text::fit(&tick.label, numbers, gutter);
-            drawing.text(at, &label, numbers, style.faint, Align::End);
+            if y + numbers.size * 0.5 <= free_below {
+                let label = text::fit(&tick.label, numbers, gutter);
+                drawing.text(at, &label, numbers, style.faint, Align::End);
+                free_below = y - numbers.size * 0.6;
+            }
         }
         let grid_of_x = plot.x.ticks.iter().map(|tick| plot.x_of(tick.value));
         for x in grid_of_x {
@@ -82,7 +96,7 @@ impl Plot {
             let at = [inner.x + inner.w / 2.0, inner.bottom() + small * 2.75];
             drawing.text(at, &name, style.notes(), style.quiet, Align::Middle);
         }
-        plot
+        Some(plot)
     }
 
     pub(crate) fn x_of(&self, value: f64) -> f32 {

@@ -57,10 +57,18 @@ pub fn png(drawing: &Drawing, pixels_per_point: f32) -> Result<Vec<u8>> {
         )
         .remedy("choose 0.5 to 10 pixels a point"));
     }
+    // Scaled to whole pixels, so that the last row and column are covered.
     let tree = tree(&svg::write(drawing, true))?;
     let failed = |what: &str| Fault::new(FaultKind::Internal, "", what.to_owned());
     let mut pixels =
         Pixmap::new(width as u32, height as u32).ok_or_else(|| failed("no memory for the picture"))?;
-    resvg::render(&tree, Transform::from_scale(pixels_per_point, pixels_per_point), &mut pixels.as_mut());
+    resvg::render(
+        &tree,
+        Transform::from_scale(
+            (width / f64::from(drawing.size.width)) as f32,
+            (height / f64::from(drawing.size.height)) as f32,
+        ),
+        &mut pixels.as_mut(),
+    );
     pixels.encode_png().map_err(|error| failed(&format!("the picture was not encoded: {error}")))
 }

@@ -118,6 +118,9 @@ impl Figure for Reliability {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let shown: Vec<&ReliabilityBin> =
             self.bins.iter().filter(|bin| bin.predicted.is_finite() && bin.observed.is_finite()).collect();
         let hidden = self.bins.len() - shown.len() + self.undefined;
@@ -133,7 +136,7 @@ impl Figure for Reliability {
         if let Some(error) = self.calibration_error() {
             entries.push((Key::Bare, format!("calibration error {}", number::fixed(error, 3))));
         }
-        legend(&mut drawing, style, &mut room, &entries, false);
+        legend(&mut drawing, style, &mut room, &entries);
         let axis = |name| Wanted {
             name,
             better: None,
@@ -141,7 +144,10 @@ impl Figure for Reliability {
             values: vec![],
             exactly: Some((0.0, 1.0)),
         };
-        let plot = Plot::lay(&mut drawing, style, room, &axis(&self.predicted), &axis(&self.observed));
+        let Some(plot) = Plot::lay(&mut drawing, style, room, &axis(&self.predicted), &axis(&self.observed))
+        else {
+            return drawing;
+        };
         let area = plot.inner;
         // Counts lie along the floor, a quarter of the height at most, behind everything.
         let most = shown.iter().map(|bin| bin.count).max().unwrap_or(1).max(1) as f32;

@@ -62,7 +62,7 @@ impl Rows {
         let strong = Face { bold: true, ..words };
         let widest = |of: &dyn Fn(&Row) -> f32| rows.iter().map(of).fold(0.0, f32::max);
         let name_width = widest(&|row| text::width(&row.name, if row.strong { strong } else { words }));
-        let name_width = name_width.min(room.w * 0.36);
+        let name_width = name_width.min(room.w * 0.42);
         let gap = style.text * 0.8;
         let mut value_width = widest(&|row| text::width(&row.value.0, numbers));
         let mut spread_width = widest(&|row| text::width(&row.value.1, numbers));
@@ -77,7 +77,7 @@ impl Rows {
         let left = room.x + if name_width > 0.0 { name_width + gap } else { 0.0 };
         let right = room.right() - if values > 0.0 { values + gap } else { style.small };
         let plot = Rect::new(left, room.y, (right - left).max(4.0), row * shown.max(1) as f32);
-        let axis = wanted.axis((plot.w / (style.small * 5.5)) as usize);
+        let axis = wanted.axis((plot.w / (style.small * 4.0)) as usize);
         let grid = Stroke::new(style.hair, style.grid);
         for tick in &axis.ticks {
             let x = axis.place(tick.value, plot.x, plot.right());
@@ -101,7 +101,7 @@ impl Rows {
             let baseline = middle + words.size * text::CAPITAL / 2.0;
             let face = if one.strong { strong } else { words };
             let ink = if one.quiet { style.quiet } else { style.ink };
-            let name = text::fit(&one.name, face, name_width + 0.01);
+            let name = text::fit_name(&one.name, face, name_width + 0.01);
             drawing.text([room.x, baseline], &name, face, ink, Align::Start);
             let baseline = middle + numbers.size * text::CAPITAL / 2.0;
             if value_width > 0.0 {

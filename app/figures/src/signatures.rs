@@ -4,7 +4,7 @@
 //! colour blindness; a plus or minus stands where the interval excludes 0, so that it survives a grey print.
 
 use crate::drawing::{Align, Color, Drawing, Rect, Size, Stroke};
-use crate::heading::{Heading, empty, footnotes, inner, undefined};
+use crate::heading::{Heading, empty, footnotes, inner, notes_height, undefined};
 use crate::style::Style;
 use crate::{Figure, number, text};
 
@@ -74,23 +74,25 @@ impl Figure for Signatures {
             + self.heading.height(style, width)
             + style.text * 1.6
             + self.rows.len().max(2) as f32 * style.text * 1.3
-            + style.small * 3.6
-            + if self.hidden() > 0 { style.small * 1.7 } else { 0.0 }
+            + style.small * 2.4
+            + notes_height(style, width, &self.notes())
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
-        let notes: Vec<String> = undefined(self.hidden(), "value").into_iter().collect();
-        footnotes(&mut drawing, style, &mut room, &notes);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
+        footnotes(&mut drawing, style, &mut room, &self.notes());
         if self.rows.is_empty() || self.columns.is_empty() {
             empty(&mut drawing, style, room, "no latents");
             return drawing;
         }
         let (rows, columns) = (self.rows.len(), self.columns.len());
         let most = self.strongest();
-        let (above, below) = (style.text * 1.6, style.small * 2.9);
+        let (above, below) = (style.text * 1.6, style.small * 2.0);
         let row = ((room.h - above - below) / rows as f32).max(0.5);
         let face = crate::drawing::Face { size: style.small.min(row * 0.95), ..style.notes() };
         let names: Vec<String> = self.rows.iter().map(|name| text::name(name)).collect();
@@ -102,41 +104,28 @@ impl Figure for Signatures {
             let look = style.look(column.latent);
             let middle = left + wide * (at as f32 + 0.5);
             let name = text::name(&column.name);
-            let radius = style.glyph() * 0.8;
-            let named = radius * 2.9 + text::width(&name, style.notes()) <= wide;
+            let radius = (style.glyph() * 0.8).min(wide * 0.4);
+            let name_width = text::width(&name, style.notes());
             let baseline = room.y + style.small * 0.95;
             let height = baseline - style.small * text::CAPITAL / 2.0;
-            if named {
-                let from = middle - (radius * 2.9 + text::width(&name, style.notes())) / 2.0;
-                drawing.glyph(
-                    [from + radius, height],
-                    radius,
-                    look.glyph,
-                    look.color,
-                    Some(style.ground),
-                    style.line * 0.8,
-                );
-                drawing.text(
-                    [from + radius * 2.9, baseline],
-                    &name,
-                    style.notes(),
-                    style.quiet,
-                    Align::Start,
-                );
+            let (together, apart) = (radius * 2.9 + name_width, style.small * 0.6);
+            let glyph_at = |drawing: &mut Drawing, x: f32| {
+                let line = style.line * 0.8;
+                drawing.glyph([x, height], radius, look.glyph, look.color, Some(style.ground), line);
+            };
+            if together + apart <= wide {
+                let from = middle - together / 2.0;
+                glyph_at(&mut drawing, from + radius);
+                let at = [from + radius * 2.9, baseline];
+                drawing.text(at, &name, style.notes(), style.quiet, Align::Start);
+            } else if name_width + apart * 0.5 <= wide {
+                // No room for both: the name in the latent's colour.
+                drawing.text([middle, baseline], &name, style.notes(), look.color, Align::Middle);
             } else {
-                let radius = radius.min(wide * 0.4);
-                drawing.glyph(
-                    [middle, height],
-                    radius,
-                    look.glyph,
-                    look.color,
-                    Some(style.ground),
-                    style.line * 0.8,
-                );
+                glyph_at(&mut drawing, middle);
             }
         }
         let gap = (wide.min(row) * 0.12).min(2.0);
-        let mut signs = false;
         for (y, name) in names.iter().enumerate() {
             let middle = top + row * (y as f32 + 0.5);
             // Where rows are lower than readable type, every n-th has a name.
@@ -171,7 +160,6 @@ impl Figure for Signatures {
                 if let Some((low, high)) = cell.interval {
                     what = format!("{what} {}", number::interval((low, high), number::decimals_for([most])));
                     if (low > 0.0 || high < 0.0) && row >= 4.0 && wide >= 4.0 {
-                        signs = true;
                         let ink = if fill.contrast(style.ink) >= fill.contrast(style.ground) {
                             style.ink
                         } else {
@@ -188,7 +176,6 @@ impl Figure for Signatures {
             style,
             Rect::new(left, top + row * rows as f32, room.right() - left, below),
             most,
-            signs,
         );
         drawing
     }
@@ -205,13 +192,28 @@ fn sign(drawing: &mut Drawing, cell: Rect, plus: bool, style: &Style, ink: Color
 }
 
 impl Signatures {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let unit = text::clean(&self.unit);
+        if !unit.is_empty() {
+            notes.push(unit);
+        }
+        let excludes =
+            |cell: &SignatureCell| cell.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+        if self.cells.iter().any(|cell| cell.value.is_finite() && excludes(cell)) {
+            notes.push("+ − interval excludes 0".into());
+        }
+        notes.extend(undefined(self.hidden(), "value"));
+        notes
+    }
+
     fn hidden(&self) -> usize {
         let cells = self.rows.len().saturating_mul(self.columns.len());
         cells - self.cells.iter().take(cells).filter(|cell| cell.value.is_finite()).count()
     }
 
     /// The scale below the map: grey below 0, colour above, and what the signs mean.
-    fn legend(&self, drawing: &mut Drawing, style: &Style, room: Rect, most: f64, signs: bool) {
+    fn legend(&self, drawing: &mut Drawing, style: &Style, room: Rect, most: f64) {
         let signed = self.cells.iter().any(|cell| cell.value < 0.0);
         let decimals = number::decimals_for([most]).min(2);
         let (low, high) = (
@@ -230,32 +232,11 @@ impl Signatures {
             let value = if signed { share * 2.0 - 1.0 } else { share };
             let rect = Rect::new(x, baseline - style.small * 0.75, side, side * 0.9);
             if rect.right() < room.right() {
-                drawing.fill(rect, 0.0, shade(style, style.ink, value));
+                drawing.fill(rect, 0.0, shade(style, style.accent, value));
             }
             x += side;
         }
         x += style.small * 0.5;
         drawing.text([x, baseline], &high, numbers, style.faint, Align::Start);
-        x += text::width(&high, numbers) + style.small * 0.8;
-        let mut words = text::clean(&self.unit);
-        if signs {
-            words = if words.is_empty() { words } else { format!("{words} · ") };
-            words += "+ − interval excludes 0";
-        }
-        // Beside the scale where there is room, else below it from the left edge.
-        if text::width(&words, style.notes()) <= room.right() - x {
-            drawing.text([x, baseline], &words, style.notes(), style.faint, Align::Start);
-        } else {
-            let left = crate::heading::pad(style);
-            let fitted = text::fit(&words, style.notes(), room.right() - left);
-            let from = if text::width(&fitted, style.notes()) <= room.w { room.x } else { left };
-            drawing.text(
-                [from, baseline + style.small * 1.3],
-                &fitted,
-                style.notes(),
-                style.faint,
-                Align::Start,
-            );
-        }
     }
 }

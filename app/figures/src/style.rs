@@ -148,8 +148,8 @@ impl Style {
             faint: Color::hex(0x5c6474),
             grid: Color::hex(0xe3e6eb),
             accent: Color::hex(0x2b5bd7),
-            good: Color::hex(0x0a7350),
-            bad: Color::hex(0xd4006f),
+            good: Color::hex(0x00523a),
+            bad: Color::hex(0xd6337c),
             series: LIGHT_SERIES.map(Color::hex),
             second: Color::hex(0x6a7080),
             text: 7.5,
@@ -254,6 +254,12 @@ mod tests {
                 assert!(got >= 3.0, "series {index} has {got:.2}");
             }
         }
+    }
+
+    #[test]
+    fn better_and_worse_differ_on_a_grey_print() {
+        let style = Style::paper();
+        assert!(style.good.contrast(style.bad) >= 1.8, "{}", style.good.contrast(style.bad));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::drawing::{Align, Color, Drawing, Item, Stroke, Text};
+use crate::drawing::{Align, Color, Drawing, Face, Item, Stroke, Text};
+use crate::text;
 
 /// Ubuntu first, because the picture was measured with it; then what machines have.
 const SANS: &str = "Ubuntu, 'Helvetica Neue', Helvetica, Arial, sans-serif";
@@ -13,8 +14,8 @@ pub fn svg(drawing: &Drawing) -> String {
     write(drawing, false)
 }
 
-/// With `embolden`, bold text gets an outline: the built-in fonts have one weight.
-pub(crate) fn write(drawing: &Drawing, embolden: bool) -> String {
+/// With `built_in`, for rendering with the built-in fonts: those have one weight, so bold text gets an outline.
+pub(crate) fn write(drawing: &Drawing, built_in: bool) -> String {
     let (width, height) = (short(drawing.size.width), short(drawing.size.height));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}pt\" height=\"{height}pt\" \
@@ -54,7 +55,7 @@ pub(crate) fn write(drawing: &Drawing, embolden: bool) -> String {
                 outline(&mut out, stroke.as_ref());
             }
             Item::Text(text) => {
-                words(&mut out, text, embolden);
+                words(&mut out, text, built_in);
                 continue;
             }
         }
@@ -64,30 +65,67 @@ pub(crate) fn write(drawing: &Drawing, embolden: bool) -> String {
     out
 }
 
-fn words(out: &mut String, text: &Text, embolden: bool) {
-    let [x, y] = text.at.map(short);
-    let family = if text.face.mono { MONO } else { SANS };
+/// A line of text. Where a character is borrowed from the other font the SVG says so for that run; rendered with the
+/// built-in fonts, whose widths are known, every run is a text of its own, because the renderer sets a whole line in
+/// the font of its one borrowed character.
+fn words(out: &mut String, one: &Text, built_in: bool) {
+    let runs = text::runs(&one.text, one.face.mono);
+    if built_in && runs.len() > 1 {
+        let (sin, cos) = (-one.rotation.to_radians()).sin_cos();
+        let mut along = match one.align {
+            Align::Start => 0.0,
+            Align::Middle => text::width(&one.text, one.face) / -2.0,
+            Align::End => -text::width(&one.text, one.face),
+        };
+        for (run, mono) in runs {
+            let face = Face { mono, ..one.face };
+            let at = [one.at[0] + along * cos, one.at[1] + along * sin];
+            along += text::width(run, face);
+            let piece = Text { at, text: run.to_owned(), face, align: Align::Start, ..one.clone() };
+            open_text(out, &piece, built_in);
+            let _ = writeln!(out, ">{}</text>", escape(run));
+        }
+        return;
+    }
+    open_text(out, one, built_in);
+    out.push('>');
+    for (run, mono) in runs {
+        if mono == one.face.mono {
+            out.push_str(&escape(run));
+        } else {
+            let family = if mono { MONO } else { SANS };
+            let _ = write!(out, "<tspan font-family=\"{family}\">{}</tspan>", escape(run));
+        }
+    }
+    out.push_str("</text>\n");
+}
+
+fn open_text(out: &mut String, one: &Text, embolden: bool) {
+    let [x, y] = one.at.map(short);
+    let family = if one.face.mono { MONO } else { SANS };
     let _ = write!(
         out,
-        "<text x=\"{x}\" y=\"{y}\" font-family=\"{family}\" font-size=\"{}\"",
-        short(text.face.size)
+        "<text x=\"{x}\" y=\"{y}\" xml:space=\"preserve\" font-family=\"{family}\" font-size=\"{}\"",
+        short(one.face.size)
     );
-    inside(out, Some(text.color));
-    if text.face.bold {
+    inside(out, Some(one.color));
+    if one.face.bold {
         if embolden {
-            outline(out, Some(&Stroke::new(text.face.size * 0.045, text.color)));
+            outline(
+                out,
+                Some(&Stroke::new(one.face.size * if one.face.mono { 0.03 } else { 0.045 }, one.color)),
+            );
         }
         out.push_str(" font-weight=\"600\"");
     }
-    match text.align {
+    match one.align {
         Align::Start => {}
         Align::Middle => out.push_str(" text-anchor=\"middle\""),
         Align::End => out.push_str(" text-anchor=\"end\""),
     }
-    if text.rotation != 0.0 {
-        let _ = write!(out, " transform=\"rotate({} {x} {y})\"", short(-text.rotation));
+    if one.rotation != 0.0 {
+        let _ = write!(out, " transform=\"rotate({} {x} {y})\"", short(-one.rotation));
     }
-    let _ = writeln!(out, ">{}</text>", escape(&text.text));
 }
 
 fn inside(out: &mut String, fill: Option<Color>) {

@@ -36,6 +36,30 @@ pub fn has_glyph(character: char) -> bool {
     fonts().is_some_and(|fonts| fonts.iter().any(|font| font.glyph_id(character).0 != 0))
 }
 
+/// `text` cut where its font changes: pieces, and whether each is set in the fixed-width font. A character that neither
+/// font has stays in its own.
+pub fn runs(text: &str, mono: bool) -> Vec<(&str, bool)> {
+    let Some(fonts) = fonts() else { return vec![(text, mono)] };
+    let own = &fonts[usize::from(mono)];
+    let other = &fonts[usize::from(!mono)];
+    let mut runs: Vec<(&str, bool)> = Vec::new();
+    let mut start = 0;
+    let mut last = mono;
+    for (at, character) in text.char_indices() {
+        let borrowed = own.glyph_id(character).0 == 0 && other.glyph_id(character).0 != 0;
+        let font = if borrowed { !mono } else { mono };
+        if font != last && at > start {
+            runs.push((&text[start..at], last));
+            start = at;
+        }
+        last = font;
+    }
+    if start < text.len() {
+        runs.push((&text[start..], last));
+    }
+    runs
+}
+
 /// Width of one line in points; kerning is left out, which overstates by a hair.
 pub fn width(text: &str, face: Face) -> f32 {
     let Some([sans, mono]) = fonts() else {
@@ -113,6 +137,23 @@ pub fn fit(text: &str, face: Face, room: f32) -> String {
     format!("{}…", prefix.trim_end())
 }
 
+/// As much of a name as fits: its middle goes, because names of systems differ at their ends.
+pub fn fit_name(text: &str, face: Face, room: f32) -> String {
+    if width(text, face) <= room {
+        return text.to_owned();
+    }
+    let characters: Vec<char> = text.chars().collect();
+    let shortened = |kept: usize| -> String {
+        let tail = kept * 2 / 5;
+        let head: String = characters[..kept - tail].iter().collect();
+        let end: String = characters[characters.len() - tail..].iter().collect();
+        format!("{}…{}", head.trim_end(), end.trim_start_matches(|end: char| !end.is_alphanumeric()))
+    };
+    // The widths do not always grow with what is kept (the tail changes too), so the longest is looked for downwards.
+    let fits = (4..characters.len()).rev().find(|kept| width(&shortened(*kept), face) <= room);
+    fits.map_or_else(|| fit(text, face, room), shortened)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,12 +169,23 @@ mod tests {
     }
 
     #[test]
+    fn arrows_are_borrowed_from_the_other_font() {
+        assert_eq!(runs("FRCorr ↑ (x)", false), [("FRCorr ", false), ("↑", true), (" (x)", false)]);
+        assert_eq!(runs("↓", false), [("↓", true)]);
+        assert_eq!(runs("−0.1 ±0.2", true), [("−0.1 ±0.2", true)]);
+        assert_eq!(runs("", true), []);
+    }
+
+    #[test]
     fn what_is_fitted_fits_and_says_that_it_was_cut() {
         let text = "BeLFusion with ten steps and binarised action units";
         for room in [0.0, 3.0, 12.0, 40.0, 90.0, 500.0] {
             let fitted = fit(text, WORDS, room);
             assert!(width(&fitted, WORDS) <= room);
             assert!(fitted.is_empty() || fitted == text || fitted.ends_with('…'));
+            let fitted = fit_name(text, WORDS, room);
+            assert!(width(&fitted, WORDS) <= room);
+            assert!(fitted.is_empty() || fitted == text || fitted.contains('…'));
         }
         assert_eq!(fit(text, WORDS, 500.0), text);
     }

@@ -89,13 +89,16 @@ pub fn pareto(points: &[(f64, f64)], x: Direction, y: Direction) -> Vec<usize> {
 
 impl Figure for Tradeoff {
     fn height(&self, style: &Style, width: f32) -> f32 {
-        self.heading.height(style, width) + (width * 0.62).clamp(style.text * 12.0, style.text * 40.0)
+        self.heading.height(style, width) + (width * 0.62).clamp(style.text * 20.0, style.text * 40.0)
     }
 
     fn draw(&self, style: &Style, size: Size) -> Drawing {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let shown =
             |point: &TradeoffPoint| drawable(point.x, self.x_scale) && drawable(point.y, self.y_scale);
         let points: Vec<&TradeoffPoint> = self.points.iter().filter(|point| shown(point)).collect();
@@ -109,7 +112,7 @@ impl Figure for Tradeoff {
         if points.iter().any(|point| point.published) {
             notes.push("hollow: as published".into());
         }
-        let notes: Vec<String> = if notes.is_empty() { notes } else { vec![notes.join(" · ")] };
+
         footnotes(&mut drawing, style, &mut room, &notes);
         if points.is_empty() {
             empty(&mut drawing, style, room, "no system has both values");
@@ -130,7 +133,8 @@ impl Figure for Tradeoff {
             values: points.iter().flat_map(|p| std::iter::once(p.y).chain(ends(p.y_interval))).collect(),
             exactly: None,
         };
-        let plot = Plot::lay(&mut drawing, style, room, &x, &y);
+        let y = with_room_below(y);
+        let Some(plot) = Plot::lay(&mut drawing, style, room, &x, &y) else { return drawing };
         let obstacles = self.draw_front(&mut drawing, style, &plot, &points);
         for point in &points {
             let color = style.look(point.look).color;
@@ -172,7 +176,7 @@ impl Figure for Tradeoff {
                 labels::Wanted {
                     at: plot.at(point.x, point.y),
                     radius: radius(point) * 1.15,
-                    text: text::fit(&text::name(&point.name), face, room.w * 0.45),
+                    text: text::fit_name(&text::name(&point.name), face, room.w * 0.45),
                     face,
                 }
             })
@@ -195,6 +199,9 @@ impl Figure for Tradeoff {
                 drawing.line(vec![from, to], Stroke::new(style.hair, style.faint));
             }
             let ink = if point.emphasised { style.ink } else { style.quiet };
+            let (wide, tall) = (text::width(&wanted.text, wanted.face), wanted.face.size);
+            let patch = Rect::new(placed.at[0] - 0.5, placed.at[1] - tall * 0.8, wide + 1.0, tall);
+            drawing.fill(patch, 0.0, style.ground.alpha(0.8)); // lines behind a name fade
             drawing.text(placed.at, &wanted.text, wanted.face, ink, placed.align);
         }
         if nameless > 0 {
@@ -203,10 +210,26 @@ impl Figure for Tradeoff {
                 size.width - crate::heading::pad(style),
                 size.height - crate::heading::pad(style) - style.small * 0.25,
             ];
+            let left = notes.iter().map(|note| text::width(note, style.notes())).sum::<f32>() + style.small;
+            let words =
+                text::fit(&words, style.notes(), size.width - 2.0 * crate::heading::pad(style) - left);
             drawing.text(at, &words, style.notes(), style.faint, Align::End);
         }
         drawing
     }
+}
+
+/// Many measures end at 0, where points then lie: room below them is room for their names.
+fn with_room_below(mut wanted: Wanted) -> Wanted {
+    if wanted.scale == Scale::Linear {
+        let drawn = wanted.values.iter().copied().filter(|value| drawable(*value, Scale::Linear));
+        let (low, high) =
+            drawn.fold((f64::MAX, f64::MIN), |(low, high), value| (value.min(low), value.max(high)));
+        if low < high {
+            wanted.values.push(low - 0.06 * (high - low));
+        }
+    }
+    wanted
 }
 
 impl Tradeoff {

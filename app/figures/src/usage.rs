@@ -44,7 +44,7 @@ impl Figure for Usage {
         let noted = self.bars.iter().any(|bar| !bar.share.is_finite());
         2.0 * crate::heading::pad(style)
             + self.heading.height(style, width)
-            + self.bars.len().max(2) as f32 * style.text * 1.75
+            + self.bars.len().max(3) as f32 * style.text * 1.75
             + if noted { style.small * 1.7 } else { 0.0 }
     }
 
@@ -52,6 +52,9 @@ impl Figure for Usage {
         let mut drawing = Drawing::new(style, size);
         let mut room = inner(&drawing, style);
         self.heading.draw(&mut drawing, style, &mut room);
+        if crate::heading::too_small(&mut drawing, style, room) {
+            return drawing;
+        }
         let hidden = self.bars.iter().filter(|bar| !bar.share.is_finite()).count();
         let shown = ((room.h / 6.0) as usize).min(self.bars.len());
         let mut notes: Vec<String> = undefined(hidden, "share").into_iter().collect();
@@ -59,7 +62,7 @@ impl Figure for Usage {
             let missing = number::counted(self.bars.len() - shown, "latent");
             notes.push(format!("{missing} not shown: the figure is too low"));
         }
-        let notes: Vec<String> = if notes.is_empty() { notes } else { vec![notes.join(" · ")] };
+
         footnotes(&mut drawing, style, &mut room, &notes);
         if self.bars.is_empty() {
             empty(&mut drawing, style, room, "no latents");

@@ -103,14 +103,14 @@ impl Studio {
             return;
         }
         let which = evaluate.split;
-        self.jobs.start(Slot::Evaluate, text::STAGE_SPLIT, move |control| {
-            scoring::read(corpus, which, control)
-        });
+        self.jobs
+            .start(Slot::Evaluate, text::STAGE_SPLIT, move |control| scoring::read(corpus, which, control));
     }
 
     /// The split is in memory.
     pub(crate) fn take_split(&mut self, split: Arc<Split>) {
-        let current = self.state.library.corpus.as_ref().is_some_and(|corpus| Arc::ptr_eq(corpus, &split.corpus));
+        let current =
+            self.state.library.corpus.as_ref().is_some_and(|corpus| Arc::ptr_eq(corpus, &split.corpus));
         if current && split.which == self.state.evaluate.split {
             self.state.evaluate.read = Some(split);
             self.score_next();
@@ -128,10 +128,10 @@ impl Studio {
             Who::Naive(_) => None,
         };
         let before: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
-        let settings = evaluate.settings.clone();
+        let (settings, cache) = (evaluate.settings.clone(), evaluate.cache.clone());
         let title = text::scoring(&label, evaluate.asked - evaluate.queue.len(), evaluate.asked);
         self.jobs.start(Slot::Evaluate, title, move |control| {
-            scoring::score(choice, row, label, before, &split, &settings, control)
+            scoring::score(choice, row, label, before, &split, &settings, cache.as_deref(), control)
         });
     }
 
@@ -143,6 +143,22 @@ impl Studio {
         evaluate.board = Some(board);
         evaluate.generation += 1;
         self.score_next();
+    }
+
+    /// Compares the two rows that are looked at, on a worker: the resamples would hold the window up.
+    pub(crate) fn ask_for_comparison(&mut self) {
+        let Some(wanted) = self.memory.comparison_wanted.take() else { return };
+        let known = self.memory.comparison.as_ref().is_some_and(|(known, _)| *known == wanted);
+        let Some(board) = self.state.evaluate.board.clone().filter(|_| !known) else { return };
+        let title = text::paired(&wanted);
+        if self.jobs.in_slot(Slot::Paired).is_some_and(|job| job.title == title) {
+            return;
+        }
+        self.jobs.start(Slot::Paired, title, move |control| {
+            let (_, a, b, column) = wanted;
+            let found = board.compare(a, b, column, board.settings.bootstrap, control)?;
+            Ok(Made::Compared(wanted, found.map(Arc::new)).into())
+        });
     }
 
     fn move_focus(&mut self, down: i32, right: i32) {

@@ -164,6 +164,7 @@ impl Studio {
             self.act(ctx, command);
         }
         self.ask_for_sparklines();
+        self.ask_for_comparison();
         for fault in self.videos.news() {
             self.tell_of_video(ctx, &fault);
         }
@@ -188,7 +189,8 @@ impl Studio {
             // Shift is not looked at when a key is matched (a question mark needs it on many keyboards), so keys that
             // ask for it come before the same keys without.
             let all = || {
-                Command::with_keys(workspace).flat_map(|it| it.keys().into_iter().map(move |keys| (it.clone(), keys)))
+                Command::with_keys(workspace)
+                    .flat_map(|it| it.keys().into_iter().map(move |keys| (it.clone(), keys)))
             };
             let shifted = all().filter(|(_, keys)| keys.modifiers.shift);
             for (command, keys) in shifted.chain(all().filter(|(_, keys)| !keys.modifiers.shift)) {

@@ -408,7 +408,13 @@ impl Command {
         let held = self.keys().iter().all(|keys| keys.modifiers.command || keys.modifiers.ctrl);
         let of_window = matches!(
             self,
-            C::Present | C::PresentOne | C::SwitchTheme | C::Help | C::Close | C::ResetCamera | C::ResetLayout
+            C::Present
+                | C::PresentOne
+                | C::SwitchTheme
+                | C::Help
+                | C::Close
+                | C::ResetCamera
+                | C::ResetLayout
         );
         match workspace {
             Workspace::Evaluate => of_evaluate || held || of_window,

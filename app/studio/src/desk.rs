@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use egui::epaint::Mesh;
+use measures::paired::Comparison;
 
 use crate::commands::Command;
 use crate::faces::Faces;
+use crate::figure::Kept;
 use crate::jobs::Jobs;
 use crate::library::ClipKey;
 use crate::playback::Playback;
@@ -43,6 +45,9 @@ pub struct TrackDrawing {
     pub scale: (f32, f32),
 }
 
+/// Generation of the table, two of its rows, and a measure.
+pub type Compared = (u64, usize, usize, study::Column);
+
 /// What the window remembers from one frame to the next and nobody would save.
 #[derive(Default)]
 pub struct Memory {
@@ -70,6 +75,12 @@ pub struct Memory {
     pub selecting: Option<(f64, f64)>,
     /// Findings of the check that are shown; `None` shows all.
     pub check_severity: Option<clips::corpus::check::Severity>,
+    /// Figures of the Evaluate workspace, by their place.
+    pub figures: HashMap<&'static str, Kept>,
+    /// Two rows by one measure, of a generation of the table: what was compared last.
+    pub comparison: Option<(Compared, Option<Arc<Comparison>>)>,
+    /// What is to be compared.
+    pub comparison_wanted: Option<Compared>,
     /// Small pictures of clips; `None` is on its way.
     pub sparklines: HashMap<ClipKey, Option<Sparkline>>,
     /// Clips whose small picture was asked for in this frame.

@@ -1,6 +1,7 @@
 //! What the Evaluate workspace knows: who takes part, how, what was scored, and what is looked at. Plain data.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clips::Track;
@@ -51,8 +52,7 @@ impl Choice {
 
     /// Whether it takes part before anybody has said so: what a first look needs.
     fn usual(&self) -> bool {
-        self.track == Track::Offline
-            && !matches!(self.who, Who::Naive(Naive::MeanSequence | Naive::Truth))
+        self.track == Track::Offline && !matches!(self.who, Who::Naive(Naive::MeanSequence | Naive::Truth))
     }
 }
 
@@ -137,6 +137,8 @@ pub struct Evaluate {
     pub published: bool,
     /// The columns beyond the official six.
     pub beyond: bool,
+    /// Where outcomes are kept; nowhere in scenes and tests.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for Evaluate {
@@ -157,6 +159,7 @@ impl Default for Evaluate {
             beside: Beside::default(),
             published: true,
             beyond: false,
+            cache: study::Cache::usual_place(),
         }
     }
 }

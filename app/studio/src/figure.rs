@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egui::epaint::{CircleShape, PathShape, PathStroke, RectShape, TextShape};
+use egui::epaint::{CircleShape, Mesh, RectShape, TextShape};
 use egui::{Color32, CornerRadius, FontId, Pos2, Rect, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 use figures::drawing::{Align, Item, Text};
 use figures::{Drawing, Style};
@@ -54,20 +54,19 @@ pub fn paint(ui: &Ui, at: Pos2, drawing: &Drawing) {
                 }
             }
             Item::Area { points, fill, stroke } => {
-                let points: Vec<Pos2> = points.iter().map(|point| place(at, *point)).collect();
-                let pen = stroke.as_ref().map_or(PathStroke::NONE, |stroke| {
-                    PathStroke::new(stroke.width, color(stroke.color))
-                });
-                painter.add(PathShape {
-                    points,
-                    closed: true,
-                    fill: fill.map_or(Color32::TRANSPARENT, color),
-                    stroke: pen,
-                });
+                if let Some(fill) = fill {
+                    painter.add(filled(at, points, color(*fill)));
+                }
+                if let Some(stroke) = stroke {
+                    let points: Vec<Pos2> = points.iter().map(|point| place(at, *point)).collect();
+                    painter.add(Shape::closed_line(points, Stroke::new(stroke.width, color(stroke.color))));
+                }
             }
             Item::Rect { rect, radius, fill, stroke } => {
                 let rect = Rect::from_min_size(place(at, [rect.x, rect.y]), vec2(rect.w, rect.h));
-                let pen = stroke.as_ref().map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color)));
+                let pen = stroke
+                    .as_ref()
+                    .map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color)));
                 let round = CornerRadius::same(radius.clamp(0.0, 255.0) as u8);
                 let fill = fill.map_or(Color32::TRANSPARENT, color);
                 painter.add(RectShape::new(rect, round, fill, pen, StrokeKind::Middle));
@@ -77,12 +76,25 @@ pub fn paint(ui: &Ui, at: Pos2, drawing: &Drawing) {
                     center: place(at, *center),
                     radius: *radius,
                     fill: fill.map_or(Color32::TRANSPARENT, color),
-                    stroke: stroke.as_ref().map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color))),
+                    stroke: stroke
+                        .as_ref()
+                        .map_or(Stroke::NONE, |stroke| Stroke::new(stroke.width, color(stroke.color))),
                 });
             }
             Item::Text(text) => text_ui(&painter, at, text),
         }
     }
+}
+
+/// The inside of a polygon; the window's own filling is for convex ones only.
+fn filled(at: Pos2, points: &[[f32; 2]], fill: Color32) -> Mesh {
+    let mut mesh = Mesh::default();
+    for corners in figures::triangles(points) {
+        let first = mesh.vertices.len() as u32;
+        corners.iter().for_each(|corner| mesh.colored_vertex(place(at, *corner), fill));
+        mesh.add_triangle(first, first + 1, first + 2);
+    }
+    mesh
 }
 
 /// The mark under a place of the window.
@@ -92,7 +104,8 @@ pub fn under(at: Pos2, drawing: &Drawing, pointer: Pos2) -> Option<Under> {
 }
 
 fn text_ui(painter: &egui::Painter, at: Pos2, text: &Text) {
-    let font = if text.face.mono { FontId::monospace(text.face.size) } else { FontId::proportional(text.face.size) };
+    let font =
+        if text.face.mono { FontId::monospace(text.face.size) } else { FontId::proportional(text.face.size) };
     let ink = color(text.color);
     let galley = painter.layout_no_wrap(text.text.clone(), font, ink);
     let anchor = place(at, text.at);
@@ -120,4 +133,45 @@ fn place(at: Pos2, point: [f32; 2]) -> Pos2 {
 
 fn color(color: figures::Color) -> Color32 {
     Color32::from_rgba_unmultiplied(color.r, color.g, color.b, color.a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theme::{MOST_LATENTS, latent_look};
+
+    #[test]
+    fn figures_and_window_give_a_latent_the_same_look() {
+        for theme in [Theme::Dark, Theme::Light] {
+            for index in 0..MOST_LATENTS {
+                let (figure, window) = (style(theme).look(index), latent_look(theme, index));
+                let near = |a: u8, b: u8| a.abs_diff(b) <= 1;
+                let (a, b) = (color(figure.color), window.color);
+                assert!(
+                    near(a.r(), b.r()) && near(a.g(), b.g()) && near(a.b(), b.b()),
+                    "{index}: {a:?} {b:?}"
+                );
+                assert_eq!(
+                    (figure.glyph.shape, figure.glyph.hollow),
+                    (window.glyph.shape, window.glyph.hollow)
+                );
+                assert_eq!(figure.dash, window.dash);
+            }
+        }
+    }
+
+    #[test]
+    fn a_concave_area_is_filled_inside_only() {
+        let corner = [[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [1.0, 1.0], [1.0, 4.0], [0.0, 4.0]];
+        let mesh = filled(Pos2::ZERO, &corner, Color32::WHITE);
+        let area: f32 = mesh
+            .indices
+            .chunks(3)
+            .map(|of| {
+                let [a, b, c] = [of[0], of[1], of[2]].map(|index| mesh.vertices[index as usize].pos);
+                0.5 * ((b - a).x * (c - a).y - (b - a).y * (c - a).x).abs()
+            })
+            .sum();
+        assert!((area - 7.0).abs() < 1e-4, "{area}");
+    }
 }

@@ -25,6 +25,8 @@ pub enum Slot {
     Check,
     /// Scoring systems over a split (exclusive).
     Evaluate,
+    /// Comparing two rows of the table (exclusive).
+    Paired,
     /// Writing tables, figures and reports (exclusive).
     Export,
     /// A file dialog (exclusive).

@@ -14,11 +14,6 @@ use crate::state::{Maker, SystemRow};
 use crate::text;
 use crate::work::{Answer, Made};
 
-/// The user's cache of outcomes; without one nothing is kept.
-fn cache() -> Option<Cache> {
-    Cache::open(&Cache::usual_place()?).ok()
-}
-
 /// Reads the split that is scored.
 ///
 /// # Errors
@@ -38,10 +33,13 @@ pub fn score(
     before: Vec<Scored>,
     split: &Split,
     settings: &Settings,
+    cache: Option<&Path>,
     control: &Control,
 ) -> Result<Answer> {
+    // Without a place to keep outcomes they are made anew each time; that is no reason to fail.
+    let cache = cache.and_then(|folder| Cache::open(folder).ok());
     let entry = entry(&choice, row, label, split, control)?;
-    let scored = study::score_entry(&entry, split, settings, cache().as_ref(), control)?;
+    let scored = study::score_entry(&entry, split, settings, cache.as_ref(), control)?;
     let all: Vec<Scored> = before.into_iter().chain([scored.clone()]).collect();
     let board = Board::of(&all, split, settings, control)?;
     Ok(Made::Scored(choice, Box::new(scored), Arc::new(board)).into())
@@ -105,12 +103,13 @@ pub fn system_of(scored: &Scored) -> Option<SystemRow> {
 /// # Errors
 /// When it cannot be written.
 pub fn synthetic(control: &Control) -> Result<Answer> {
-    let home = Cache::usual_place().and_then(|place| place.parent().map(Path::to_owned)).ok_or_else(|| {
-        Fault::new(FaultKind::NotWritable, "", "there is no folder for temporary files of yours")
-            .remedy("set HOME, or write one yourself: backchannel synth --out DIR")
-    })?;
+    let home =
+        Cache::usual_place().and_then(|place| place.parent().map(Path::to_owned)).ok_or_else(|| {
+            Fault::new(FaultKind::NotWritable, "", "there is no folder for temporary files of yours")
+                .remedy("set HOME, or write one yourself: backchannel synth --out DIR")
+        })?;
     let folder = home.join("synthetic-4s");
-    let config = clips::synth::Config { clips: Some(160), seconds: 4.0, seed: 2 };
+    let config = clips::synth::Config { clips: Some(160), held_out: None, seconds: 4.0, seed: 2 };
     clips::synth::write(&config, &folder, control)?;
     Ok(Made::Corpus(Arc::new(Corpus::open(&folder, control)?)).into())
 }

@@ -27,6 +27,12 @@ pub mod heading {
     pub const CHECK: &str = "Faults of the corpus";
     pub const KEYS: &str = "Keys of this screen";
     pub const POINTER: &str = "POINTER";
+    pub const WORST: &str = "WORST CLIPS";
+    pub const BEST: &str = "BEST CLIPS";
+    pub const COMPARED: &str = "COMPARED CLIP BY CLIP";
+    pub const PUBLISHED: &str = "PUBLISHED, ON THE REACT 2024 TEST SET";
+    pub const SYSTEM_COLUMN: &str = "System";
+    pub const TRACK_COLUMN: &str = "Track";
 }
 
 /// Labels.
@@ -80,7 +86,34 @@ pub mod label {
     pub const NOTHING_FITS: &str = "Nothing fits these words";
     pub const NO_MESSAGES: &str = "Nothing has happened yet";
     pub const COMPARE: &str = "Compare";
+    pub const EVALUATE: &str = "Evaluate";
     pub const PRESENT: &str = "Present";
+    pub const RUN: &str = "Evaluate";
+    pub const RUN_NEXT: &str = "Go on";
+    pub const SYNTHETIC_CORPUS: &str = "Write a synthetic corpus";
+    pub const SPLIT: &str = "Split";
+    pub const SAMPLES_A_CLIP: &str = "Samples";
+    pub const SEEDS: &str = "Seeds";
+    pub const BEYOND: &str = "further measures";
+    pub const PUBLISHED: &str = "published rows";
+    pub const PLUS_MINUS: &str = "\u{b1}";
+    pub const OF_INTERVAL: &str = "interval";
+    pub const OF_SEEDS: &str = "seeds";
+    pub const LATEX: &str = "LaTeX";
+    pub const CSV: &str = "CSV";
+    pub const EXPORT: &str = "Export\u{2026}";
+    pub const DISTRIBUTION: &str = "Distribution";
+    pub const DIFFERENCE: &str = "Difference";
+    pub const RELIABILITY: &str = "Reliability";
+    pub const VALUE: &str = "Value";
+    pub const INTERVAL: &str = "95 % interval";
+    pub const DEVIATION: &str = "Over seeds";
+    pub const AGAINST: &str = "Against";
+    pub const AHEAD: &str = "Difference";
+    pub const BETTER_ON: &str = "Better on";
+    pub const EFFECT: &str = "Effect d_z";
+    pub const CHANCE: &str = "p, sign flips";
+    pub const COMPARING: &str = "comparing";
     pub const LOADING: &str = "Loading the demo";
     pub const DROP: &str = "Drop to open";
     pub const TIME: &str = "Time";
@@ -113,6 +146,18 @@ pub mod empty {
     pub const TRACKS_REMEDY: &str = "Add one with + track";
     pub const INSPECTOR: &str = "No reaction is chosen";
     pub const INSPECTOR_REMEDY: &str = "Click a face on the wall, or press a digit";
+    pub const STUDY: &str = "No corpus is open";
+    pub const STUDY_REMEDY: &str = "Systems are scored over a split of a corpus in the REACT layout";
+    pub const BOARD: &str = "Nothing is scored yet";
+    pub const BOARD_REMEDY: &str = "Choose who takes part above and press Evaluate (Ctrl+Enter)";
+    pub const CELL: &str = "No measure is chosen";
+    pub const CELL_REMEDY: &str = "Click a number of the table";
+    pub const NO_CLIPS: &str = "This measure has no value by clip";
+    pub const NO_CLIPS_REMEDY: &str = "It is a value of the whole set";
+    pub const NO_OTHER: &str = "Nothing to compare with";
+    pub const NO_OTHER_REMEDY: &str = "Score a second system";
+    pub const NO_LATENTS: &str = "This system has no latent intents";
+    pub const NO_LATENTS_REMEDY: &str = "Choose a row of a system with latents";
     pub const VIDEO: &str = "The video cannot be shown";
     pub const FACES: &str = "Faces cannot be drawn";
     pub const FACES_REMEDY: &str = "Curves and numbers still work; see the messages";
@@ -225,5 +270,63 @@ pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
     match count {
         1 => first.to_string(),
         _ => format!("{first} ... and {} more: Faults of the corpus (Ctrl+E) lists them", count - 1),
+    }
+}
+
+/// Stage of reading a split.
+pub const STAGE_SPLIT: &str = "Reading the split";
+/// Loading the shipped system without a latent.
+pub const STAGE_PLAIN: &str = "Loading the shipped system without a latent";
+/// Writing a synthetic corpus.
+pub const STAGE_SYNTHETIC: &str = "Writing a synthetic corpus";
+/// Writing tables and figures.
+pub const STAGE_EXPORT: &str = "Exporting the evaluation";
+/// Comparing two rows.
+pub fn paired((generation, a, b, column): &crate::desk::Compared) -> String {
+    format!("Comparing rows {} and {} of table {generation} by {}", a + 1, b + 1, column.name())
+}
+/// A table lies on the clipboard.
+pub const COPIED: &str = "The table is on the clipboard";
+/// Said of published rows.
+pub const PUBLISHED_TAG: &str = "published";
+/// Said of a synchrony that is undefined for most clips.
+pub const HOLLOW: &str = "Undefined for most clips: a column never changes, and such clips count 1 to 49";
+/// What published rows are.
+pub const PUBLISHED_HINT: &str = "Printed in a paper, on the REACT 2024 test set; never computed here";
+
+/// `2 of 6: mime`.
+pub fn scoring(label: &str, number: usize, count: usize) -> String {
+    format!("Scoring {label}, {number} of {count}")
+}
+
+/// Where an export went.
+pub fn exported(folder: &Path) -> String {
+    format!("Tables, figures and report are in {}", folder.display())
+}
+
+/// What was scored: `val \u{b7} 288 clips \u{b7} 10 samples a clip \u{b7} 1 seed`.
+pub fn of_board(board: &study::Board) -> String {
+    let seeds = board.settings.seeds.len();
+    format!(
+        "{} \u{b7} {} clips of {} frames \u{b7} {} samples a clip \u{b7} {}",
+        board.split.name(),
+        board.clips,
+        board.frames,
+        board.settings.samples,
+        counted(seeds, "seed")
+    )
+}
+
+/// The line below the table.
+pub fn board_note(beside: crate::evaluate::Beside) -> &'static str {
+    match beside {
+        crate::evaluate::Beside::Interval => {
+            "\u{b1} is half of the 95 % interval over clips. Bold: best of the trained systems, where the paired intervals \
+             tell it from another. A click on a number leads to its clips"
+        }
+        crate::evaluate::Beside::Seeds => {
+            "\u{b1} is the deviation over seeds. Bold: best of the trained systems, where the paired intervals tell it from \
+             another. A click on a number leads to its clips"
+        }
     }
 }

@@ -248,6 +248,12 @@ pub fn contrast(a: Color32, b: Color32) -> f32 {
 
 /// Puts both editions into the context; once, at the start. Type is what the window's own library ships.
 pub fn install(ctx: &egui::Context) {
+    // The proportional face has no arrows; the fixed one lends them.
+    let mut fonts = egui::FontDefinitions::default();
+    let lenders = fonts.families.get(&egui::FontFamily::Monospace).cloned().unwrap_or_default();
+    let words = fonts.families.entry(egui::FontFamily::Proportional).or_default();
+    words.extend(lenders.into_iter().filter(|name| name == "Hack"));
+    ctx.set_fonts(fonts);
     for (theme, edition) in [(Theme::Dark, egui::Theme::Dark), (Theme::Light, egui::Theme::Light)] {
         ctx.style_mut_of(edition, |style| dress(style, theme));
     }

@@ -3,11 +3,11 @@
 //! Marks lead back: in figures of systems they carry the row of the board (published rows from [`PUBLISHED`] on), in
 //! figures of clips the number of [`mark_of`].
 
-use clips::channels::{ATTRIBUTES, AU_COUNT, AROUSAL, VALENCE};
+use clips::channels::{AROUSAL, ATTRIBUTES, AU_COUNT, VALENCE};
 use figures::{
     ClipValue, Differences, Direction, Distribution, DistributionRow, Forest, ForestRow, Front, Heading,
-    Reliability, ReliabilityBin, Scale, SignatureCell, SignatureColumn, Signatures, Tradeoff, TradeoffPoint, Usage,
-    UsageBar,
+    Reliability, ReliabilityBin, Scale, SignatureCell, SignatureColumn, Signatures, Tradeoff, TradeoffPoint,
+    Usage, UsageBar,
 };
 use measures::paired::Comparison;
 use measures::published;
@@ -93,10 +93,7 @@ pub fn published_rows() -> impl Iterator<Item = &'static published::Row> {
 pub fn differences(board: &Board, a: usize, b: usize, column: Column, found: &Comparison) -> Differences {
     let name = |row: usize| board.rows.get(row).map_or("", |row| row.label.as_str());
     Differences {
-        heading: heading(
-            format!("{} by clip", column.name()),
-            format!("{} \u{2212} {}", name(a), name(b)),
-        ),
+        heading: heading(format!("{} by clip", column.name()), format!("{} \u{2212} {}", name(a), name(b))),
         measure: column.name().to_owned(),
         better: direction(column),
         clips: found
@@ -170,8 +167,8 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
         scale: Scale::Linear,
         decimals: column.decimals(),
         reference: match column {
-            Column::VarRatio => Some(1.0),
-            Column::MatchingArea => Some(0.5),
+            Column::VarRatio => Some((1.0, "as varied as real".into())),
+            Column::MatchingArea => Some((0.5, "chance".into())),
             _ => None,
         },
         rows: if with_published { ours.chain(theirs).collect() } else { ours.collect() },

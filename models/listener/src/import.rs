@@ -90,6 +90,11 @@ impl Imported {
         &self.name
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.blocks.path()
+    }
+
     /// SHA-256 of the values, in hex.
     pub fn checkpoint(&self) -> &str {
         &self.hash

@@ -1,119 +1,147 @@
 //! What the measures cost, in processor milliseconds per unit, beside the official Python code:
-//! `cargo run --release -p measures --example cost`.
+//! `cargo run --release -p measures --example cost -- [--python PYTHON] [--samples N]`.
 //!
-//! 8 clips, 10 samples, 750 frames, 8 neighbours, one thread. The official figures were taken on two x86-64 cores of
-//! another machine, so read the ratios as orders of magnitude. The distance search gives up hopeless paths; its cost
-//! depends on the data, so it is shown for reactions near their truth, for unrelated ones, and without giving up.
+//! 8 clips, 10 samples, 750 frames, 8 neighbours, one thread. Without `--python` the yardstick is the cost of the official
+//! code measured once on another machine of two x86-64 cores, so read the ratios as orders of magnitude. With it,
+//! `official.py` computes the same measures of the same data in the same run (slow ones for the first N samples of each
+//! clip, 1 if not said), and values are compared. FRDist depends on the data and is shown on every kind.
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::hint::black_box;
-use std::time::Instant;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
-use clips::{Attributes, Chance};
-use measures::frcorr::{self, Centred};
-use measures::frdist::{self, Prepared, Scratch};
-use measures::{frdiv, frdvs, frsyn, frvar};
+use clips::array::write_npy;
+use clips::{Attributes, Control, Fault, FaultKind, Result};
+use measures::cost::{self, CLIPS, CostRow, Data, FRAMES, Kind, Measure, SAMPLES};
+use serde_json::Value;
 
-const CLIPS: usize = 8;
-const SAMPLES: usize = 10;
-const FRAMES: usize = 750;
-
-/// Slow walks around the middle, action units as zeros and ones.
-fn walk(chance: &mut Chance) -> Attributes {
-    let mut state = [0.0f64; 25];
-    (0..FRAMES)
-        .map(|_| {
-            state.iter_mut().for_each(|x| *x = 0.97 * *x + 0.2 * chance.normal());
-            std::array::from_fn(|column| {
-                let value = 0.5 + 0.3 * state[column].tanh();
-                if column < 15 { f32::from(u8::from(value > 0.6)) } else { value as f32 }
-            })
-        })
-        .collect()
+struct Arguments {
+    python: Option<String>,
+    samples: usize,
 }
 
-fn report(name: &str, units: usize, official_ms: f64, run: impl Fn()) {
-    run(); // warm
-    let best = (0..3)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_secs_f64() * 1e3 / units as f64
-        })
-        .fold(f64::INFINITY, f64::min);
-    println!(
-        "{name:<34} {best:>9.4} ms   official {official_ms:>7.3} ms   {:>7.1} times less",
-        official_ms / best
-    );
-}
-
-fn main() {
-    let mut chance = Chance::new(1, "cost", &[]);
-    let listeners: Vec<Attributes> = (0..CLIPS).map(|_| walk(&mut chance)).collect();
-    let speakers: Vec<Attributes> = (0..CLIPS).map(|_| walk(&mut chance)).collect();
-    let unrelated: Vec<Vec<Attributes>> =
-        (0..CLIPS).map(|_| (0..SAMPLES).map(|_| walk(&mut chance)).collect()).collect();
-    let near: Vec<Vec<Attributes>> = (0..CLIPS)
-        .map(|clip| {
-            (0..SAMPLES)
-                .map(|_| {
-                    let noisy = |row: &[f32; 25]| row.map(|value| value + 0.05 * chance.normal() as f32);
-                    listeners[clip].iter().map(noisy).collect()
-                })
-                .collect()
-        })
-        .collect();
-    let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(1).build() else { return };
-    pool.install(|| {
-        report("FRCorr, clip x sample x neighbour", CLIPS * SAMPLES * CLIPS, 2.98, || {
-            let ready: Vec<Centred> = listeners.iter().map(|rows| Centred::new(rows)).collect();
-            for rows in unrelated.iter().flatten() {
-                let all = ready.iter().enumerate().map(|(row, ready)| (row as u32, ready));
-                black_box(frcorr::best(&Centred::new(rows), all));
-            }
-        });
-        for (name, predictions) in
-            [("FRDist, unrelated reactions", &unrelated), ("FRDist, near the truth", &near)]
-        {
-            report(name, CLIPS * SAMPLES * CLIPS, 11.2, || {
-                let ready: Vec<Prepared> = listeners.iter().map(|rows| Prepared::new(rows)).collect();
-                let all: Vec<(u32, &Prepared)> =
-                    ready.iter().enumerate().map(|(row, ready)| (row as u32, ready)).collect();
-                let mut scratch = Scratch::default();
-                for rows in predictions.iter().flatten() {
-                    black_box(frdist::best(&Prepared::new(rows), &all, &mut scratch));
-                }
-            });
+fn arguments() -> Option<Arguments> {
+    let mut found = Arguments { python: None, samples: 1 };
+    let mut rest = std::env::args().skip(1);
+    while let Some(name) = rest.next() {
+        match name.as_str() {
+            "--python" => found.python = Some(rest.next()?),
+            "--samples" => found.samples = rest.next()?.parse().ok().filter(|n| (1..=SAMPLES).contains(n))?,
+            _ => return None,
         }
-        report("FRDist, every path to its end", CLIPS * SAMPLES, 11.2, || {
-            let ready: Vec<Prepared> = listeners.iter().map(|rows| Prepared::new(rows)).collect();
-            let mut scratch = Scratch::default();
-            for (place, rows) in unrelated.iter().flatten().enumerate() {
-                black_box(frdist::distance(
-                    &Prepared::new(rows),
-                    &ready[place % CLIPS],
-                    f64::INFINITY,
-                    &mut scratch,
-                ));
+    }
+    Some(found)
+}
+
+/// What the Python code finds for the same data.
+fn official(python: &str, samples: usize, data: &Data, measures: &[Measure]) -> Result<Value> {
+    let fault = |detail: String| {
+        Fault::new(FaultKind::BadRequest, "", detail)
+            .remedy("name a Python with numpy, torch and tslearn (pip install numpy torch tslearn)")
+    };
+    let folder = tempfile::tempdir().map_err(|error| fault(error.to_string()))?;
+    let flat = |all: Vec<&Attributes>| -> Vec<f32> { all.into_iter().flatten().flatten().copied().collect() };
+    let path = |name: &str| folder.path().join(name);
+    let predictions = flat(data.predictions.iter().flatten().collect());
+    write_npy(&path("pred.npy"), &[CLIPS, SAMPLES, FRAMES, 25], &predictions)?;
+    write_npy(&path("listener.npy"), &[CLIPS, FRAMES, 25], &flat(data.listeners.iter().collect()))?;
+    write_npy(&path("speaker.npy"), &[CLIPS, FRAMES, 25], &flat(data.speakers.iter().collect()))?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/official.py");
+    let names: Vec<&str> = measures.iter().map(|measure| measure.name()).collect();
+    let output = Command::new(python)
+        .arg(script)
+        .arg(folder.path())
+        .args(["--samples", &samples.to_string(), "--only", &names.join(",")])
+        .output()
+        .map_err(|error| fault(format!("{python}: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(fault(said.trim().to_owned()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| fault(format!("{python}: {error}")))
+}
+
+/// The largest difference to the official values, and what is allowed (relative to the value where it is above 1).
+fn difference(row: &CostRow, samples: usize, official: &Value) -> Option<(f64, f64)> {
+    let theirs: Vec<f64> = official["values"].as_array()?.iter().filter_map(Value::as_f64).collect();
+    let slow = matches!(row.measure, Measure::FRCorr | Measure::FRDist | Measure::FRSyn);
+    let ours: Vec<f64> = if slow {
+        row.values.chunks(SAMPLES).flat_map(|clip| &clip[..samples]).copied().collect()
+    } else {
+        row.values.clone()
+    };
+    let allowed = match row.measure {
+        Measure::FRDist => 1e-9,
+        Measure::FRSyn => 0.0,
+        Measure::FRCorr => 1e-6,
+        _ => 1e-4, // single precision in the official code
+    };
+    let apart = |(a, b): (&f64, &f64)| (a - b).abs() / b.abs().max(1.0);
+    (ours.len() == theirs.len()).then(|| (ours.iter().zip(&theirs).map(apart).fold(0.0, f64::max), allowed))
+}
+
+fn report(arguments: &Arguments) -> Result<bool> {
+    let mut agree = true;
+    println!("processor ms per unit; the ratio is to the official cost beside it");
+    for kind in Kind::ALL {
+        let data = Data::new(kind);
+        let measures: &[Measure] = if kind == Kind::Unrelated { &Measure::ALL } else { &[Measure::FRDist] };
+        let before = cost::run(&data, measures, &Control::default())?;
+        let python = arguments.python.as_deref();
+        let theirs = python.map(|python| official(python, arguments.samples, &data, measures)).transpose()?;
+        // once more: what else runs on the machine changes by the minute, and the best counts, as in official.py
+        let after = cost::run(&data, measures, &Control::default())?;
+        if kind == Kind::Unrelated {
+            println!("a prepared listener of FRDist takes {} bytes", cost::prepared_bytes(&data));
+        }
+        for (before, after) in before.iter().zip(&after) {
+            let (measure, ours) = (before.measure, before.ours_ms.min(after.ours_ms));
+            let given = measure.official_ms();
+            let mut line = format!(
+                "{:<7} {:<28} {:<26} {ours:>8.4} | given {given:>7.3} {:>6.1}x",
+                measure.name(),
+                kind.name(),
+                measure.unit(),
+                given / ours
+            );
+            if let Some(theirs) = &theirs {
+                let theirs = &theirs[measure.name()];
+                let ms = theirs["ms"].as_f64().unwrap_or(f64::NAN);
+                line += &format!(" | here {ms:>7.3} {:>6.1}x", ms / ours);
+                match difference(before, arguments.samples, theirs) {
+                    Some((apart, allowed)) if apart <= allowed => line += &format!(" | agree to {apart:.0e}"),
+                    Some((apart, allowed)) => {
+                        agree = false;
+                        line += &format!(" | DIFFER by {apart:.1e}, allowed {allowed:.0e}");
+                    }
+                    None => {
+                        agree = false;
+                        line += " | DIFFER in number";
+                    }
+                }
             }
-        });
-        report("FRSyn, clip x sample", CLIPS * SAMPLES, 86.0, || {
-            for (rows, speaker) in unrelated
-                .iter()
-                .zip(&speakers)
-                .flat_map(|(all, speaker)| all.iter().map(move |rows| (rows, speaker)))
-            {
-                black_box(frsyn::of_reaction(rows, speaker));
-            }
-        });
-        report("FRDvs, clip x clip x sample", CLIPS * CLIPS * SAMPLES, 0.048, || {
-            black_box(frdvs::of(&unrelated));
-        });
-        report("FRDiv, clip x sample x sample", CLIPS * SAMPLES * SAMPLES, 0.033, || {
-            unrelated.iter().for_each(|all| assert!(black_box(frdiv::of_clip(all)).is_some()));
-        });
-        report("FRVar, clip x sample", CLIPS * SAMPLES, 0.09, || {
-            unrelated.iter().for_each(|all| assert!(black_box(frvar::of_clip(all)).is_some()));
-        });
-    });
+            println!("{line}");
+        }
+    }
+    Ok(agree)
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = arguments() else {
+        println!("usage: cost [--python PYTHON] [--samples 1..={SAMPLES}]");
+        return ExitCode::FAILURE;
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    match pool.map(|pool| pool.install(|| report(&arguments))) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(fault)) => {
+            println!("{fault}\n{}", fault.remedy);
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

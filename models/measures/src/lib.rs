@@ -7,6 +7,7 @@
 //! crate is not: it reads no files and knows no network; it never repairs its input, it explains it.
 
 pub mod calibration;
+pub mod cost;
 pub mod coverage;
 pub mod evaluation;
 pub mod frcorr;

@@ -28,7 +28,7 @@ fn small_run() -> Config {
 
 fn data(config: &Config, folder: &Path) -> Data {
     let control = Control::default();
-    let settings = synth::Config { clips: Some(24), seconds: 4.0, seed: 5 };
+    let settings = synth::Config { clips: Some(24), held_out: None, seconds: 4.0, seed: 5 };
     synth::write(&settings, folder, &control).unwrap();
     let corpus = Corpus::open(folder, &control).unwrap();
     Data::load(&corpus, config, None, &control).unwrap()

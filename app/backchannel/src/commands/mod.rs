@@ -10,6 +10,7 @@ pub mod generate;
 pub mod intents;
 pub mod parity;
 pub mod render;
+pub mod report;
 pub mod screenshot;
 pub mod synth;
 pub mod train;

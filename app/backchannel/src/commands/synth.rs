@@ -13,6 +13,9 @@ pub struct Args {
     /// Sessions (pairs) in the training split; the other splits follow in proportion
     #[arg(long)]
     clips: Option<usize>,
+    /// Sessions in the validation and in the test split, each; without it three tenths of the training split
+    #[arg(long)]
+    held_out: Option<usize>,
     /// Length of a clip in seconds
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
@@ -25,11 +28,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
-    if args.clips == Some(0) {
-        return Err(super::bad_request("--clips 0 makes nothing", "ask for at least 1 session"));
+    if args.clips == Some(0) || args.held_out == Some(0) {
+        return Err(super::bad_request("0 sessions make nothing", "ask for at least 1 session"));
     }
     let mut config = clips::synth::Config { seconds: args.seconds, seed: args.seed, ..Default::default() };
     config.clips = args.clips;
+    config.held_out = args.held_out;
     let statistics = clips::synth::write(&config, &args.out, &output.control())?;
     output.result(&statistics, format!("{statistics}\n-> {}", args.out.display()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{PUBLISHED, Table, letter, marks, reason};
+use super::{PUBLISHED, Table, letter, marks, reason, uncertainty};
 use crate::axis::Direction;
 use crate::{number, text};
 
@@ -11,11 +11,18 @@ impl Table {
     /// uncertainty in small type. Needs `\usepackage{booktabs}`.
     pub fn latex(&self) -> String {
         let (groups, reasons) = (self.has_groups(), self.reasons());
-        let mut out = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n");
+        // Values stay aligned beside uncertainties: those have a column of their own where there are any.
+        let wide: Vec<bool> = (0..self.columns.len())
+            .map(|at| self.rows.iter().any(|row| uncertainty(&self.cell(row, at), 0).is_some()))
+            .collect();
+
+        let mut out = String::from(
+            "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n",
+        );
         if !text::clean(&self.title).is_empty() {
             let _ = writeln!(out, "\\caption{{{}}}", escape(&self.title));
         }
-        let numbers = "r".repeat(self.columns.len());
+        let numbers: String = wide.iter().map(|wide| if *wide { "r@{ }l" } else { "r" }).collect();
         let _ = writeln!(
             out,
             "\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
@@ -25,7 +32,7 @@ impl Table {
         if groups {
             heads.push("Track".into());
         }
-        for column in &self.columns {
+        for (column, wide) in self.columns.iter().zip(&wide) {
             let unit = text::clean(&column.unit);
             let mut head = escape(&text::name(&column.name));
             if !unit.is_empty() {
@@ -36,7 +43,7 @@ impl Table {
                 Some(Direction::Lower) => head += " $\\downarrow$",
                 None => {}
             }
-            heads.push(head);
+            heads.push(if *wide { format!("\\multicolumn{{2}}{{c}}{{{head}}}") } else { head });
         }
         let _ = writeln!(out, "{} \\\\\n\\midrule", heads.join(" & "));
         for (index, row) in self.rows.iter().enumerate() {
@@ -66,7 +73,8 @@ impl Table {
                         let place = reason(&cell)
                             .and_then(|reason| reasons.iter().position(|other| *other == reason))
                             .map(letter);
-                        format!("---$^{{{}}}$", place.unwrap_or_default())
+                        let end = if wide[at] { " &" } else { "" };
+                        format!("---\\textsuperscript{{{}}}{end}", place.unwrap_or_default())
                     }
                     Some(value) => {
                         let decimals = column.decimals;
@@ -83,13 +91,14 @@ impl Table {
                         match (cell.finite_spread(), cell.finite_interval()) {
                             (Some(spread), _) => {
                                 let spread = number::fixed(spread.abs(), decimals);
-                                format!("{text} {{\\scriptsize $\\pm${}}}", number_in_text(&spread))
+                                format!("{text} & {{\\scriptsize $\\pm${}}}", number_in_text(&spread))
                             }
                             (None, Some((low, high))) => format!(
-                                "{text} {{\\scriptsize [{}, {}]}}",
+                                "{text} & {{\\scriptsize [{}, {}]}}",
                                 number_in_text(&number::fixed(low, decimals)),
                                 number_in_text(&number::fixed(high, decimals))
                             ),
+                            (None, None) if wide[at] => format!("{text} &"),
                             (None, None) => text,
                         }
                     }
@@ -103,10 +112,9 @@ impl Table {
             notes.push(format!("$^\\dagger$\\,{PUBLISHED}"));
         }
         notes.extend(
-            reasons
-                .iter()
-                .enumerate()
-                .map(|(index, reason)| format!("$^{{{}}}$\\,{}", letter(index), escape(reason))),
+            reasons.iter().enumerate().map(|(index, reason)| {
+                format!("\\textsuperscript{{{}}}\\,{}", letter(index), escape(reason))
+            }),
         );
         notes.extend(self.notes.iter().map(|note| escape(note)));
         out.push_str("\\end{tabular}\n");

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod clip_list;
+pub mod evaluate;
 pub mod help;
 pub mod inspector;
 pub mod messages;

@@ -17,10 +17,11 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         ui.add_space(14.0);
         name_ui(desk, ui);
         ui.add_space(10.0);
-        let chosen = usize::from(desk.state.workspace == Workspace::Present);
-        let words = [label::COMPARE, label::PRESENT];
+        let places = [Workspace::Compare, Workspace::Evaluate, Workspace::Present];
+        let chosen = places.iter().position(|place| *place == desk.state.workspace).unwrap_or(0);
+        let words = [label::COMPARE, label::EVALUATE, label::PRESENT];
         if let Some(index) = segments(ui, tokens, &words, chosen, 30.0) {
-            desk.send(if index == 0 { Command::Show(Workspace::Compare) } else { Command::Present });
+            desk.send(if index == 2 { Command::Present } else { Command::Show(places[index]) });
         }
         let left = ui.min_rect().right();
         let right = buttons_ui(desk, ui, bar);
@@ -122,17 +123,23 @@ fn system_ui(desk: &mut Desk<'_>, ui: &mut Ui, name: &str) {
 
 fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
     let tokens = desk.tokens;
-    let Some(clip) = &desk.state.clip else { return };
+    let evaluate = desk.state.workspace == Workspace::Evaluate;
+    let (title, remark) = match (&desk.state.clip, &desk.state.evaluate.board) {
+        (_, Some(board)) if evaluate => (text::of_board(board), ""),
+        (Some(clip), _) if !evaluate => {
+            let remark = match (clip.synthetic, &clip.listener) {
+                (true, _) => label::SYNTHETIC,
+                (false, None) => label::SOUND_ONLY,
+                (false, Some(_)) => "",
+            };
+            (clip.id.replace('/', " / "), remark)
+        }
+        _ => return,
+    };
     let room = right - left;
     if room < 80.0 {
         return;
     }
-    let title = clip.id.replace('/', " / ");
-    let remark = match (clip.synthetic, &clip.listener) {
-        (true, _) => label::SYNTHETIC,
-        (false, None) => label::SOUND_ONLY,
-        (false, Some(_)) => "",
-    };
     let painter = ui.painter();
     let ink = tokens.dim;
     let width = painter.layout_no_wrap(title.clone(), theme::body(), ink).size().x;

@@ -10,12 +10,13 @@ use clips::corpus::Split;
 use clips::{Fault, FaultKind, Result};
 
 use crate::commands::Command;
+use crate::evaluate::{Card, Do};
 use crate::library::ClipKey;
 use crate::theme::Theme;
 use crate::tracks::Track;
 use plays::{
     check, compare, compare_fault, compare_hearing, compare_hover, compare_loading, compare_sixteen,
-    compare_sound_only, compare_video, compare_zoom, messages, over, present,
+    compare_sound_only, compare_video, compare_zoom, evaluate, evaluate_empty, messages, over, present,
 };
 use stage::Stage;
 
@@ -23,7 +24,7 @@ use stage::Stage;
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 16] = [
+const SCENES: [(&str, Prepare); 20] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -40,6 +41,10 @@ const SCENES: [(&str, Prepare); 16] = [
     ("help", |stage| over(stage, Command::Help)),
     ("messages", messages),
     ("check", check),
+    ("evaluate", |stage| evaluate(stage, &[])),
+    ("evaluate-difference", |stage| evaluate(stage, &[Do::Card(Card::Difference), Do::Move(0, 1)])),
+    ("evaluate-beyond", |stage| evaluate(stage, &[Do::Beyond, Do::Published, Do::Card(Card::Reliability)])),
+    ("evaluate-empty", evaluate_empty),
 ];
 
 /// Names of all scenes.

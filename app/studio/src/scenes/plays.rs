@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use clips::{Control, Fault, FaultKind, Result, Streams};
 use egui::Pos2;
 use media::Transport;
+use study::Column;
 
 use super::stage::{PATIENCE, Stage};
 use crate::commands::Command;
+use crate::evaluate::{Do, Focus};
 use crate::jobs::Slot;
 use crate::library::ClipKey;
-use crate::state::{Clip, Reactions};
+use crate::state::{Clip, Reactions, Workspace};
 use crate::tracks::{Heard, Track};
 use crate::work::{self, Made};
 use crate::{Options, Studio};
@@ -27,6 +29,7 @@ pub fn compare(stage: &mut Stage) -> Result<()> {
     stage.studio = Studio::new(&stage.ctx, Some(gpu), &Options::default(), transport);
     stage.studio.face_budget = None;
     stage.studio.state.theme = theme;
+    stage.studio.state.evaluate.cache = None;
     crate::theme::apply(&stage.ctx, theme);
     // A clip is read, then reactions are made, then the list's small pictures: each begins when the one before ends.
     for _ in 0..4 {
@@ -273,4 +276,43 @@ pub fn messages(stage: &mut Stage) -> Result<()> {
     compare_fault(stage)?;
     stage.act(Command::Messages);
     Ok(())
+}
+
+/// A study of six systems over the validation split of a synthetic corpus.
+pub fn evaluate(stage: &mut Stage, steps: &[Do]) -> Result<()> {
+    compare(stage)?;
+    // One name for all runs: the picture shows it.
+    let home = std::env::temp_dir().join("backchannel-study");
+    let shown = (|| {
+        let config = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
+        clips::synth::write(&config, &home, &Control::default())?;
+        stage.act(Command::Show(Workspace::Evaluate));
+        stage.act(Command::Open(home.clone()));
+        stage.settle()?;
+        stage.act(Command::Do(Do::Run));
+        // Every answer starts the next system.
+        let begun = Instant::now();
+        while stage.studio.state.evaluate.scored.len() < stage.studio.state.evaluate.asked {
+            stage.settle()?;
+            if begun.elapsed() > PATIENCE {
+                return Err(Fault::new(FaultKind::Internal, "", "the study did not end in time"));
+            }
+        }
+        stage.act(Command::Do(Do::Focus(Focus { row: 3, column: Column::OFFICIAL[0] })));
+        steps.iter().for_each(|step| stage.act(Command::Do(step.clone())));
+        for _ in 0..4 {
+            stage.settle()?;
+        }
+        Ok(())
+    })();
+    // Files that are left behind harm nobody.
+    std::fs::remove_dir_all(&home).ok();
+    shown
+}
+
+/// The workspace before anything was scored.
+pub fn evaluate_empty(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::Show(Workspace::Evaluate));
+    stage.settle()
 }

@@ -36,6 +36,7 @@ impl Stage {
         let mut studio = Studio::bare(&ctx, Some(gpu.clone()), Transport::manual());
         studio.face_budget = None;
         studio.state.theme = theme;
+        studio.state.evaluate.cache = None;
         crate::theme::apply(&ctx, theme);
         let mut stage = Self {
             ctx,

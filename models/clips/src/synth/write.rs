@@ -23,6 +23,8 @@ pub struct Config {
     /// Sessions (pairs) in the training split; `None` takes the usual number for the length: 480 (60 templates of 8)
     /// for clips up to 8 s, else 96. Validation and test get three tenths of it each.
     pub clips: Option<usize>,
+    /// Sessions in the validation and in the test split, each; `None` takes three tenths of the training split.
+    pub held_out: Option<usize>,
     /// Length of a clip, 4 to 120 s.
     pub seconds: f64,
     /// Seed of templates and people.
@@ -31,7 +33,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { clips: None, seconds: 30.0, seed: 1 }
+        Self { clips: None, held_out: None, seconds: 30.0, seed: 1 }
     }
 }
 
@@ -63,7 +65,8 @@ pub fn write(config: &Config, out: &Path, control: &Control) -> Result<Statistic
     let frames = (config.seconds * f64::from(FRAMES_PER_SECOND)).round() as usize;
     let short = config.seconds <= 8.0;
     let train = config.clips.unwrap_or(if short { 480 } else { 96 }).max(2);
-    let counts = [train, (train * 3 / 10).max(2), (train * 3 / 10).max(2)];
+    let held_out = config.held_out.unwrap_or(train * 3 / 10).max(2);
+    let counts = [train, held_out, held_out];
     let plans: Vec<Plan> =
         (0..3).map(|split| Plan::drawn(config.seed, split, counts[split as usize], frames, short)).collect();
     let total: u64 = plans.iter().map(|plan| plan.sessions.len() as u64).sum();
@@ -123,12 +126,13 @@ fn prepare(out: &Path, config: &Config) -> Result<()> {
     make_folder(out)?;
     let text = format!(
         "Synthetic dyads with known intents, in the layout of REACT 2024. No person was recorded.\n\
-         Made by: backchannel synth --seconds {} --seed {}{}\n\
+         Made by: backchannel synth --seconds {} --seed {}{}{}\n\
          One person of a clip speaks, the other listens; rows whose speaker is silent have only themselves as\n\
          neighbours. intents.csv tells the truth about every listener and is read by evaluations only.\n",
         config.seconds,
         config.seed,
         config.clips.map_or(String::new(), |clips| format!(" --clips {clips}")),
+        config.held_out.map_or(String::new(), |clips| format!(" --held-out {clips}")),
     );
     write_atomically(&mark, |file| std::io::Write::write_all(file, text.as_bytes()))
 }

@@ -1,0 +1,121 @@
+//! `backchannel report`: several systems over one split as one self-contained page, with tables and figures to take along.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clips::array::write_atomically;
+use clips::corpus::Corpus;
+use study::{Board, Cache, Column, Entry, Settings, Split};
+
+use super::generate::parse_split;
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Corpus folder in the REACT layout
+    #[arg(long, value_name = "DIR")]
+    corpus: PathBuf,
+    /// Split of the corpus: train, val or test
+    #[arg(long, default_value = "val")]
+    split: String,
+    /// Systems, with commas between: [LABEL=]WHAT[@OPTION]... where WHAT is random, mime, mean-sequence, mean-frame, truth,
+    /// demo, demo-plain, a checkpoint, an .npy or a folder written by `generate`; options are @online, @best (the
+    /// paper's way), @spread (samples go round the latents), @z3, @guidance:1, @temperature:0.8, @top-p:0.9, @top-k:5
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', num_args = 1..,
+          default_value = "random,mime,mean-frame,truth,demo,demo@spread,demo-plain")]
+    systems: Vec<String>,
+    /// Reactions to each clip; the published numbers use 10
+    #[arg(long, default_value_t = Settings::default().samples)]
+    samples: usize,
+    /// Seeds of systems that draw: 1 to this number
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// Bootstrap resamples over clips
+    #[arg(long, default_value_t = Settings::default().bootstrap)]
+    bootstrap: usize,
+    /// Compare only this many frames of each clip; without it the shortest clip, at most 750
+    #[arg(long)]
+    frames: Option<usize>,
+    /// Where outcomes are kept, so that a second report is quick and an interrupted one goes on; without it the user's
+    /// cache folder
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Keep no outcomes
+    #[arg(long, conflicts_with = "cache")]
+    no_cache: bool,
+    /// Also write tables (LaTeX, CSV, Markdown, JSON) and figures (SVG, PNG) into this folder
+    #[arg(long, value_name = "DIR")]
+    tables: Option<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "FILE.html")]
+    out: PathBuf,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
+    if args.samples == 0 || args.seeds == 0 || args.seeds > 100 {
+        return Err(super::bad_request(
+            format!("{} samples with {} seeds", args.samples, args.seeds),
+            "ask for at least one sample and 1 to 100 seeds",
+        ));
+    }
+    let control = output.control();
+    let corpus = Arc::new(Corpus::open(&args.corpus, &control.silent())?);
+    let which = parse_split(&args.split)?;
+    let entries = args
+        .systems
+        .iter()
+        .map(|spec| Entry::parse(spec, &corpus, which, &control))
+        .collect::<clips::Result<Vec<_>>>()?;
+    if let Some(twice) =
+        (1..entries.len()).find(|at| entries[..*at].iter().any(|e| e.label == entries[*at].label))
+    {
+        return Err(super::bad_request(
+            format!("two systems are called {}", entries[twice].label),
+            format!("name one of them otherwise: --systems \"mine={}\"", entries[twice].spec),
+        ));
+    }
+    let split = Split::read(corpus, which, args.frames, &control)?;
+    split.warnings.iter().for_each(|warning| output.warn(warning));
+    let settings =
+        Settings { samples: args.samples, seeds: (1..=args.seeds).collect(), bootstrap: args.bootstrap };
+    let place = if args.no_cache { None } else { args.cache.clone().or_else(Cache::usual_place) };
+    let cache = place.map(|folder| Cache::open(&folder)).transpose()?;
+    let (scored, board) = study::run(&entries, &split, &settings, cache.as_ref(), &control)?;
+    let page = study::report::html(&board, &scored, &control)?;
+    write_atomically(&args.out, |file| std::io::Write::write_all(file, page.as_bytes()))?;
+    let mut written = vec![args.out.clone()];
+    if let Some(folder) = &args.tables {
+        written.extend(study::export::write(&board, &scored, folder, &control)?);
+    }
+    let text = table(&board);
+    let files = written.len();
+    let value = serde_json::json!({ "board": board, "written": written });
+    output.result(&value, format!("{text}{} and {} more files", args.out.display(), files - 1))
+}
+
+fn table(board: &Board) -> String {
+    let mut text = format!(
+        "{} clips of {} frames, {} samples\n{:<34}",
+        board.clips, board.frames, board.settings.samples, ""
+    );
+    // writing to a String cannot fail
+    for column in Column::OFFICIAL {
+        let _ = write!(text, "{:>11}", column.name());
+    }
+    text.push('\n');
+    for row in &board.rows {
+        let _ = write!(text, "{:<34}", row.label);
+        for column in Column::OFFICIAL {
+            let value = row.cell(column).and_then(|cell| cell.value);
+            let words =
+                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", column.decimals()));
+            let _ = write!(text, "{words:>11}");
+        }
+        text.push('\n');
+    }
+    text
+}

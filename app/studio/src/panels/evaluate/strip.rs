@@ -1,0 +1,102 @@
+//! Who takes part and how: chips of systems, split, samples, seeds, and the button that scores.
+
+use clips::corpus::Split;
+use egui::{Align, Layout, Rect, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+
+use crate::commands::Command;
+use crate::desk::Desk;
+use crate::evaluate::{Beside, Do, choices};
+use crate::jobs::Slot;
+use crate::text::{self, label};
+use crate::theme;
+use crate::widgets::{self, chip, segments, text_cut};
+
+/// Draws the strip at the top of `area`; returns what it took.
+pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
+    let inner = ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+        ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+        ui.horizontal_wrapped(|ui| takes_part_ui(desk, ui));
+        ui.add_space(2.0);
+        ui.horizontal(|ui| how_ui(desk, ui));
+    });
+    inner.response.rect.with_max_x(area.right())
+}
+
+fn takes_part_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    for choice in choices(&desk.state.systems) {
+        let on = desk.state.evaluate.takes_part(&choice);
+        if chip(ui, desk.tokens, &choice.label(&desk.state.systems), on).clicked() {
+            desk.send(Command::Do(Do::Toggle(choice)));
+        }
+    }
+}
+
+fn how_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    let tokens = desk.tokens;
+    let evaluate = &desk.state.evaluate;
+    let names: Vec<&str> = Split::ALL.iter().map(|split| split.name()).collect();
+    let chosen = Split::ALL.iter().position(|split| *split == evaluate.split).unwrap_or(0);
+    if let Some(index) = segments(ui, tokens, &names, chosen, 28.0) {
+        desk.commands.push(Command::Do(Do::Split(Split::ALL[index])));
+    }
+    let mut settings = evaluate.settings.clone();
+    ui.add_space(8.0);
+    let words = ui.label(egui::RichText::new(label::SAMPLES_A_CLIP).color(tokens.dim));
+    ui.add(egui::DragValue::new(&mut settings.samples).range(1..=50)).labelled_by(words.id);
+    let mut seeds = settings.seeds.len();
+    let words = ui.label(egui::RichText::new(label::SEEDS).color(tokens.dim));
+    ui.add(egui::DragValue::new(&mut seeds).range(1..=10)).labelled_by(words.id);
+    settings.seeds = (1..=seeds as u64).collect();
+    if settings != evaluate.settings {
+        desk.commands.push(Command::Do(Do::Settings(settings)));
+    }
+    ui.add_space(8.0);
+    if chip(ui, tokens, label::BEYOND, evaluate.beyond).on_hover_text(Do::Beyond.text()).clicked() {
+        desk.commands.push(Command::Do(Do::Beyond));
+    }
+    if chip(ui, tokens, label::PUBLISHED, evaluate.published).on_hover_text(text::PUBLISHED_HINT).clicked() {
+        desk.commands.push(Command::Do(Do::Published));
+    }
+    let beside = usize::from(evaluate.beside == Beside::Seeds);
+    ui.label(egui::RichText::new(label::PLUS_MINUS).color(tokens.faint));
+    if let Some(index) = segments(ui, tokens, &[label::OF_INTERVAL, label::OF_SEEDS], beside, 28.0) {
+        let beside = if index == 0 { Beside::Interval } else { Beside::Seeds };
+        desk.commands.push(Command::Do(Do::Beside(beside)));
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| run_ui(desk, ui));
+}
+
+/// The button that scores, or how far it is.
+fn run_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
+    let tokens = desk.tokens;
+    let width = ui.available_width().clamp(40.0, 300.0);
+    let Some(job) = desk.jobs.in_slot(Slot::Evaluate) else {
+        let evaluate = &desk.state.evaluate;
+        let enabled = !evaluate.taking_part(&desk.state.systems).is_empty();
+        ui.allocate_ui(vec2(width.min(130.0), 32.0), |ui| {
+            let run = Command::Do(Do::Run);
+            let button = widgets::primary_button(ui, tokens, label::RUN, "", enabled);
+            if button.on_hover_text(run.hint()).clicked() {
+                desk.send(run);
+            }
+        });
+        return;
+    };
+    let progress = job.progress();
+    let share = progress.as_ref().map_or(0.0, clips::Progress::fraction);
+    let words = match &progress {
+        Some(progress) => format!("{} \u{b7} {}", job.title, text::progress(progress)),
+        None => job.title.clone(),
+    };
+    if ui.button(label::CANCEL).clicked() {
+        desk.commands.push(Command::Do(Do::Cancel));
+    }
+    let (rect, response) = ui.allocate_exact_size(vec2(width - 70.0, 30.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, &words));
+    let painter = ui.painter();
+    let at = rect.left_top() + vec2(0.0, 8.0);
+    text_cut(painter, at, egui::Align2::LEFT_CENTER, &words, theme::small(), tokens.dim, rect.width());
+    let bar = Rect::from_min_size(rect.left_top() + vec2(0.0, 20.0), vec2(rect.width(), 5.0));
+    widgets::bar(painter, bar, share.max(0.02), tokens.accent, tokens.hover);
+    response.on_hover_text(words);
+}
