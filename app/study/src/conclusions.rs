@@ -40,7 +40,12 @@ pub fn conclusions(board: &Board, scored: &[Scored], control: &Control) -> Resul
         }
     }
     said.extend(board.rows.iter().flat_map(latents));
-    said.extend(board.rows.iter().filter_map(matching));
+    // what a network makes of real listeners does not depend on how reactions are drawn
+    let seen =
+        |index: usize| board.rows[..index].iter().any(|row| row.checkpoint == board.rows[index].checkpoint);
+    said.extend(
+        (0..board.rows.len()).filter(|index| !seen(*index)).filter_map(|index| matching(&board.rows[index])),
+    );
     Ok(said)
 }
 
@@ -132,17 +137,26 @@ fn synchrony(board: &Board, control: &Control) -> Result<Vec<String>> {
     };
     let unreadable: Vec<&Row> =
         board.rows.iter().filter(|row| !row.naive && share(row) >= UNREADABLE).collect();
-    let mut said: Vec<String> = unreadable
-        .iter()
-        .map(|row| {
-            format!(
-                "FRSyn of {} cannot be read: {} of clips have a column that never changes, and count 1 to 49 frames \
-                 whatever the reaction does",
-                row.label,
-                percent(share(row))
-            )
-        })
-        .collect();
+    let mut said = Vec::new();
+    if !unreadable.is_empty() {
+        let names: Vec<String> = unreadable
+            .iter()
+            .map(|row| format!("{} ({} of clips)", row.label, percent(share(row))))
+            .collect();
+        // noise never stands still: where it is undefined too, the speaker does
+        let noise = board.rows.iter().find(|row| row.system == listener::Naive::Random.name());
+        let whose = match noise.map(share).filter(|share| *share >= UNREADABLE) {
+            Some(share) => {
+                format!("; with random reactions it is {}, so that it is the speakers who do", percent(share))
+            }
+            None => String::new(),
+        };
+        said.push(format!(
+            "FRSyn cannot be read here for {}: these clips have a column that never changes and count 1 to 49 frames \
+             whatever the reaction does{whose}",
+            names.join(", ")
+        ));
+    }
     let column = Column::Measure(Measure::Syn);
     let readable: Vec<usize> = best_rows(board, column, false)
         .into_iter()

@@ -269,6 +269,14 @@ pub fn best_rows(board: &Board, column: Column, with_naive: bool) -> Vec<usize> 
     rows.into_iter().map(|(row, _)| row).collect()
 }
 
+/// A p that would be written as 0 is written as less than what can be written: none is 0.
+fn share_of_chance(cell: table::Cell) -> table::Cell {
+    match cell.value {
+        Some(p) if p < 0.5e-4 => table::Cell { text: Some("<0.0001".to_owned()), ..cell },
+        _ => cell,
+    }
+}
+
 /// [`against_best`] as a table: difference with its interval, p of both tests, adjusted p, effect, share of clips better.
 ///
 /// # Errors
@@ -308,9 +316,9 @@ pub fn tests(board: &Board, column: Column, rounds: usize, control: &Control) ->
                         interval: found.interval.map(|interval| (interval.low, interval.high)),
                         ..table::Cell::new(found.difference)
                     },
-                    optional(found.permutation, no_test),
-                    optional(found.signed_rank, no_test),
-                    optional(test.adjusted, no_test),
+                    share_of_chance(optional(found.permutation, no_test)),
+                    share_of_chance(optional(found.signed_rank, no_test)),
+                    share_of_chance(optional(test.adjusted, no_test)),
                     optional(found.effect, "all differences are equal"),
                     table::Cell::new(found.better),
                     table::Cell::new(found.clips as f64),

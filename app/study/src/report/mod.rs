@@ -123,7 +123,7 @@ fn section(
 }
 
 fn table(table: &figures::Table) -> String {
-    page::table(table, &|name| Column::of_name(name).map(Column::meaning))
+    page::table("System", table, &|name| Column::of_name(name).map(Column::meaning))
 }
 
 fn meaning(column: Column) -> String {
@@ -213,15 +213,22 @@ fn set(picture: &Picture, width: f32) -> String {
 }
 
 fn tests(board: &Board, control: &Control) -> Result<String> {
-    let mut out = String::new();
+    let (mut out, mut notes) = (String::new(), Vec::new());
     for column in Column::OFFICIAL {
         if tables::best_rows(board, column, true).len() < 2 {
             continue;
         }
+        let mut found = tables::tests(board, column, board.settings.bootstrap, &control.silent())?;
+        // the same below every one of them
+        notes = std::mem::take(&mut found.notes);
         out.push_str(&element("h3", column.name()));
-        out.push_str(&table(&tables::tests(board, column, board.settings.bootstrap, &control.silent())?));
+        out.push_str(&table(&found));
     }
-    Ok(if out.is_empty() { element("p", "There are no two systems to compare.") } else { out })
+    Ok(if out.is_empty() {
+        element("p", "There are no two systems to compare.")
+    } else {
+        notes.iter().map(|note| element("p", note)).collect::<String>() + &out
+    })
 }
 
 fn latents(board: &Board, pictures: &[Picture]) -> String {
@@ -232,7 +239,11 @@ fn latents(board: &Board, pictures: &[Picture]) -> String {
             .iter()
             .filter(|picture| [Subject::Usage(index), Subject::Signatures(index)].contains(&picture.subject));
         let pair: String = found.map(|picture| set(picture, HALF)).collect();
-        let _ = write!(out, "<div class=\"pair\">\n{pair}</div>\n{}", table(&latent_table(row)));
+        let _ = write!(
+            out,
+            "<div class=\"pair\">\n{pair}</div>\n{}",
+            page::table("Latent", &latent_table(row), &|_| None)
+        );
     }
     if out.is_empty() { element("p", "No system here has latent intents.") } else { out }
 }
@@ -270,7 +281,14 @@ fn reliability(board: &Board, scored: &[Scored], pictures: &[Picture]) -> String
         let Some(found) = scored.recognition.as_ref().and_then(|found| found.calibration.as_ref()) else {
             continue;
         };
-        out.push_str(&element("h3", &row.label));
+        // it depends on the checkpoint alone, not on how reactions are drawn
+        let alike = |other: &&Row| !other.checkpoint.is_empty() && other.checkpoint == row.checkpoint;
+        if board.rows[..index].iter().any(|other| alike(&other)) {
+            continue;
+        }
+        let others = board.rows[index + 1..].iter().filter(alike).map(|other| other.label.as_str());
+        let labels: Vec<&str> = std::iter::once(row.label.as_str()).chain(others).collect();
+        out.push_str(&element("h3", &labels.join(", ")));
         let sentence = format!(
             "Area under the curve {}, expected calibration error {} over {}, Brier score {} ({} is what always saying the \
              base rate of {} would give).",

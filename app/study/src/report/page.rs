@@ -49,14 +49,16 @@ pub fn definitions<'a>(class: &str, pairs: impl IntoIterator<Item = (&'a str, St
     out + "</dl>\n"
 }
 
-/// A table with its caption, units, arrows, intervals and footnotes; `meaning` explains a column by its name.
-pub fn table(table: &Table, meaning: &dyn Fn(&str) -> Option<&'static str>) -> String {
+/// A table with its caption, arrows, intervals and footnotes; `first` heads the names of its rows, `meaning` explains a
+/// column by its name.
+pub fn table(first: &str, table: &Table, meaning: &dyn Fn(&str) -> Option<&'static str>) -> String {
     let (groups, reasons) = (table.has_groups(), table.reasons());
     let across = 1 + usize::from(groups) + table.columns.len();
     let mut out = format!(
         "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"{0}\">\n<table>\n<caption>{0}</caption>\n<thead><tr>\
-         <th scope=\"col\">System</th>",
-        escape(&table.title)
+         <th scope=\"col\">{1}</th>",
+        escape(&table.title),
+        escape(first)
     );
     if groups {
         out.push_str("<th scope=\"col\">Track</th>");
@@ -109,7 +111,8 @@ fn place(reasons: &[String], note: &str) -> Option<String> {
 }
 
 fn head(column: &table::Column, meaning: Option<&str>) -> String {
-    let name = escape(&column.name);
+    // long names break where their parts meet
+    let name = escape(&column.name).replace('_', "_<wbr>");
     let name = match meaning {
         Some(meaning) => format!("<abbr title=\"{}\">{name}</abbr>", escape(meaning)),
         None => name,

@@ -1,7 +1,7 @@
 //! A small strict reader of markup: every tag is closed in order, every attribute quoted, every `&` begins a reference.
 
 /// What HTML never closes.
-const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];
+const VOID: [&str; 4] = ["meta", "br", "wbr", "!DOCTYPE"];
 
 /// An opening tag.
 pub struct Tag {
