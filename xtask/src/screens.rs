@@ -20,6 +20,12 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("compare-fault.png", &["screenshot", "compare-fault", "--theme", "dark", "--size", "1280x800"]),
     ("compare-hearing.png", &["screenshot", "compare-hearing", "--theme", "dark", "--size", "1280x800"]),
     ("compare-video.png", &["screenshot", "compare-video", "--theme", "dark", "--size", "1280x800"]),
+    ("evaluate-dark.png", &["screenshot", "evaluate", "--theme", "dark", "--size", "1600x1000"]),
+    ("evaluate-light.png", &["screenshot", "evaluate", "--theme", "light", "--size", "1280x800"]),
+    (
+        "evaluate-difference.png",
+        &["screenshot", "evaluate-difference", "--theme", "dark", "--size", "1280x800"],
+    ),
     ("check.png", &["screenshot", "check", "--theme", "dark", "--size", "1280x800"]),
     ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
     ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),

@@ -30,7 +30,8 @@ pub struct Args {
     pub json: bool,
 }
 
-const NAMES: [&str; 8] = ["features", "offline", "online", "frame", "start", "clock", "video", "corpus"];
+const NAMES: [&str; 9] =
+    ["features", "offline", "online", "measures", "frame", "start", "clock", "video", "corpus"];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -75,6 +76,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "features" => rows.push(features()?),
             "offline" => rows.push(offline()?),
             "online" => rows.extend(online()?),
+            "measures" => rows.extend(measures(output)?),
             "frame" => rows.extend(frame()?),
             "start" => match start() {
                 Ok(row) => rows.push(row),
@@ -157,6 +159,34 @@ fn online() -> clips::Result<Vec<Row>> {
         Row::less_is_better("online", what("99th percentile"), at(0.99), "ms", 10.0),
         Row::less_is_better("online", what("median"), at(0.5), "ms", 10.0),
     ])
+}
+
+/// Processor time of the official measures on one thread, against what the official code takes for the same unit.
+fn measures(output: &Output) -> clips::Result<Vec<Row>> {
+    use measures::cost;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| {
+        clips::Fault::new(clips::FaultKind::Internal, "", format!("no thread could be started: {error}"))
+    })?;
+    let control = output.control();
+    let mut rows = Vec::new();
+    for kind in cost::Kind::ALL {
+        let data = cost::Data::new(kind);
+        // only the distance depends on the data
+        let wanted = if rows.is_empty() { &cost::Measure::ALL[..] } else { &[cost::Measure::FRDist] };
+        for row in pool.install(|| cost::run(&data, wanted, &control))? {
+            let measure = row.measure;
+            let what =
+                format!("{}, {}, {} against the official code", measure.name(), kind.name(), measure.unit());
+            let least = match measure {
+                cost::Measure::FRCorr | cost::Measure::FRDist => 20.0,
+                cost::Measure::FRSyn => 50.0,
+                _ => 1.0,
+            };
+            let times = measure.official_ms() / row.ours_ms.max(1e-9);
+            rows.push(Row::more_is_better("measures", what, times, "x faster", least));
+        }
+    }
+    Ok(rows)
 }
 
 fn frame() -> clips::Result<Vec<Row>> {
