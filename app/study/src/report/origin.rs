@@ -11,6 +11,9 @@ pub(super) fn origin(board: &Board, scored: &[Scored]) -> String {
     let specs: Vec<&str> = board.rows.iter().map(|row| row.spec.as_str()).collect();
     let mut out = element("p", "This page is remade by");
     let _ = writeln!(out, "<pre><code>{}</code></pre>", escape(&command(board, &specs)));
+    for obstacle in obstacles(board, &specs) {
+        out.push_str(&element("p", &format!("The command does not remake this page exactly: {obstacle}.")));
+    }
     for (row, scored) in board.rows.iter().zip(scored) {
         out.push_str(&element("h3", &row.label));
         out.push_str(&definitions("origin", facts(row, scored)));
@@ -65,9 +68,22 @@ fn facts(row: &Row, scored: &Scored) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The command that makes this report of some systems again; quoted for a POSIX shell.
+/// What the command line cannot say.
+fn obstacles(board: &Board, specs: &[&str]) -> Vec<String> {
+    let seeds = &board.settings.seeds;
+    let mut found = Vec::new();
+    if !seeds.iter().copied().eq(1..=seeds.len() as u64) {
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        found.push(format!("it counts seeds from 1, these are {}", seeds.join(", ")));
+    }
+    found.extend(specs.iter().filter(|spec| spec.contains(',')).map(|spec| {
+        format!("{spec} has a comma, which stands between systems; rename the file or the label")
+    }));
+    found
+}
+
+/// The command that makes this report of some systems again; quoted for a POSIX shell. Seeds are counted from 1.
 pub fn command(board: &Board, specs: &[&str]) -> String {
-    let seeds: Vec<String> = board.settings.seeds.iter().map(u64::to_string).collect();
     let words = [
         "backchannel report --corpus".to_owned(),
         quoted(&board.corpus),
@@ -76,7 +92,7 @@ pub fn command(board: &Board, specs: &[&str]) -> String {
         "--systems".to_owned(),
         quoted(&specs.join(",")),
         format!("--samples {}", board.settings.samples),
-        format!("--seeds {}", seeds.join(",")),
+        format!("--seeds {}", board.settings.seeds.len()),
         format!("--bootstrap {}", board.settings.bootstrap),
         format!("--frames {}", board.frames),
         "--out report.html".to_owned(),
@@ -99,10 +115,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_back_what_was_quoted() {
+    fn only_what_a_shell_would_change_is_quoted() {
         assert_eq!(quoted("demo@best,random"), "demo@best,random");
         assert_eq!(quoted("my model.safetensors"), "'my model.safetensors'");
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        for word in ["", "a b", "it's", "$HOME `id` \\ \"x\" *?[~]#!&|;<>(){}", "--x=~/y", "\u{e4}\t", "'''"]
+        {
+            let script = format!("printf %s {}", quoted(word));
+            let said = std::process::Command::new("sh").arg("-c").arg(script).output();
+            assert_eq!(said.map(|said| said.stdout).unwrap_or_default(), word.as_bytes(), "{word:?}");
+        }
     }
 }

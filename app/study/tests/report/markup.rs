@@ -90,7 +90,10 @@ fn tag(inside: &str) -> Tag {
         let (key, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("no attribute: {rest:.80}"));
         let (value, after) = after.split_once('"').unwrap_or_else(|| panic!("no end of {key}"));
         let key = key.trim();
-        assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "no name: {key:.80}");
+        assert!(
+            key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-:".contains(&byte)),
+            "no name: {key:.80}"
+        );
         assert!(!value.contains('<'), "{key} holds a tag");
         assert!(attributes.iter().all(|(other, _)| other != key), "{key} stands twice");
         attributes.push((key.to_owned(), resolved(value)));
