@@ -19,7 +19,7 @@ use crate::output::Output;
 /// What reaches the terminal unasked: libraries talk of what the commands say themselves, with place and remedy.
 const QUIET: &str = "warn,wgpu_hal=off,wgpu_core=error,egui_wgpu=error,winit=error,sctk=off,\
                      symphonia=off,symphonia_core=off,symphonia_format_mkv=off,symphonia_format_isomp4=off,\
-                     symphonia_format_riff=off,symphonia_format_ogg=off,symphonia_bundle_mp3=off,symphonia_bundle_flac=off";
+                     symphonia_format_riff=off,tiny_skia=off,usvg=error,symphonia_format_ogg=off,symphonia_bundle_mp3=off,symphonia_bundle_flac=off";
 
 /// Studio for listener reactions: one speaker, K appropriate answers, drawn, heard and plotted on one cursor.
 #[derive(Debug, Parser)]

@@ -67,7 +67,7 @@ fn latex_is_balanced_and_says_nothing_that_latex_takes_for_a_command() {
         "FR\\_Corr $\\uparrow$",
         "100\\% \\& \\#1 \\$ \\{x\\} \\textasciitilde{} \\textasciicircum{} \\textbackslash{}",
         "\\textbf{0.123} & {\\scriptsize $\\pm$0.004}",
-        "\\textit{$-$0.500} & {\\scriptsize [$-$0.600, $-$0.400]}",
+        "\\textit{$-$0.500} & {\\scriptsize $\\pm$0.100}",
         "---\\textsuperscript{a} &",
         "\\textit{BeLFusion}$^\\dagger$",
         "as published",
@@ -96,6 +96,7 @@ fn table() -> Table {
         group: "offline".into(),
         note: String::new(),
         published,
+        footnotes: Vec::new(),
         cells,
     };
     Table {
@@ -114,5 +115,6 @@ fn table() -> Table {
                 vec![Cell { interval: Some((-0.6, -0.4)), ..Cell::new(-0.5) }, Cell::new(0.0)],
             ),
         ],
+        notes: Vec::new(),
     }
 }

@@ -16,9 +16,6 @@ use crate::entry::Draw;
 /// Why published rows are to be read with care.
 const OTHER_CLIPS: &str = "Published rows are of the 1612 clips of the official REACT 2024 test split and 10 samples unless a \
                            footnote says otherwise; rows over other clips or samples cannot be compared with them";
-/// What stands beside a value.
-const UNCERTAINTY: &str =
-    "Brackets: 95 % bootstrap interval over clips. \u{b1}: standard deviation over seeds";
 /// When a value is bold.
 pub const BOLD: &str = "Bold: the best trained system of a column and all whose paired 95 % interval of the difference to it \
                         holds 0, provided that at least one other trained system is told apart from it; naive baselines, \
@@ -29,9 +26,6 @@ pub const BOLD: &str = "Bold: the best trained system of a column and all whose 
 pub fn table(board: &Board, columns: &[Column], with_published: bool) -> Table {
     let mut rows: Vec<table::Row> = board.rows.iter().map(|row| row_of(board, row, columns)).collect();
     let mut notes = Vec::new();
-    if board.rows.iter().flat_map(|row| row.cells.values()).any(|cell| cell.interval.is_some()) {
-        notes.push(UNCERTAINTY.to_owned());
-    }
     if rows.iter().flat_map(|row| &row.cells).any(|cell| cell.bold) {
         notes.push(BOLD.to_owned());
     }

@@ -1,4 +1,4 @@
-//! LaTeX that compiles with the article class and booktabs alone.
+//! LaTeX that compiles with the article class, booktabs and graphicx.
 
 use std::fmt::Write;
 
@@ -8,7 +8,8 @@ use crate::{number, text};
 
 impl Table {
     /// A `table` environment with booktabs rules: published rows in italics with a dagger, best values in bold,
-    /// uncertainty in small type. Needs `\usepackage{booktabs}`.
+    /// uncertainty in small type. Needs `\usepackage{booktabs,graphicx}`; a table that is wider than the text is
+    /// made smaller.
     pub fn latex(&self) -> String {
         let (groups, reasons) = (self.has_groups(), self.reasons());
         // Values stay aligned beside uncertainties: those have a column of their own where there are any.
@@ -17,7 +18,7 @@ impl Table {
             .collect();
 
         let mut out = String::from(
-            "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n",
+            "% needs \\usepackage{booktabs,graphicx}; a table wider than the text is made smaller\n\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n",
         );
         if !text::clean(&self.title).is_empty() {
             let _ = writeln!(out, "\\caption{{{}}}", escape(&self.title));
@@ -25,7 +26,7 @@ impl Table {
         let numbers: String = wide.iter().map(|wide| if *wide { "r@{ }l" } else { "r" }).collect();
         let _ = writeln!(
             out,
-            "\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
+            "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
             if groups { "l" } else { "" }
         );
         let mut heads = vec![String::from("System")];
@@ -93,11 +94,11 @@ impl Table {
                                 let spread = number::fixed(spread.abs(), decimals);
                                 format!("{text} & {{\\scriptsize $\\pm${}}}", number_in_text(&spread))
                             }
-                            (None, Some((low, high))) => format!(
-                                "{text} & {{\\scriptsize [{}, {}]}}",
-                                number_in_text(&number::fixed(low, decimals)),
-                                number_in_text(&number::fixed(high, decimals))
-                            ),
+                            // half of the interval: both ends of six measures have no room on a page
+                            (None, Some((low, high))) => {
+                                let half = number::fixed((high - low) * 0.5, decimals);
+                                format!("{text} & {{\\scriptsize $\\pm${}}}", number_in_text(&half))
+                            }
                             (None, None) if wide[at] => format!("{text} &"),
                             (None, None) => text,
                         }
@@ -116,8 +117,8 @@ impl Table {
                 format!("\\textsuperscript{{{}}}\\,{}", letter(index), escape(reason))
             }),
         );
-        notes.extend(self.notes.iter().map(|note| escape(note)));
-        out.push_str("\\end{tabular}\n");
+        notes.extend(self.uncertainty_note(true).iter().chain(&self.notes).map(|note| escape(note)));
+        out.push_str("\\end{tabular}}\n");
         if !notes.is_empty() {
             // below the tabular, where long notes break
             let _ = writeln!(

@@ -76,7 +76,9 @@ impl Table {
                 .enumerate()
                 .map(|(at, reason)| format!("<sup>{}</sup> {}", letter(at), escape(reason))),
         );
-        notes.extend(self.notes.iter().map(|note| escape(&text::clean(note))));
+        notes.extend(
+            self.uncertainty_note(false).iter().chain(&self.notes).map(|note| escape(&text::clean(note))),
+        );
         if !notes.is_empty() {
             let _ = writeln!(out, "\n{}", notes.join("<br>\n"));
         }

@@ -148,6 +148,26 @@ impl Table {
         self.rows.iter().any(|row| row.published)
     }
 
+    /// What stands beside the values; `None` when nothing does. `compact` writes an interval as half its length.
+    pub fn uncertainty_note(&self, compact: bool) -> Option<String> {
+        let cells = || self.rows.iter().flat_map(|row| &row.cells).filter(|cell| cell.finite().is_some());
+        let spread = cells().any(|cell| cell.finite_spread().is_some());
+        let interval = cells().any(|cell| cell.finite_spread().is_none() && cell.finite_interval().is_some());
+        let words = match (spread, interval, compact) {
+            (false, false, _) => return None,
+            (true, false, _) => "\u{b1} is the standard deviation over seeds",
+            (false, true, true) => "\u{b1} is half of the 95 % bootstrap interval over clips",
+            (false, true, false) => "Brackets: 95 % bootstrap interval over clips",
+            (true, true, true) => {
+                "\u{b1} is the standard deviation over seeds, for systems of one run half of the 95 % bootstrap interval over clips"
+            }
+            (true, true, false) => {
+                "Brackets: 95 % bootstrap interval over clips. \u{b1}: standard deviation over seeds"
+            }
+        };
+        Some(words.to_owned())
+    }
+
     /// What the footnotes of rows and of undefined cells say, each once, in the order of reading; its letter is that of
     /// its place here ([`letter`]).
     pub fn reasons(&self) -> Vec<String> {

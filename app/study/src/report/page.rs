@@ -98,7 +98,7 @@ pub fn table(first: &str, table: &Table, meaning: &dyn Fn(&str) -> Option<&'stat
     out.push_str("</tbody>\n</table>\n</div>\n");
     let notes: Vec<String> = (reasons.iter().enumerate())
         .map(|(index, note)| format!("<sup>{}</sup> {}", letter(index), escape(note)))
-        .chain(table.notes.iter().map(|note| escape(note)))
+        .chain(table.uncertainty_note(false).iter().chain(&table.notes).map(|note| escape(note)))
         .collect();
     if !notes.is_empty() {
         let _ = writeln!(out, "<p class=\"notes\">{}</p>", notes.join("<br>\n"));
