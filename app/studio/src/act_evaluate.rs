@@ -49,14 +49,14 @@ impl Studio {
             Do::Beside(beside) => self.state.evaluate.beside = beside,
             Do::Published => self.state.evaluate.published ^= true,
             Do::Beyond => self.state.evaluate.beyond ^= true,
-            Do::Clip { row, clip } => self.to_compare(ctx, row, clip),
+            Do::Clip { row, clip } => self.open_in_compare(ctx, row, clip),
             Do::Worst => {
                 let Focus { row, column } = self.state.evaluate.focus;
                 let worst = self.state.evaluate.board.as_ref().and_then(|board| {
                     board.rows.get(row)?.ranked_clips(column).first().map(|(clip, _)| *clip)
                 });
                 if let Some(clip) = worst {
-                    self.to_compare(ctx, row, clip);
+                    self.open_in_compare(ctx, row, clip);
                 }
             }
             Do::Copy(form) => self.copy_table(ctx, form),
@@ -174,7 +174,7 @@ impl Studio {
     }
 
     /// Opens a clip of the split in Compare, answered by the system of a row as it was scored.
-    fn to_compare(&mut self, ctx: &Context, row: usize, clip: usize) {
+    fn open_in_compare(&mut self, ctx: &Context, row: usize, clip: usize) {
         let evaluate = &self.state.evaluate;
         let Some((choice, scored)) = evaluate.scored.get(row) else { return };
         let split = evaluate.split;

@@ -47,10 +47,8 @@ fn tradeoff_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
         plots::tradeoff(&board, AXES, Some(focus), false).draw(&style, size_of(inner))
     });
     if let Some(mark) = figure_ui(ui, inner, &drawing, "appropriateness against diversity") {
-        if mark < plots::PUBLISHED {
-            let column = desk.state.evaluate.focus.column;
-            desk.send(Command::Do(Do::Focus(Focus { row: mark as usize, column })));
-        }
+        let column = desk.state.evaluate.focus.column;
+        desk.send(Command::Do(Do::Focus(Focus { row: mark as usize, column })));
     }
 }
 
