@@ -128,9 +128,8 @@ pub fn fill<M: Lanes, const D: usize>(
         let from = above.get(ROOM + start..).and_then(|from| from.first_chunk::<BLOCK>());
         let Some(incoming) = from else { return first };
         let mut outgoing = [M::INFINITE; BLOCK];
-        for ((outgoing, incoming), costs) in
-            outgoing.iter_mut().zip(incoming).zip(&costs).take(black_box(BLOCK))
-        {
+        let lines = black_box(&costs[..BLOCK]).iter().zip(black_box(&incoming[..]));
+        for ((costs, incoming), outgoing) in lines.zip(black_box(&mut outgoing[..])) {
             *outgoing = machine.last(last[LAYERS - 1]);
             let up = machine.shifted(last[LAYERS - 1], *incoming);
             let ways = [
