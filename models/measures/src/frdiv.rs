@@ -16,13 +16,26 @@ pub fn of_clip<R: AsRef<[[f32; ATTRIBUTE_COUNT]]>>(samples: &[R]) -> Option<f64>
     if count == 1 {
         return Some(0.0);
     }
-    let mut sum = 0.0;
-    for frame in 0..frames {
-        for column in 0..ATTRIBUTE_COUNT {
-            let value = |sample: &R| f64::from(sample.as_ref()[frame][column]);
-            let mean = samples.iter().map(value).sum::<f64>() / count as f64;
-            sum += samples.iter().map(|sample| (value(sample) - mean).powi(2)).sum::<f64>();
+    // sums by column, so that wide registers can make them; their order is the same with any
+    let sums = pulp::Arch::new().dispatch(|| {
+        let mut sums = [0.0f64; ATTRIBUTE_COUNT];
+        for frame in 0..frames {
+            let mut mean = [0.0f64; ATTRIBUTE_COUNT];
+            for sample in samples {
+                let row = &sample.as_ref()[frame];
+                mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += f64::from(*value));
+            }
+            mean.iter_mut().for_each(|mean| *mean /= count as f64);
+            for sample in samples {
+                let row = &sample.as_ref()[frame];
+                for column in 0..ATTRIBUTE_COUNT {
+                    let difference = f64::from(row[column]) - mean[column];
+                    sums[column] += difference * difference;
+                }
+            }
         }
-    }
+        sums
+    });
+    let sum: f64 = sums.iter().sum();
     Some(2.0 * sum / ((count - 1) as f64 * (frames * ATTRIBUTE_COUNT) as f64))
 }

@@ -136,6 +136,20 @@ fn many_reactions_share_the_memory_of_the_tables() {
 }
 
 #[test]
+fn long_reactions_keep_fewer_tables_or_none() {
+    let mut chance = Chance::new(10, "warping", &[]);
+    // beyond what is kept for each reaction; beyond what one table may take, and sums of flags beyond 16 bits
+    for (frames, lengths) in [(1400, &[1300, 1200][..]), (150_000, &[64])] {
+        for kind in [Kind::Flags, Kind::Walk] {
+            let listeners: Vec<Attributes> =
+                lengths.iter().map(|frames| series(kind, *frames, &mut chance)).collect();
+            let listed: Vec<(u32, &Attributes)> = (0..).zip(&listeners).collect();
+            check(&series(kind, frames, &mut chance), &listed, &format!("{kind:?}, {frames} frames"));
+        }
+    }
+}
+
+#[test]
 fn of_equals_the_first_listed_is_named() {
     let mut chance = Chance::new(5, "warping", &[]);
     for kind in KINDS {

@@ -84,6 +84,8 @@ pub struct Packed {
     strips: usize,
     /// Rows of the first strip that are no frames.
     padding: usize,
+    /// Before each strip and after the last, what the rows that follow cost at least against zeros and ones.
+    floors: Vec<f32>,
 }
 
 impl Packed {
@@ -92,6 +94,15 @@ impl Packed {
         let rows = LAYERS * lanes;
         self.strips = reaction.frames.div_ceil(rows);
         self.padding = self.strips * rows - reaction.frames;
+        self.floors.clear();
+        self.floors.resize(self.strips + 1, 0.0);
+        let mut floor = 0.0;
+        for frame in 0..reaction.frames {
+            let to_flag = |value: f64| (value * value).min((value - 1.0) * (value - 1.0));
+            floor += (0..columns).map(|c| to_flag(f64::from(reaction.value(first + c, frame)))).sum::<f64>();
+            // rounded down; the strip of a frame is counted from the end
+            self.floors[self.strips - 1 - frame / rows] = (floor * (1.0 - 1e-6)) as f32;
+        }
         self.values.clear();
         self.values.resize(self.strips * rows * (columns + 1), 0.0);
         for (strip, strip_values) in self.values.chunks_exact_mut(rows * (columns + 1)).enumerate() {
@@ -114,6 +125,16 @@ impl Packed {
     }
 }
 
+impl Packed {
+    /// What every path costs at least against a reaction of zeros and ones.
+    pub fn floor(&self) -> f64 {
+        self.floors.first().map_or(0.0, |floor| f64::from(*floor))
+    }
+}
+
+/// Numbers that a table may keep between its strips; of a larger one only the last two rows are held.
+const MOST_NUMBERS: usize = 1 << 20;
+
 /// The rows of a table that lie between its strips.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
@@ -121,19 +142,49 @@ pub struct Rows {
     stride: usize,
     strips: usize,
     strip_rows: usize,
-    finished: bool,
     frames: usize,
+    finished: bool,
 }
 
 impl Rows {
     fn prepare(&mut self, strips: usize, frames: usize, strip_rows: usize) {
-        self.frames = frames;
-        (self.stride, self.strips, self.strip_rows) = (row_length(frames), strips, strip_rows);
-        self.finished = false;
+        let stride = row_length(frames);
+        *self = Self {
+            values: std::mem::take(&mut self.values),
+            stride,
+            strips,
+            strip_rows,
+            frames,
+            finished: false,
+        };
+        let rows = if self.keeps_all() { strips + 1 } else { 2 };
         // every number is written before it is read but those of the first row
-        self.values.resize((strips + 1) * self.stride, f32::INFINITY);
-        self.values[..self.stride].fill(f32::INFINITY);
+        self.values.resize(rows * stride, f32::INFINITY);
+        self.values[..stride].fill(f32::INFINITY);
         self.values[ROOM] = 0.0;
+    }
+
+    fn keeps_all(&self) -> bool {
+        (self.strips + 1).saturating_mul(self.stride) <= MOST_NUMBERS
+    }
+
+    /// The row before a strip, and that after it.
+    fn around(&mut self, strip: usize) -> (&[f32], &mut [f32]) {
+        let at = if self.keeps_all() { strip } else { strip % 2 };
+        let stride = self.stride;
+        if at == 1 && !self.keeps_all() {
+            let (after, before) = self.values.split_at_mut(stride);
+            (before, after)
+        } else {
+            let (before, after) = self.values[at * stride..].split_at_mut(stride);
+            (before, &mut after[..stride])
+        }
+    }
+
+    /// The last number of a row: where the other reaction begins.
+    fn last_of(&self, row: usize) -> f32 {
+        let row = if self.keeps_all() { row } else { row % 2 };
+        self.values[row * self.stride + ROOM + self.frames]
     }
 
     /// Frames between two rows.
@@ -142,26 +193,28 @@ impl Rows {
     }
 
     /// Costs from `frame` of the prediction (a whole number of strips) to the end: frame `c` of the other reaction is at
-    /// `frames - 1 - c`. Empty where the table was not filled.
+    /// `frames - 1 - c`. Of a table that is complete.
     pub fn from(&self, frame: usize) -> &[f32] {
         let row = self.strips.saturating_sub(frame / self.strip_rows.max(1));
-        let start = row * self.stride;
-        self.values.get(start + ROOM + 1..start + ROOM + 1 + self.frames).unwrap_or(&[])
+        let start = row * self.stride + ROOM + 1;
+        self.values.get(start..start + self.frames).unwrap_or(&[])
     }
 
-    /// Whether the table was filled to its end.
-    pub fn finished(&self) -> bool {
-        self.finished
+    /// Whether the table was filled to its end and kept.
+    pub fn complete(&self) -> bool {
+        self.finished && self.keeps_all()
     }
 }
 
 /// Fills the table of a packed prediction against a reaction over a group of `D - 1` columns. Returns the cost; infinite
-/// when it is certainly above `limit`, and then the table is unfinished.
+/// when it is certainly above `limit`, and then the table is unfinished. `flags` tells that the reaction is zeros and
+/// ones in these columns.
 pub fn backward<const D: usize>(
     machine: Machine,
     prediction: &Packed,
     reaction: &Prepared,
     group: usize,
+    flags: bool,
     table: &mut Rows,
     limit: f32,
 ) -> f32 {
@@ -177,12 +230,13 @@ pub fn backward<const D: usize>(
                 prediction,
                 channels,
                 frames,
+                flags,
                 table,
                 limit,
             },
         ),
         Machine::Portable => {
-            Pass::<_, D> { machine: Single, prediction, channels, frames, table, limit }.call()
+            Pass::<_, D> { machine: Single, prediction, channels, frames, flags, table, limit }.call()
         }
     }
 }
@@ -192,6 +246,7 @@ struct Pass<'a, M, const D: usize> {
     prediction: &'a Packed,
     channels: &'a [f32],
     frames: usize,
+    flags: bool,
     table: &'a mut Rows,
     limit: f32,
 }
@@ -201,19 +256,21 @@ impl<M: Lanes<Number = f32>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
 
     #[inline(always)]
     fn call(self) -> f32 {
-        let Self { machine, prediction, channels, frames, table, limit } = self;
+        let Self { machine, prediction, channels, frames, flags, table, limit } = self;
         for (strip, values) in prediction.values.chunks_exact(strip_rows::<M>() * D).enumerate() {
-            let (before, after) = table.values.split_at_mut((strip + 1) * table.stride);
-            let (above, below) = (&before[strip * table.stride..], &mut after[..table.stride]);
+            let (above, below) = table.around(strip);
             let never = None::<fn(usize, f32) -> bool>;
             let padding = if strip == 0 { prediction.padding } else { 0 };
             table::fill::<M, D>(machine, values, channels, frames, above, below, 0, padding, never);
-            if limit < f32::INFINITY && least(&below[ROOM..ROOM + 1 + frames]) > limit {
+            let floor = if flags { prediction.floors[strip + 1] } else { 0.0 };
+            if limit < f32::INFINITY
+                && f64::from(least(&below[ROOM..ROOM + 1 + frames])) + f64::from(floor) > f64::from(limit)
+            {
                 return f32::INFINITY;
             }
         }
         table.finished = true;
-        table.from(0).last().copied().unwrap_or(f32::INFINITY)
+        table.last_of(prediction.strips)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A register of numbers that the table is filled with: AVX2 where the processor has it, arrays elsewhere.
 //!
-//! Double precision never fuses a product with a sum, so that every kind of register gives the same bits; single
-//! precision does where it is cheaper, which its error bound allows for.
+//! In double precision a channel is a column and adds a squared difference, never fused, so that every kind of register
+//! gives the same bits. In single precision the first channel holds norms, and each further one adds a product with the
+//! row's values times -2; that may be fused, which the error bound allows for.
 
 /// Registers of one width and precision. Lane 0 comes first in memory.
 pub trait Lanes: Copy {

@@ -38,9 +38,11 @@ const GROUPS: [(usize, usize, f64); 3] = [
 const ACTIONS: usize = 0;
 const FEELING: usize = 1;
 const FACES: usize = 2;
-/// Reactions whose tables are kept for the exact pass (about 260 kB each for 750 frames); of a later one they are made
-/// again, which costs little beside the tables of all the others.
+/// Reactions whose tables are kept for the exact pass (about 260 kB each for 750 frames); of a later or longer one they
+/// are made again, which costs little beside the tables of all the others.
 const KEPT: usize = 16;
+/// Frames of both sides together up to which tables are kept: longer ones take too much memory.
+const KEPT_FRAMES: usize = 2500;
 /// Totals of bounds are rounded a few times; this is more.
 const SLACK: f64 = 1e-12;
 
@@ -111,8 +113,8 @@ impl Prepared {
 pub struct Scratch {
     machine: Machine,
     packed: [Packed; 3],
-    /// Tables of the first [`KEPT`] reactions, and those of all others in turn.
-    tables: Vec<[Rows; 3]>,
+    /// Tables of the first [`KEPT`] reactions, and of all others in turn.
+    tables: [[Rows; 3]; KEPT + 1],
     exact: exact::Memory,
     flags: flags::Memory,
 }
@@ -128,7 +130,7 @@ impl Scratch {
         Self {
             machine,
             packed: Default::default(),
-            tables: Vec::new(),
+            tables: Default::default(),
             exact: exact::Memory::default(),
             flags: flags::Memory::default(),
         }
@@ -139,8 +141,7 @@ impl Scratch {
         Self::on(Machine::Portable)
     }
 
-    fn prepare(&mut self, prediction: &Prepared, reactions: usize) {
-        self.tables.resize_with(self.tables.len().max(reactions.min(KEPT + 1)), Default::default);
+    fn prepare(&mut self, prediction: &Prepared) {
         for (group, (first, columns, _)) in GROUPS.into_iter().enumerate() {
             self.packed[group].fill(prediction, group, first, columns, self.machine.singles());
         }
@@ -163,12 +164,12 @@ impl Scratch {
         let (_, columns, _) = GROUPS[group];
         let Some(precision) = Precision::of(a, b, group, columns) else { return Some(Interval::UNKNOWN) };
         let (machine, packed, table) =
-            (self.machine, &self.packed[group], &mut self.tables[place.min(KEPT)][group]);
+            (self.machine, &self.packed[group], &mut self.tables[slot(place, a, b)][group]);
         let cut = precision.limit(limit);
         let cost = match group {
-            ACTIONS => bounds::backward::<16>(machine, packed, b, group, table, cut),
-            FEELING => bounds::backward::<3>(machine, packed, b, group, table, cut),
-            _ => bounds::backward::<9>(machine, packed, b, group, table, cut),
+            ACTIONS => bounds::backward::<16>(machine, packed, b, group, b.flags.is_some(), table, cut),
+            FEELING => bounds::backward::<3>(machine, packed, b, group, false, table, cut),
+            _ => bounds::backward::<9>(machine, packed, b, group, false, table, cut),
         };
         (cost <= cut).then(|| precision.interval(cost))
     }
@@ -187,11 +188,10 @@ impl Scratch {
             return cost;
         }
         let (first, columns, _) = GROUPS[group];
-        let known = self.tables.get(place.min(KEPT)).and_then(|tables| {
-            let precision = Precision::of(a, b, group, columns)?;
-            let table = Some(&tables[group]).filter(|table| table.finished() && bound.high.is_finite())?;
-            Some(exact::Known { table, precision, high: bound.high })
-        });
+        let table = &self.tables[slot(place, a, b)][group];
+        let known = Precision::of(a, b, group, columns)
+            .filter(|_| table.complete() && bound.high.is_finite())
+            .map(|precision| exact::Known { table, precision, high: bound.high });
         let (machine, memory) = (self.machine, &mut self.exact);
         match group {
             ACTIONS => exact::forward::<15>(machine, a, b, first, known, memory),
@@ -199,6 +199,11 @@ impl Scratch {
             _ => exact::forward::<8>(machine, a, b, first, known, memory),
         }
     }
+}
+
+/// Where the tables of the reaction at `place` are.
+fn slot(place: usize, a: &Prepared, b: &Prepared) -> usize {
+    if a.frames + b.frames <= KEPT_FRAMES { place.min(KEPT) } else { KEPT }
 }
 
 fn total(groups: [f64; 3]) -> f64 {
@@ -234,12 +239,18 @@ pub fn best(
     if prediction.frames == 0 || appropriate.iter().any(|(_, reaction)| reaction.frames == 0) {
         return None;
     }
-    scratch.prepare(prediction, appropriate.len());
+    scratch.prepare(prediction);
     // Who has the lowest bound is looked at next, in the next group that is cheap: so nobody is looked at who is above
     // the answer by what is known of the others.
     let steps = [FEELING, FACES, ACTIONS];
-    let mut waiting: Vec<(usize, usize, [Interval; 3])> =
-        (0..appropriate.len()).map(|place| (place, 0, [Interval::UNKNOWN; 3])).collect();
+    let mut waiting: Vec<(usize, usize, [Interval; 3])> = Vec::with_capacity(appropriate.len());
+    for (place, (_, reaction)) in appropriate.iter().enumerate() {
+        let mut bounds = [Interval::UNKNOWN; 3];
+        if reaction.flags.is_some() {
+            bounds[ACTIONS].low = scratch.packed[ACTIONS].floor();
+        }
+        waiting.push((place, 0, bounds));
+    }
     let mut limit = f64::INFINITY;
     let mut left: Vec<(usize, [Interval; 3])> = Vec::new();
     while let Some(next) =
@@ -247,10 +258,11 @@ pub fn best(
     {
         let (place, step, bounds) = &mut waiting[next];
         let (place, group) = (*place, steps[*step]);
-        let room = (limit * (1.0 + SLACK) - lowest(bounds)) * GROUPS[group].2 * (1.0 + SLACK);
-        if room < 0.0 {
+        if lowest(bounds) > limit * (1.0 + SLACK) {
             break; // as are all others
         }
+        let others = lowest(bounds) - bounds[group].low.sqrt() / GROUPS[group].2;
+        let room = (limit * (1.0 + SLACK) - others).max(0.0) * GROUPS[group].2 * (1.0 + SLACK);
         let Some(bound) = scratch.bound(group, prediction, appropriate[place].1, place, room * room) else {
             waiting.swap_remove(next);
             continue;
@@ -271,7 +283,7 @@ pub fn best(
         if best.is_some_and(|(_, at)| appropriate[at].1.values == reaction.values) {
             continue; // an equal one is listed before
         }
-        if place >= KEPT {
+        if slot(place, prediction, reaction) == KEPT {
             for (group, bound) in bounds.iter_mut().enumerate() {
                 let again = scratch.bound(group, prediction, reaction, place, f64::INFINITY);
                 *bound = again.unwrap_or(Interval::UNKNOWN);

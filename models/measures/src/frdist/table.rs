@@ -64,7 +64,8 @@ impl Place {
 ///
 /// `rows` holds, channel by channel, the layers of the strip lane by lane; `channels` the series, infinite where it has
 /// no column. `above` and `below` are the rows of the table before and after the strip; `above` must be infinite before
-/// column `first`. With `give_up`, it is asked from time to time with the last column that is finished and the least
+/// column `first`. The first `padding` rows cost nothing at column 0, whatever is there (for rows that are no frames and
+/// have no sentinels to say so). With `give_up`, it is asked from time to time with the last column that is finished and the least
 /// number in flight whether the rest may be left out. Returns how many columns are finished.
 #[inline(always)]
 pub fn fill<M: Lanes, const D: usize>(
@@ -128,9 +129,8 @@ pub fn fill<M: Lanes, const D: usize>(
         let from = above.get(ROOM + start..).and_then(|from| from.first_chunk::<BLOCK>());
         let Some(incoming) = from else { return first };
         let mut outgoing = [M::INFINITE; BLOCK];
-        for ((outgoing, incoming), costs) in
-            outgoing.iter_mut().zip(incoming).zip(&costs).take(black_box(BLOCK))
-        {
+        let lines = black_box(&costs[..BLOCK]).iter().zip(black_box(&incoming[..]));
+        for ((costs, incoming), outgoing) in lines.zip(black_box(&mut outgoing[..])) {
             *outgoing = machine.last(last[LAYERS - 1]);
             let up = machine.shifted(last[LAYERS - 1], *incoming);
             let ways = [
