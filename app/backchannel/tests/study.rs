@@ -67,7 +67,10 @@ fn baselines_are_written_scored_compared_and_reported() {
     assert_eq!(distance["better"], 1.0);
     assert!(distance["interval"]["high"].as_f64().unwrap() < 0.0);
     // six clips, all of one sign: 2 of 64 patterns
-    assert_eq!((distance["permutation"].as_f64(), distance["exact"].as_bool()), (Some(2.0 / 64.0), Some(true)));
+    assert_eq!(
+        (distance["permutation"].as_f64(), distance["exact"].as_bool()),
+        (Some(2.0 / 64.0), Some(true))
+    );
     let later = evaluate("mime", &["--protocol", "react2025"]);
     assert!(later["FRC"].is_number() && later["MAE"].is_number() && later.get("FRDvs").is_none());
 
