@@ -210,7 +210,14 @@ impl Measure {
                     .map(|synchrony| f64::from(synchrony.offset))
                     .collect()
             }
-            Self::FRDvs => frdvs::of(&data.predictions).into_iter().collect(),
+            Self::FRDvs => {
+                let mut mean = frdvs::MeanReaction::new(SAMPLES, FRAMES);
+                data.predictions.iter().for_each(|samples| mean.add(samples));
+                mean.finish();
+                let own: Vec<f64> =
+                    data.predictions.iter().map(|samples| mean.squared_distance(samples)).collect();
+                mean.differences(&own).unwrap_or_default()
+            }
             Self::FRDiv => data.predictions.iter().filter_map(|all| frdiv::of_clip(all)).collect(),
             Self::FRVar => data.predictions.iter().filter_map(|all| frvar::of_clip(all)).collect(),
         }
