@@ -404,10 +404,18 @@ impl Predictions {
     /// The samples of a clip.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or a value is not a number.
     pub fn attributes(&self, clip: usize) -> Result<Vec<Attributes>> {
         let length = self.size()[2] * ATTRIBUTE_COUNT;
         let values = self.blocks.read(clip)?;
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (at / ATTRIBUTE_COUNT, at % ATTRIBUTE_COUNT);
+            let (sample, frame) = (row / self.size()[2], row % self.size()[2]);
+            let what = format!("the value is {}", values[at]);
+            return Err(Fault::new(FaultKind::NotFinite, self.blocks.path(), what)
+                .at(format!("clip {clip}, sample {sample}, frame {frame}, column {column}"))
+                .remedy("the official measures are undefined there; repair or leave out the clip"));
+        }
         Ok(values.chunks(length).map(|values| values.as_chunks::<ATTRIBUTE_COUNT>().0.to_vec()).collect())
     }
 
