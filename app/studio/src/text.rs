@@ -163,6 +163,14 @@ pub mod empty {
     pub const FACES_REMEDY: &str = "Curves and numbers still work; see the messages";
 }
 
+/// What the pointer does in Evaluate, for the help.
+pub const POINTER_EVALUATE: [(&str, &str); 4] = [
+    ("Click a number", "what stands behind it"),
+    ("Double click a number", "open its worst clip"),
+    ("Click a dot or a bar", "open that clip"),
+    ("Click a clip", "open it in Compare"),
+];
+
 /// What the pointer does, for the help.
 pub const POINTER: [(&str, &str); 9] = [
     ("Click a face", "choose its latent"),

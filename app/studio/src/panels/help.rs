@@ -5,7 +5,8 @@ use egui::{Align2, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 use crate::commands::{Command, GROUPS};
 use crate::desk::Desk;
 use crate::panels::palette::key_cap;
-use crate::text::{POINTER, heading};
+use crate::state::Workspace;
+use crate::text::{POINTER, POINTER_EVALUATE, heading};
 use crate::theme::{self, Tokens};
 use crate::widgets;
 
@@ -21,19 +22,40 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
             ui,
             |ui| {
                 ui.spacing_mut().item_spacing = vec2(28.0, 0.0);
+                let workspace = desk.state.workspace;
+                let evaluates = workspace == Workspace::Evaluate;
                 ui.columns(3, |columns| {
-                    for (index, (group, commands)) in GROUPS.iter().enumerate() {
-                        let column = &mut columns[[0, 1, 0, 2, 2, 0][index]];
-                        group_ui(column, tokens, group, commands);
-                        if *group == "Reactions" {
+                    // each group goes to the shortest column so far
+                    let mut used = [0usize; 3];
+                    let mut next = |rows: usize| {
+                        let column = (0..3).min_by_key(|column| used[*column]).unwrap_or(0);
+                        used[column] += rows + 2;
+                        column
+                    };
+                    for (group, commands) in GROUPS {
+                        let here: Vec<Command> = commands
+                            .iter()
+                            .filter(|command| {
+                                !command.keys_text().is_empty() && command.belongs_to(workspace)
+                            })
+                            .cloned()
+                            .collect();
+                        if here.is_empty() {
+                            continue;
+                        }
+                        let digits = *group == *"Reactions" && !evaluates;
+                        let column = &mut columns[next(here.len() + 2 * usize::from(digits))];
+                        group_ui(column, tokens, group, &here);
+                        if digits {
                             pair_ui(column, tokens, "1 \u{2013} 0", "Choose latent 1 to 10");
                             pair_ui(column, tokens, "Shift+1 \u{2013} 6", "Choose latent 11 to 16");
                             column.add_space(12.0);
                         }
                     }
-                    let column = &mut columns[2];
+                    let gestures: &[(&str, &str)] = if evaluates { &POINTER_EVALUATE } else { &POINTER };
+                    let column = &mut columns[next(gestures.len())];
                     widgets::heading(column, tokens, heading::POINTER, None);
-                    for (gesture, words) in POINTER {
+                    for (gesture, words) in gestures {
                         pointer_ui(column, tokens, gesture, words);
                     }
                 });
