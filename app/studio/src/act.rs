@@ -357,6 +357,7 @@ impl Studio {
             }
             Made::Split(split) => self.take_split(split),
             Made::Scored(choice, scored, board) => self.take_scored(choice, *scored, board),
+            Made::Board(board) => self.take_board(board),
             Made::Compared(wanted, found) => self.memory.comparison = Some((wanted, found)),
             Made::Exported(folder) => self.tell(Message {
                 severity: Severity::Note,

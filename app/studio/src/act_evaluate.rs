@@ -120,7 +120,20 @@ impl Studio {
     /// Starts the next of the queue.
     pub(crate) fn score_next(&mut self) {
         let evaluate = &mut self.state.evaluate;
-        let (Some(split), Some(choice)) = (evaluate.read.clone(), evaluate.queue.pop_front()) else { return };
+        let Some(split) = evaluate.read.clone() else { return };
+        let Some(choice) = evaluate.queue.pop_front() else {
+            // Who left the table was not scored again; the rest has to be put beside each other anew.
+            let stale =
+                evaluate.board.as_ref().is_some_and(|board| board.rows.len() != evaluate.scored.len());
+            if stale {
+                let scored: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
+                let settings = evaluate.settings.clone();
+                self.jobs.start(Slot::Evaluate, text::STAGE_BOARD, move |control| {
+                    Ok(Made::Board(Arc::new(Board::of(&scored, &split, &settings, control)?)).into())
+                });
+            }
+            return;
+        };
         let systems = &self.state.systems;
         let label = choice.label(systems);
         let row = match &choice.who {
@@ -133,6 +146,15 @@ impl Studio {
         self.jobs.start(Slot::Evaluate, title, move |control| {
             scoring::score(choice, row, label, before, &split, &settings, cache.as_deref(), control)
         });
+    }
+
+    /// The table was put together anew.
+    pub(crate) fn take_board(&mut self, board: Arc<Board>) {
+        let evaluate = &mut self.state.evaluate;
+        evaluate.focus.row = evaluate.focus.row.min(board.rows.len().saturating_sub(1));
+        evaluate.against = None;
+        evaluate.board = Some(board);
+        evaluate.generation += 1;
     }
 
     /// A system was scored.

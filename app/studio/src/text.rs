@@ -283,6 +283,8 @@ pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
 
 /// Stage of reading a split.
 pub const STAGE_SPLIT: &str = "Reading the split";
+/// Putting the table together.
+pub const STAGE_BOARD: &str = "Putting the table together";
 /// Loading the shipped system without a latent.
 pub const STAGE_PLAIN: &str = "Loading the shipped system without a latent";
 /// Writing a synthetic corpus.

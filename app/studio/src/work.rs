@@ -50,6 +50,8 @@ pub enum Made {
     Split(Arc<study::Split>),
     /// What was scored of a system, and the table with it.
     Scored(Choice, Box<study::Scored>, Arc<study::Board>),
+    /// The table of what was scored before.
+    Board(Arc<study::Board>),
     /// Two rows of the table, clip by clip.
     Compared(crate::desk::Compared, Option<Arc<measures::paired::Comparison>>),
     /// Tables, figures and a report were written into this folder.

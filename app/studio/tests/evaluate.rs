@@ -193,6 +193,11 @@ fn the_table_goes_to_the_clipboard_and_keys_mean_what_the_screen_says() {
     let board = window.state().studio.state.evaluate.board.clone().unwrap();
     let latex = study::tables::table(&board, &Column::OFFICIAL, true).latex();
     assert!(latex.contains("\\toprule") && latex.contains("random"), "{latex}");
+    // who is left out leaves the table with the next run
+    act(&mut window, Command::Do(Do::Toggle(naive(Naive::Random))));
+    act(&mut window, Command::Do(Do::Run));
+    let rows = &window.state().studio.state.evaluate.board.as_ref().unwrap().rows;
+    assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["mime"]);
     // plain keys of Compare do nothing here; keys with Ctrl mean the same everywhere
     let frame = window.state().studio.playback.frame();
     window.key_press(Key::Period);
