@@ -251,7 +251,7 @@ struct Pass<'a, M, const D: usize> {
     limit: f32,
 }
 
-impl<M: Lanes<Number = f32>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
+impl<M: Lanes<Number = f32, Value = f32>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
     type Output = f32;
 
     #[inline(always)]

@@ -115,7 +115,7 @@ struct Pass<'a, M, const D: usize> {
     rest: &'a mut Vec<f32>,
 }
 
-impl<M: Lanes<Number = f64>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
+impl<M: Lanes<Number = f64, Value = f64>, const D: usize> NullaryFnOnce for Pass<'_, M, D> {
     type Output = f64;
 
     #[inline(always)]

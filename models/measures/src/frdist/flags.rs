@@ -6,7 +6,7 @@
 
 use pulp::NullaryFnOnce;
 
-use super::lanes::Lanes;
+use super::lanes::{Costs, Lanes, sums};
 use super::machine::Machine;
 use super::table::{self, LAYERS, Place, ROOM, row_length, strip_rows};
 
@@ -80,7 +80,7 @@ struct Pass<'a, M> {
     memory: &'a mut Memory,
 }
 
-impl<M: Lanes<Number = u16>> NullaryFnOnce for Pass<'_, M> {
+impl<M: Lanes<Number = u16, Value = u16>> NullaryFnOnce for Pass<'_, M> {
     type Output = u16;
 
     #[inline(always)]
@@ -116,6 +116,8 @@ struct Patterns;
 impl Lanes for Patterns {
     type Number = u16;
     type Register = [u16; 8];
+    type Value = u16;
+    type Values = [u16; 8];
     const COUNT: usize = 8;
     const INFINITE: u16 = u16::MAX;
 
@@ -136,15 +138,22 @@ impl Lanes for Patterns {
         std::array::from_fn(|lane| a[lane].saturating_add(b[lane]))
     }
     #[inline(always)]
-    fn first_cost(self, row: [u16; 8], column: [u16; 8]) -> [u16; 8] {
-        std::array::from_fn(|lane| {
-            let different = row[lane] ^ column[lane];
-            (different & SENTINEL) + (different & !SENTINEL).count_ones() as u16
-        })
-    }
-    #[inline(always)]
-    fn more_cost(self, row: [u16; 8], column: [u16; 8], cost: [u16; 8]) -> [u16; 8] {
-        self.add(cost, self.first_cost(row, column))
+    fn costs<const D: usize>(
+        self,
+        layers: &[[[u16; 8]; LAYERS]; D],
+        channels: &[u16],
+        at: usize,
+        length: usize,
+    ) -> Option<Costs<[u16; 8]>> {
+        let differing = |row: &[u16; 8], column: [u16; 8]| {
+            std::array::from_fn(|lane| {
+                let different = row[lane] ^ column[lane];
+                (different & SENTINEL) + (different & !SENTINEL).count_ones() as u16
+            })
+        };
+        let load = |from: &[u16; 17], start| self.load(from, start);
+        let more = |row: &[u16; 8], column, cost| self.add(cost, differing(row, column));
+        sums(layers, layers[1..].iter(), (channels, at, length), [u16::MAX; 8], load, differing, more)
     }
     #[inline(always)]
     fn freed(self, mut value: [u16; 8], lane: usize) -> [u16; 8] {
@@ -173,15 +182,37 @@ mod avx2 {
 
     use pulp::{cast, x86::V3};
 
-    use super::{Lanes, SENTINEL};
+    use super::{Costs, LAYERS, Lanes, SENTINEL, sums};
 
     /// Sixteen patterns.
     #[derive(Debug, Clone, Copy)]
     pub struct Patterns(pub V3);
 
+    impl Patterns {
+        /// How many bits differ, and no path where only one is a sentinel.
+        #[inline(always)]
+        fn differing(self, row: __m256i, column: __m256i) -> __m256i {
+            let avx2 = self.0.avx2;
+            // bits in each half of a byte, by a table
+            let bits = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
+            let bits = cast::<[[u8; 16]; 2], __m256i>([bits; 2]);
+            let half = self.0.avx._mm256_set1_epi8(0x0f);
+            let different = avx2._mm256_xor_si256(row, column);
+            let none = avx2._mm256_and_si256(different, self.splat(SENTINEL));
+            let low = avx2._mm256_shuffle_epi8(bits, avx2._mm256_and_si256(different, half));
+            let high = avx2._mm256_and_si256(avx2._mm256_srli_epi16::<4>(different), half);
+            let bytes = avx2._mm256_add_epi8(low, avx2._mm256_shuffle_epi8(bits, high));
+            let words = avx2._mm256_maddubs_epi16(bytes, self.0.avx._mm256_set1_epi8(1));
+            // a sentinel's bit counts once more, which does not matter: it is no path already
+            avx2._mm256_add_epi16(words, none)
+        }
+    }
+
     impl Lanes for Patterns {
         type Number = u16;
         type Register = __m256i;
+        type Value = u16;
+        type Values = __m256i;
         const COUNT: usize = 16;
         const INFINITE: u16 = u16::MAX;
 
@@ -203,24 +234,17 @@ mod avx2 {
             self.0.avx2._mm256_adds_epu16(a, b)
         }
         #[inline(always)]
-        fn first_cost(self, row: __m256i, column: __m256i) -> __m256i {
-            let avx2 = self.0.avx2;
-            // bits in each half of a byte, by a table
-            let bits = [0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4];
-            let bits = cast::<[[u8; 16]; 2], __m256i>([bits; 2]);
-            let half = self.0.avx._mm256_set1_epi8(0x0f);
-            let different = avx2._mm256_xor_si256(row, column);
-            let none = avx2._mm256_and_si256(different, self.splat(SENTINEL));
-            let low = avx2._mm256_shuffle_epi8(bits, avx2._mm256_and_si256(different, half));
-            let high = avx2._mm256_and_si256(avx2._mm256_srli_epi16::<4>(different), half);
-            let bytes = avx2._mm256_add_epi8(low, avx2._mm256_shuffle_epi8(bits, high));
-            let words = avx2._mm256_maddubs_epi16(bytes, self.0.avx._mm256_set1_epi8(1));
-            // a sentinel's bit counts once more, which does not matter: it is no path already
-            avx2._mm256_add_epi16(words, none)
-        }
-        #[inline(always)]
-        fn more_cost(self, row: __m256i, column: __m256i, cost: __m256i) -> __m256i {
-            self.add(cost, self.first_cost(row, column))
+        fn costs<const D: usize>(
+            self,
+            layers: &[[__m256i; LAYERS]; D],
+            channels: &[u16],
+            at: usize,
+            length: usize,
+        ) -> Option<Costs<__m256i>> {
+            let load = |from: &[u16; 17], start| self.load(from, start);
+            let first = |row: &__m256i, column| self.differing(*row, column);
+            let more = |row: &__m256i, column, cost| self.add(cost, first(row, column));
+            sums(layers, layers[1..].iter(), (channels, at, length), self.splat(u16::MAX), load, first, more)
         }
         #[inline(always)]
         fn freed(self, value: __m256i, lane: usize) -> __m256i {

@@ -4,12 +4,26 @@
 //! gives the same bits. In single precision the first channel holds norms, and each further one adds a product with the
 //! row's values times -2; that may be fused, which the error bound allows for.
 
+use std::hint::black_box;
+
+use super::table::LAYERS;
+
+/// Numbers of the widest register, and one.
+const WIDEST: usize = 17;
+
+/// Costs of each layer in two steps of the table: the second is [`LAYERS`] columns on.
+pub type Costs<R> = [[R; LAYERS]; 2];
+
 /// Registers of one width and precision. Lane 0 comes first in memory.
 pub trait Lanes: Copy {
-    /// One number.
+    /// A number of the table.
     type Number: Copy + PartialOrd + Into<f64> + Default;
-    /// A register.
+    /// Numbers of the table.
     type Register: Copy;
+    /// What rows and columns are stored as.
+    type Value: Copy;
+    /// As many of them as a register has numbers.
+    type Values: Copy;
     /// Numbers in a register.
     const COUNT: usize;
     /// Above every value and path.
@@ -18,15 +32,20 @@ pub trait Lanes: Copy {
     /// All lanes equal.
     fn splat(self, value: Self::Number) -> Self::Register;
     /// Lanes from `start` on; infinite where the slice ends too early (callers keep room behind the end).
-    fn load(self, from: &[Self::Number], start: usize) -> Self::Register;
+    fn load(self, from: &[Self::Value], start: usize) -> Self::Values;
     /// The last lane.
     fn last(self, value: Self::Register) -> Self::Number;
     /// `a + b`.
     fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// What the first channel of a row and of a column adds to their cost.
-    fn first_cost(self, row: Self::Register, column: Self::Register) -> Self::Register;
-    /// The cost with one channel more.
-    fn more_cost(self, row: Self::Register, column: Self::Register, cost: Self::Register) -> Self::Register;
+    /// Costs of the layers against the columns from `at + 1` and from `at` on, of channels that are `length` apart;
+    /// `None` where they end before.
+    fn costs<const D: usize>(
+        self,
+        layers: &[[Self::Values; LAYERS]; D],
+        channels: &[Self::Value],
+        at: usize,
+        length: usize,
+    ) -> Option<Costs<Self::Register>>;
     /// `value` with a zero in one lane.
     fn freed(self, value: Self::Register, lane: usize) -> Self::Register;
     /// The smaller of each lane.
@@ -35,6 +54,39 @@ pub trait Lanes: Copy {
     fn shifted(self, value: Self::Register, first: Self::Number) -> Self::Register;
     /// The smallest lane.
     fn least(self, value: Self::Register) -> Self::Number;
+}
+
+/// [`Lanes::costs`] by what the first channel of a row and of a column costs and what each further one adds. `load`
+/// takes a column from numbers that begin one before it.
+#[inline(always)]
+pub fn sums<'a, V: Copy + 'a, X, C: Copy, S: Copy, const D: usize>(
+    layers: &[[V; LAYERS]; D],
+    rest: impl Iterator<Item = &'a [V; LAYERS]>,
+    (channels, at, length): (&[X], usize, usize),
+    none: S,
+    load: impl Fn(&[X; WIDEST], usize) -> C,
+    first: impl Fn(&V, C) -> S,
+    more: impl Fn(&V, C, S) -> S,
+) -> Option<Costs<S>> {
+    let from = channels.get(at..)?.first_chunk::<WIDEST>()?;
+    let (there, after) = (load(from, 1), load(from, 0));
+    let (mut near, mut far) = ([none; LAYERS], [none; LAYERS]);
+    for layer in 0..LAYERS {
+        near[layer] = first(&layers[0][layer], there);
+        far[layer] = first(&layers[0][layer], after);
+    }
+    let mut row = channels.get(at..);
+    // the compiler must not unroll this: it would keep the sums in memory, or add up one after the other
+    for here in rest {
+        row = row.and_then(|row| row.get(length..));
+        let from = row.and_then(|row| row.first_chunk::<WIDEST>())?;
+        let (there, after) = (load(from, 1), load(from, 0));
+        for layer in 0..LAYERS {
+            near[layer] = more(&here[layer], there, near[layer]);
+            far[layer] = more(&here[layer], after, far[layer]);
+        }
+    }
+    Some([near, far])
 }
 
 macro_rules! arrays {
@@ -46,6 +98,8 @@ macro_rules! arrays {
         impl Lanes for $name {
             type Number = $number;
             type Register = [$number; $count];
+            type Value = $number;
+            type Values = [$number; $count];
             const COUNT: usize = $count;
             const INFINITE: $number = <$number>::INFINITY;
 
@@ -66,17 +120,24 @@ macro_rules! arrays {
                 std::array::from_fn(|lane| a[lane] + b[lane])
             }
             #[inline(always)]
-            fn first_cost(self, row: Self::Register, column: Self::Register) -> Self::Register {
-                std::array::from_fn(|lane| $first(row[lane], column[lane]))
-            }
-            #[inline(always)]
-            fn more_cost(
+            fn costs<const D: usize>(
                 self,
-                row: Self::Register,
-                column: Self::Register,
-                cost: Self::Register,
-            ) -> Self::Register {
-                std::array::from_fn(|lane| cost[lane] + $more(row[lane], column[lane]))
+                layers: &[[Self::Values; LAYERS]; D],
+                channels: &[Self::Value],
+                at: usize,
+                length: usize,
+            ) -> Option<Costs<Self::Register>> {
+                sums(
+                    layers,
+                    black_box(&layers[1..]).iter(),
+                    (channels, at, length),
+                    [<$number>::INFINITY; $count],
+                    |from, start| self.load(from, start),
+                    |row, column| std::array::from_fn(|lane| $first(row[lane], column[lane])),
+                    |row, column, cost| {
+                        std::array::from_fn(|lane| cost[lane] + $more(row[lane], column[lane]))
+                    },
+                )
             }
             #[inline(always)]
             fn freed(self, mut value: Self::Register, lane: usize) -> Self::Register {
@@ -124,7 +185,9 @@ mod avx2 {
 
     use pulp::{cast, x86::V3};
 
-    use super::{Lanes, chunk};
+    use std::hint::black_box;
+
+    use super::{Costs, LAYERS, Lanes, chunk, sums};
 
     /// Eight single-precision numbers.
     #[derive(Debug, Clone, Copy)]
@@ -133,6 +196,8 @@ mod avx2 {
     impl Lanes for SingleAvx2 {
         type Number = f32;
         type Register = __m256;
+        type Value = f32;
+        type Values = __m256;
         const COUNT: usize = 8;
         const INFINITE: f32 = f32::INFINITY;
 
@@ -153,12 +218,23 @@ mod avx2 {
             self.0.avx._mm256_add_ps(a, b)
         }
         #[inline(always)]
-        fn first_cost(self, row: __m256, column: __m256) -> __m256 {
-            self.0.avx._mm256_add_ps(row, column)
-        }
-        #[inline(always)]
-        fn more_cost(self, row: __m256, column: __m256, cost: __m256) -> __m256 {
-            self.0.fma._mm256_fmadd_ps(row, column, cost)
+        fn costs<const D: usize>(
+            self,
+            layers: &[[__m256; LAYERS]; D],
+            channels: &[f32],
+            at: usize,
+            length: usize,
+        ) -> Option<Costs<__m256>> {
+            let avx = self.0.avx;
+            sums(
+                layers,
+                black_box(&layers[1..]).iter(),
+                (channels, at, length),
+                self.splat(Self::INFINITE),
+                |from, start| self.load(from, start),
+                |row, column| avx._mm256_add_ps(*row, column),
+                |row, column, cost| self.0.fma._mm256_fmadd_ps(*row, column, cost),
+            )
         }
         #[inline(always)]
         fn freed(self, value: __m256, lane: usize) -> __m256 {
@@ -190,6 +266,8 @@ mod avx2 {
     impl Lanes for DoubleAvx2 {
         type Number = f64;
         type Register = __m256d;
+        type Value = f64;
+        type Values = __m256d;
         const COUNT: usize = 4;
         const INFINITE: f64 = f64::INFINITY;
 
@@ -210,13 +288,27 @@ mod avx2 {
             self.0.avx._mm256_add_pd(a, b)
         }
         #[inline(always)]
-        fn first_cost(self, row: __m256d, column: __m256d) -> __m256d {
-            let difference = self.0.avx._mm256_sub_pd(row, column);
-            self.0.avx._mm256_mul_pd(difference, difference)
-        }
-        #[inline(always)]
-        fn more_cost(self, row: __m256d, column: __m256d, cost: __m256d) -> __m256d {
-            self.0.avx._mm256_add_pd(cost, self.first_cost(row, column))
+        fn costs<const D: usize>(
+            self,
+            layers: &[[__m256d; LAYERS]; D],
+            channels: &[f64],
+            at: usize,
+            length: usize,
+        ) -> Option<Costs<__m256d>> {
+            let avx = self.0.avx;
+            let squared = |row: &__m256d, column| {
+                let difference = avx._mm256_sub_pd(*row, column);
+                avx._mm256_mul_pd(difference, difference)
+            };
+            sums(
+                layers,
+                black_box(&layers[1..]).iter(),
+                (channels, at, length),
+                self.splat(Self::INFINITE),
+                |from, start| self.load(from, start),
+                squared,
+                |row, column, cost| avx._mm256_add_pd(cost, squared(row, column)),
+            )
         }
         #[inline(always)]
         fn freed(self, value: __m256d, lane: usize) -> __m256d {

@@ -31,6 +31,11 @@ impl Machine {
         }
     }
 
+    /// Whole numbers in a register of `coarse`.
+    pub fn coarse(self) -> usize {
+        16
+    }
+
     /// Double-precision numbers in a register.
     pub fn doubles(self) -> usize {
         match self {

@@ -21,8 +21,6 @@ pub const ROOM: usize = 64;
 const BLOCK: usize = 2 * LAYERS;
 /// Registers read beyond a series before its last and behind its first column.
 const BEYOND: (usize, usize) = (20, 18);
-/// Numbers of the widest register, and one.
-const WIDEST: usize = 17;
 
 /// Numbers in a row of the table for a series of `frames` frames; column `c` is at `ROOM + c`.
 pub const fn row_length(frames: usize) -> usize {
@@ -70,8 +68,8 @@ impl Place {
 #[inline(always)]
 pub fn fill<M: Lanes, const D: usize>(
     machine: M,
-    rows: &[M::Number],
-    channels: &[M::Number],
+    rows: &[M::Value],
+    channels: &[M::Value],
     frames: usize,
     above: &[M::Number],
     below: &mut [M::Number],
@@ -80,7 +78,7 @@ pub fn fill<M: Lanes, const D: usize>(
     give_up: Option<impl Fn(usize, M::Number) -> bool>,
 ) -> usize {
     let infinite = machine.splat(M::INFINITE);
-    let layers: [[M::Register; LAYERS]; D] = std::array::from_fn(|channel| {
+    let layers: [[M::Values; LAYERS]; D] = std::array::from_fn(|channel| {
         std::array::from_fn(|layer| machine.load(rows, (channel * LAYERS + layer) * M::COUNT))
     });
     let place = Place::new(frames);
@@ -94,28 +92,12 @@ pub fn fill<M: Lanes, const D: usize>(
     let mut start = first - first % BLOCK;
     while start < frames + 2 + behind {
         let window = (place.first + 1).saturating_sub(start / LAYERS + BLOCK / LAYERS);
-        // the compiler must not unroll these: it would keep the sums in memory, or add up one after the other
+        // the compiler must not unroll this
         for phase in 0..black_box(LAYERS) {
             let at = phase * place.stride + window;
-            let Some(from) = channels.get(at..).and_then(|from| from.first_chunk::<WIDEST>()) else {
+            let Some([near, far]) = machine.costs(&layers, channels, at, place.length()) else {
                 return first;
             };
-            let (there, after) = (machine.load(from, 1), machine.load(from, 0));
-            let (mut near, mut far) = ([infinite; LAYERS], [infinite; LAYERS]);
-            for layer in 0..LAYERS {
-                near[layer] = machine.first_cost(layers[0][layer], there);
-                far[layer] = machine.first_cost(layers[0][layer], after);
-            }
-            let mut rest = channels.get(at..);
-            for here in layers[1..].iter().take(black_box(D)) {
-                rest = rest.and_then(|rest| rest.get(place.length()..));
-                let Some(from) = rest.and_then(|rest| rest.first_chunk::<WIDEST>()) else { return first };
-                let (there, after) = (machine.load(from, 1), machine.load(from, 0));
-                for layer in 0..LAYERS {
-                    near[layer] = machine.more_cost(here[layer], there, near[layer]);
-                    far[layer] = machine.more_cost(here[layer], after, far[layer]);
-                }
-            }
             for layer in 0..LAYERS {
                 costs[phase + layer][layer] = near[layer];
                 costs[phase + LAYERS + layer][layer] = far[layer];
