@@ -198,13 +198,19 @@ impl Trainer<'_> {
         } else {
             (config.stage1_steps, config.stage1_rate)
         };
-        let weights = Weights {
+        let weights = |step: usize| Weights {
             likelihood: config.weight_likelihood,
             matching: config.weight_matching,
             bag: config.weight_bag,
             usage: config.weight_usage,
-            temperature: config.gumbel_temperature,
+            temperature: {
+                let share = step as f64 / (steps.max(2) - 1) as f64;
+                config.gumbel_temperature + share * (config.gumbel_final - config.gumbel_temperature)
+            },
             straight_through: config.straight_through,
+            bag_from: config.bag_from,
+            margin: config.weight_margin,
+            margin_width: config.margin,
         };
         let stage = if second { "training, stage 2" } else { "training, stage 1" };
         let spent = state.place.seconds;
@@ -221,7 +227,7 @@ impl Trainer<'_> {
             let (track, items) =
                 batch::draw(self.data, config, state.place.stage, step, network.config.latents)?;
             let outcome = if second {
-                stage_two(network, &state.values, &items, track, &weights)
+                stage_two(network, &state.values, &items, track, &weights(step))
             } else {
                 stage_one(network, &state.values, &items, track)
             };
@@ -347,6 +353,8 @@ fn mean(all: &[Losses]) -> Losses {
         clg: sum.clg + losses.clg * share,
         rm: sum.rm + losses.rm * share,
         bow: sum.bow + losses.bow * share,
+        margin: sum.margin + losses.margin * share,
+        streams: std::array::from_fn(|stream| sum.streams[stream] + losses.streams[stream] * share),
         usage: sum.usage + losses.usage * share,
         total: sum.total + losses.total * share,
     })
