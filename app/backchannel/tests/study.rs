@@ -37,7 +37,7 @@ fn baselines_are_written_scored_compared_and_reported() {
     let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
     let corpus = path("corpus");
     json(home, &["synth", "--out", &corpus, "--seconds", "4", "--clips", "12", "--seed", "3"]);
-    for kind in ["random", "mime", "mean-sequence", "mean-frame", "truth"] {
+    for kind in ["random", "mime", "mean-sequence", "mean-frame", "average-of-modes", "truth"] {
         let made = json(home, &["baseline", kind, "--corpus", &corpus, "--out", &path(kind)]);
         assert_eq!(
             (made["takes_per_clip"].as_u64(), made["frames"].as_u64()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clips::{Control, Result, Track};
-use listener::Naive;
+use listener::ceiling::is_yardstick;
 use measures::paired::{self, Comparison};
 use measures::uncertainty::{Interval, Resampling, Spread, interval};
 use serde::{Deserialize, Serialize};
@@ -215,7 +215,7 @@ fn row_of(scored: &Scored, resampling: &Resampling, control: &Control) -> Result
     let entry = &scored.entry;
     let network =
         scored.recognition.is_some() || scored.outcomes.iter().any(|outcome| !outcome.latents.is_empty());
-    let naive = Naive::of_name(&entry.system_name()).is_some();
+    let naive = is_yardstick(&entry.system_name());
     let mut cells = BTreeMap::new();
     for column in Column::all() {
         cells.insert(column.name().to_owned(), cell_of(scored, column, network, resampling, control)?);

@@ -6,6 +6,7 @@
 
 use clips::{Control, Result};
 use figures::number::{fixed, interval, percent, signed};
+use listener::ceiling::knows_the_truth;
 use measures::Measure;
 
 use crate::board::{Board, Cell, Row, Scored};
@@ -64,7 +65,7 @@ fn ahead(board: &Board, column: Column, control: &Control) -> Result<Vec<String>
     // the truth copies an answer: to be behind it is no finding
     let naive = best_rows(board, column, true)
         .into_iter()
-        .find(|row| board.rows[*row].naive && board.rows[*row].system != listener::Naive::Truth.name());
+        .find(|row| board.rows[*row].naive && !knows_the_truth(&board.rows[*row].system));
     if let Some(naive) = naive {
         said.extend(versus(board, *best, naive, column, control)?.map(|sentence| match column {
             Column::Measure(Measure::Div | Measure::Dvs) if board.rows[naive].system == "random" => {

@@ -1,7 +1,8 @@
 //! Who takes part in a study: a system and how it is asked, or predictions that are there already.
 //!
 //! An entry is written `[LABEL=]WHAT[@OPTION]...`. WHAT is a naive baseline (`random`, `mime`, `mean-sequence`,
-//! `mean-frame`, `truth`), a shipped checkpoint (`demo`, `demo-plain`), a checkpoint file, or predictions (an `.npy` of
+//! `mean-frame`, `average-of-modes`, `truth`), `tokenised:CHECKPOINT` (the truth in the code books of a checkpoint, which
+//! no model on them can beat), a shipped checkpoint (`demo`, `demo-plain`), a checkpoint file, or predictions (an `.npy` of
 //! clips x samples x frames x 25, or a folder written by `generate`). Options: `@online`, `@best` (all samples from the
 //! best-ranked latent intent, the paper's way), `@spread` (the samples go round the latents by rank), `@z3` (one latent),
 //! `@guidance:1`, `@temperature:0.8`, `@top-p:0.9`, `@top-k:5`.
@@ -13,6 +14,7 @@ use clips::blocks::Blocks;
 use clips::channels::ATTRIBUTE_COUNT;
 use clips::corpus::Corpus;
 use clips::{Attributes, Control, Fault, FaultKind, Result, Sampling, Take, TakeHeader, Track};
+use listener::ceiling::{is_yardstick, tokenised_truth};
 use listener::{LatentChoice, Naive, Request, System};
 use serde::{Deserialize, Serialize};
 
@@ -191,9 +193,7 @@ impl Entry {
     /// Whether another seed gives other reactions.
     pub fn draws(&self) -> bool {
         match &self.answerer {
-            Answerer::System(system) => {
-                Naive::of_name(system.name()).is_none_or(|naive| naive == Naive::Random)
-            }
+            Answerer::System(system) => !is_yardstick(system.name()) || system.name() == Naive::Random.name(),
             Answerer::File(_) => false,
         }
     }
@@ -208,7 +208,7 @@ impl Entry {
 
     /// Whether it can be asked to look at the past only; not so for baselines, and not ours to say for predictions.
     pub fn has_track(&self) -> bool {
-        matches!(&self.answerer, Answerer::System(system) if Naive::of_name(system.name()).is_none())
+        matches!(&self.answerer, Answerer::System(system) if !is_yardstick(system.name()))
     }
 
     /// SHA-256 of the checkpoint or the predictions, hex.
@@ -292,6 +292,12 @@ fn answerer(
     if let Some(naive) = Naive::of_name(what) {
         return Ok(Answerer::System(naive.system(corpus, split, control)?));
     }
+    if let Some(checkpoint) = what.strip_prefix("tokenised:") {
+        let Answerer::System(books) = answerer(checkpoint, corpus, split, control)? else {
+            return Err(bad(format!("{checkpoint} has no code books"), "name a latent-intent checkpoint"));
+        };
+        return Ok(Answerer::System(tokenised_truth(corpus, split, books, control)?));
+    }
     let path = Path::new(what);
     match what {
         "demo" => Ok(Answerer::System(listener::demo()?)),
@@ -302,8 +308,8 @@ fn answerer(
         _ if path.is_file() => Ok(Answerer::System(listener::load(path)?)),
         _ => Err(bad(
             format!("{what} is no system and no file"),
-            "name random, mime, mean-sequence, mean-frame, truth, demo, demo-plain, a checkpoint, an .npy or a folder \
-             written by `backchannel generate`",
+            "name random, mime, mean-sequence, mean-frame, average-of-modes, truth, tokenised:CHECKPOINT, demo, \
+             demo-plain, a checkpoint, an .npy or a folder written by `backchannel generate`",
         )),
     }
 }

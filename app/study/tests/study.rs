@@ -18,8 +18,18 @@ struct Set {
     board: Board,
 }
 
-const ENTRIES: [&str; 8] =
-    ["random", "mime", "mean-sequence", "mean-frame", "truth", "demo@spread", "calm=demo@z2", "demo-plain"];
+const ENTRIES: [&str; 10] = [
+    "random",
+    "mime",
+    "mean-sequence",
+    "mean-frame",
+    "average-of-modes",
+    "truth",
+    "tokenised:demo",
+    "demo@spread",
+    "calm=demo@z2",
+    "demo-plain",
+];
 
 static SET: LazyLock<Set> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
@@ -53,7 +63,7 @@ fn naive_baselines_give_what_they_must_on_any_corpus() {
     assert!((value("random", Measure::Div) - 1.0 / 6.0).abs() < 1e-3);
     assert!((value("random", Measure::Var) - 1.0 / 12.0).abs() < 1e-3);
     assert!((value("random", Measure::Dvs) - 1.0 / 6.0).abs() < 1e-3);
-    for label in ["mime", "mean-sequence", "mean-frame", "truth"] {
+    for label in ["mime", "mean-sequence", "mean-frame", "average-of-modes", "truth"] {
         assert_eq!(value(label, Measure::Div), 0.0, "{label}");
     }
     assert_eq!(value("mean-frame", Measure::Corr), 0.0);
@@ -72,6 +82,17 @@ fn naive_baselines_give_what_they_must_on_any_corpus() {
         assert!(cell(Column::Frechet) < row.cell(Column::Frechet).unwrap().value.unwrap(), "{}", row.label);
     }
     assert_eq!(cell(Column::Precision), 1.0);
+}
+
+#[test]
+fn the_code_books_come_near_the_truth_and_the_average_of_modes_moves_little() {
+    // what the specification asks of code books; and a mean moves less than what it is the mean of
+    let ratio = value("tokenised-truth", Measure::Var) / value("truth", Measure::Var);
+    assert!((0.9..1.1).contains(&ratio), "{ratio}");
+    assert!(value("tokenised-truth", Measure::Dist) < 0.5 * value("mean-frame", Measure::Dist));
+    assert!(value("tokenised-truth", Measure::Dist) > 0.0);
+    assert!(value("average-of-modes", Measure::Var) < 0.7 * value("truth", Measure::Var));
+    assert!(SET.board.rows.iter().filter(|row| row.naive).count() == 7);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! training and ranking, small loops for decoding. What this crate is not: it trains nothing (the training crate
 //! does), it measures nothing, and it knows no window.
 
+pub mod ceiling;
 pub mod import;
 pub mod latent_intent;
 pub mod naive;

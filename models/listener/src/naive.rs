@@ -6,13 +6,17 @@
 //! frame is that, averaged over frames. So Random has FRDiv 1/6, FRVar 1/12 and FRDvs 1/6 on any corpus; Mime, the truth
 //! and the means have FRDiv 0, and with full role swap Mime and truth share FRVar and FRDvs.
 //!
+//! Ours beside them: the average of modes is the mean of all appropriate reactions to a clip, frame by frame, action units
+//! and all. It knows the truth, too, and shows what a model that must give one answer for many tends to: half a smile on
+//! half a frown, and nothing moving much.
+//!
 //! Where the corpus has coefficients, so have the answers, but for Random's: a uniform face is no face.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
-use clips::corpus::{Corpus, PersonFiles, Split};
+use clips::corpus::{Corpus, Neighbours, PersonFiles, Split};
 use clips::{
     Attributes, Chance, Coefficients, Control, Fault, FaultKind, Result, Sampling, Streams, Take, TakeHeader,
 };
@@ -32,13 +36,16 @@ pub enum Naive {
     MeanSequence,
     /// The mean of all frames of all training clips.
     MeanFrame,
+    /// The mean of the appropriate reactions.
+    AverageOfModes,
     /// The true listener.
     Truth,
 }
 
 impl Naive {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 5] = [Self::Random, Self::Mime, Self::MeanSequence, Self::MeanFrame, Self::Truth];
+    pub const ALL: [Self; 6] =
+        [Self::Random, Self::Mime, Self::MeanSequence, Self::MeanFrame, Self::AverageOfModes, Self::Truth];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -47,6 +54,7 @@ impl Naive {
             Self::Mime => "mime",
             Self::MeanSequence => "mean-sequence",
             Self::MeanFrame => "mean-frame",
+            Self::AverageOfModes => "average-of-modes",
             Self::Truth => "truth",
         }
     }
@@ -59,13 +67,27 @@ impl Naive {
     /// The baseline as a system for the clips of a split; the means read the whole training split.
     ///
     /// # Errors
-    /// For the means: a training split without clips or clips without attributes. Cancelled on request.
+    /// For the means: a training split without clips or clips without attributes. For the average of modes: a split
+    /// without a neighbour matrix. Cancelled on request.
     pub fn system(self, corpus: &Arc<Corpus>, split: Split, control: &Control) -> Result<Arc<dyn System>> {
         let answer = match self {
             Self::Random => Answer::Uniform,
             Self::Mime => Answer::Speaker,
             Self::MeanSequence => Answer::Constant(mean_sequence(corpus, control)?),
             Self::MeanFrame => Answer::Constant(mean_sequence(corpus, control)?.averaged()),
+            Self::AverageOfModes => {
+                let neighbours = corpus.neighbours(split)?.ok_or_else(|| {
+                    Fault::new(
+                        FaultKind::NotFound,
+                        corpus.root(),
+                        format!("the {} split has no neighbour matrix", split.name()),
+                    )
+                    .remedy("the average of modes is taken over appropriate reactions: add the matrix")
+                })?;
+                let rows = corpus.clips(split).iter().enumerate();
+                let rows = rows.map(|(row, entry)| (entry.id.clone(), row)).collect();
+                Answer::Appropriate { corpus: corpus.clone(), split, neighbours, rows }
+            }
             Self::Truth => Answer::Listener(
                 corpus.clone(),
                 corpus.clips(split).iter().map(|entry| (entry.id.clone(), entry.listener.clone())).collect(),
@@ -102,6 +124,7 @@ enum Answer {
     Speaker,
     Constant(Mean),
     Listener(Arc<Corpus>, HashMap<String, Arc<PersonFiles>>),
+    Appropriate { corpus: Arc<Corpus>, split: Split, neighbours: Neighbours, rows: HashMap<String, usize> },
 }
 
 impl Answer {
@@ -171,11 +194,24 @@ impl System for Baseline {
                 stretched(&mean.attributes, frames),
                 mean.coefficients.as_ref().map(|rows| stretched(rows, frames)),
             )),
+            Answer::Appropriate { corpus, split, neighbours, rows } => {
+                let row = rows.get(clip).ok_or_else(|| not_of_this_split(clip))?;
+                let entries = corpus.clips(*split);
+                let (mut sum, mut face) = (Sum::new(), Sum::new());
+                for near in neighbours.rows.get(*row).into_iter().flatten() {
+                    let Some(entry) = entries.get(*near as usize) else { continue };
+                    let person = read_face(corpus, &entry.listener)?;
+                    person.attributes.iter().for_each(|rows| sum.add(rows));
+                    person.coefficients.iter().for_each(|rows| face.add(rows));
+                }
+                let (rows, face) = (sum.mean(), face.mean());
+                if rows.is_empty() {
+                    return lacks("every appropriate listener");
+                }
+                Some((rows, (!face.is_empty()).then_some(face)))
+            }
             Answer::Listener(corpus, people) => {
-                let person = people.get(clip).ok_or_else(|| {
-                    Fault::new(FaultKind::NotFound, clip, "the truth of this clip is not known")
-                        .remedy("the truth answers the clips of its own split only")
-                })?;
+                let person = people.get(clip).ok_or_else(|| not_of_this_split(clip))?;
                 let listener = read_face(corpus, person)?;
                 match listener.attributes {
                     Some(rows) => Some((rows, listener.coefficients)),
@@ -215,6 +251,11 @@ impl System for Baseline {
     }
 }
 
+fn not_of_this_split(clip: &str) -> Fault {
+    Fault::new(FaultKind::NotFound, clip, "the truth of this clip is not known")
+        .remedy("what knows the truth answers the clips of its own split only")
+}
+
 fn uniform(clip: &str, frames: usize, sample: usize, seed: u64) -> Attributes {
     let mut chance = Chance::new(seed, clip, &[sample as u64]);
     (0..frames).map(|_| std::array::from_fn(|_| chance.uniform() as f32)).collect()
@@ -229,6 +270,10 @@ fn stretched<const N: usize>(rows: &[[f32; N]], frames: usize) -> Vec<[f32; N]> 
 struct Sum<const N: usize>(Vec<([f64; N], u64)>);
 
 impl<const N: usize> Sum<N> {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
     fn add(&mut self, rows: &[[f32; N]]) {
         if self.0.len() < rows.len() {
             self.0.resize(rows.len(), ([0.0; N], 0));
@@ -247,8 +292,7 @@ impl<const N: usize> Sum<N> {
 /// The mean over all training clips in both roles: every row of the split once as listener, so everyone once.
 fn mean_sequence(corpus: &Corpus, control: &Control) -> Result<Mean> {
     let entries = corpus.clips(Split::Train);
-    let (mut attributes, mut coefficients) =
-        (Sum::<ATTRIBUTE_COUNT>(Vec::new()), Sum::<COEFFICIENT_COUNT>(Vec::new()));
+    let (mut attributes, mut coefficients) = (Sum::<ATTRIBUTE_COUNT>::new(), Sum::<COEFFICIENT_COUNT>::new());
     for (index, entry) in entries.iter().enumerate() {
         control.step("mean of the training clips", index as u64, entries.len() as u64, "")?;
         let person = read_face(corpus, &entry.listener)?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clips::array::{make_folder, write_atomically};
 use clips::corpus::{Corpus, Split};
-use clips::{Control, Fault, FaultKind, Track};
+use clips::{Control, Fault, FaultKind, Sampling, Track};
 use serde::{Deserialize, Serialize};
 use study::intents::{Asked, KnownSplit, findings};
 use training::ablations::{VARIANTS, Variant, reference};
@@ -60,9 +60,11 @@ struct Finding {
     /// Settings of the run, as its config file.
     settings: String,
     track: Track,
+    /// How its reactions were drawn.
+    sampling: Sampling,
     seconds: f64,
-    /// Held-out CLG with the recognised latent, nats a frame.
-    clg: f64,
+    /// Held-out CLG with the recognised latent, nats a frame; not watched in the first stage.
+    clg: Option<f64>,
     values: Vec<(String, Option<f64>)>,
 }
 
@@ -161,23 +163,26 @@ impl Work<'_> {
         let file = file_of(self.out, variant.name, config.seed);
         let settings = config.to_toml()?;
         if let Some(old) = read(&file)? {
-            if old.settings == settings {
+            if old.settings == settings && old.sampling == Sampling::default() {
                 return Ok(());
             }
-            return Err(Fault::new(FaultKind::Mismatch, &file, "this finding is of other settings")
-                .remedy("choose another --out, or remove the file and its run"));
+            if old.settings != settings {
+                return Err(Fault::new(FaultKind::Mismatch, &file, "this finding is of other settings")
+                    .remedy("choose another --out, or remove the file and its run"));
+            }
         }
         let run = self.out.join("runs").join(format!("{}-{}", variant.name, config.seed));
         let summary =
             training::train(config, self.corpus, &run, run.join("state.bin").is_file(), self.control)?;
         let track = if config.mode == Mode::Online { Track::Online } else { Track::Offline };
-        let find = |name: &str, checkpoint: &Path, clg: f64| {
+        let find = |name: &str, checkpoint: &Path, clg: Option<f64>| {
             let system = listener::load(checkpoint)?;
-            let asked = Asked { track, guidance: 0.0, seed: 1 };
+            let asked = Asked { track, sampling: Sampling::default(), seed: 1 };
             let found = findings(&*system, self.known, &asked, self.control)?;
             let values = found.values().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let (variant, seed, seconds) = (name.to_owned(), config.seed, summary.seconds);
-            let finding = Finding { variant, seed, settings: settings.clone(), track, seconds, clg, values };
+            let (settings, sampling) = (settings.clone(), asked.sampling);
+            let finding = Finding { variant, seed, settings, track, sampling, seconds, clg, values };
             let text = serde_json::to_string(&finding)
                 .map_err(|error| Fault::new(FaultKind::Internal, "", error.to_string()))?;
             write_atomically(&file_of(self.out, name, config.seed), |writer| {
@@ -185,9 +190,9 @@ impl Work<'_> {
             })
         };
         if variant.name == "reference" {
-            find(WITHOUT_LATENT, &summary.plain_checkpoint, f64::NAN)?;
+            find(WITHOUT_LATENT, &summary.plain_checkpoint, None)?;
         }
-        find(variant.name, &summary.checkpoint, summary.watch.clg)
+        find(variant.name, &summary.checkpoint, Some(summary.watch.clg))
     }
 }
 
@@ -228,7 +233,7 @@ fn table_rows(out: &Path, jobs: &[(&Variant, u64)]) -> clips::Result<Vec<Row>> {
             found.extend(read(&file_of(out, name, seed))?);
         }
         let Some(first) = found.first() else { continue };
-        let mut values = vec![("clg".to_owned(), found.iter().map(|f| Some(f.clg)).collect::<Vec<_>>())];
+        let mut values = vec![("clg".to_owned(), found.iter().map(|f| f.clg).collect::<Vec<_>>())];
         for (index, (name, _)) in first.values.iter().enumerate() {
             values.push((name.clone(), found.iter().map(|f| f.values.get(index)?.1).collect()));
         }

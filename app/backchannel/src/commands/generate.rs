@@ -232,27 +232,9 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         return Err(bad_request("--samples 0 makes nothing", "ask for at least 1"));
     }
     let sampling = Sampling {
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        guidance: args.guidance,
         shared_noise: args.shared_noise,
+        ..sampling_of(args.temperature, args.top_k, args.top_p, args.guidance)?
     };
-    if !(0.0..=10.0).contains(&sampling.temperature) {
-        return Err(bad_request(
-            format!("--temperature {} is out of range", sampling.temperature),
-            "use 0 to 10",
-        ));
-    }
-    if !(sampling.top_p > 0.0 && sampling.top_p <= 1.0) {
-        return Err(bad_request(
-            format!("--top-p {} is out of range", sampling.top_p),
-            "use more than 0, at most 1",
-        ));
-    }
-    if !(0.0..=5.0).contains(&sampling.guidance) {
-        return Err(bad_request(format!("--guidance {} is out of range", sampling.guidance), "use 0 to 5"));
-    }
     Ok(Request {
         latents,
         samples: args.samples,
@@ -261,6 +243,20 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         track: parse_track(&args.track)?,
         turns: turns_of(&args.turn)?,
     })
+}
+
+/// How tokens are drawn, within the ranges that make sense.
+pub fn sampling_of(temperature: f32, top_k: usize, top_p: f32, guidance: f32) -> clips::Result<Sampling> {
+    if !(0.0..=10.0).contains(&temperature) {
+        return Err(bad_request(format!("--temperature {temperature} is out of range"), "use 0 to 10"));
+    }
+    if !(top_p > 0.0 && top_p <= 1.0) {
+        return Err(bad_request(format!("--top-p {top_p} is out of range"), "use more than 0, at most 1"));
+    }
+    if !(0.0..=5.0).contains(&guidance) {
+        return Err(bad_request(format!("--guidance {guidance} is out of range"), "use 0 to 5"));
+    }
+    Ok(Sampling { temperature, top_k, top_p, guidance, ..Sampling::default() })
 }
 
 /// `250:z3` and the like, in the order of frames.

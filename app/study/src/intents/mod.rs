@@ -25,8 +25,8 @@ pub use known::{Known, KnownSplit};
 pub struct Asked {
     /// What it may see.
     pub track: Track,
-    /// Latent guidance of the main measures.
-    pub guidance: f32,
+    /// How tokens are drawn for the main measures.
+    pub sampling: Sampling,
     /// Seed of every draw.
     pub seed: u64,
 }
@@ -104,7 +104,7 @@ pub fn findings(
     let oracle = judge.accuracy(&real, &labels);
     let recognised = answers::recognise(system, &known.judged, asked)?;
     let with = |sampling: Sampling| answers::of(system, &judge, known, asked, sampling, control);
-    let usual = Sampling { guidance: asked.guidance, ..Sampling::default() };
+    let usual = asked.sampling;
     let measured = |answered: &answers::Answered| {
         IntentMeasures::of(&Observed {
             oracle,
@@ -123,7 +123,7 @@ pub fn findings(
     let shared = with(Sampling { shared_noise: true, ..usual })?;
     let guided = match system.latents() {
         0 => None,
-        _ if asked.guidance == 1.0 => Some(measures.clone()),
+        _ if usual.guidance == 1.0 => Some(measures.clone()),
         _ => Some(measured(&with(Sampling { guidance: 1.0, ..usual })?)?),
     };
     Ok(Findings {
