@@ -15,7 +15,7 @@ use study::intents::{Asked, KnownSplit, findings};
 use training::ablations::{VARIANTS, Variant, reference};
 use training::{Config, Mode};
 
-use super::bad_request;
+use super::{Shard, bad_request};
 use crate::output::Output;
 
 /// The row of the first stage alone.
@@ -87,7 +87,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         config.set(change)?;
     }
     let reference = reference(&config);
-    let (first, every) = shard(args.shard.as_deref())?;
+    let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
     let control = output.control();
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
     let known = KnownSplit::read(&corpus, Split::Val, &control)?;
@@ -100,7 +100,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         })
         .collect();
     for (index, (variant, seed)) in jobs.iter().enumerate() {
-        if index % every != first {
+        if shard.is_some_and(|shard| !shard.holds(index)) {
             continue;
         }
         control.step("variants", index as u64, jobs.len() as u64, variant.name)?;
@@ -135,15 +135,6 @@ fn chosen(only: &[String]) -> clips::Result<Vec<&'static Variant>> {
             })
         })
         .collect()
-}
-
-/// Which runs are ours: every how many, beginning where.
-fn shard(text: Option<&str>) -> clips::Result<(usize, usize)> {
-    let Some(text) = text else { return Ok((0, 1)) };
-    text.split_once('/')
-        .and_then(|(index, count)| Some((index.parse::<usize>().ok()?.checked_sub(1)?, count.parse().ok()?)))
-        .filter(|(index, count)| index < count)
-        .ok_or_else(|| bad_request(format!("--shard {text} is not I/N"), "write the second of four as 2/4"))
 }
 
 fn file_of(out: &Path, variant: &str, seed: u64) -> PathBuf {

@@ -32,6 +32,7 @@ pub struct Args {
     frames: Option<usize>,
     /// Leave out clips that cannot be read instead of stopping at the first
     #[arg(long)]
+    shard: None,
     keep_going: bool,
     /// Folder for attributes.npy, coefficients.npy (where the corpus has them) and takes.json
     #[arg(long, value_name = "DIR")]

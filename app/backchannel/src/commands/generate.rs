@@ -15,7 +15,7 @@ use listener::{LatentChoice, Request, System};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::bad_request;
+use super::{Shard, bad_request};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,10 @@ pub struct Args {
     /// Leave out clips that cannot be read instead of stopping at the first
     #[arg(long)]
     keep_going: bool,
+    /// Do every N-th clip only, beginning with the I-th (from 1), and leave them in the folder: 2/4. Several machines can
+    /// share it; the same command without --shard joins what they made
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
     /// Folder for attributes.npy, coefficients.npy and takes.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -122,6 +126,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         latent: &args.latent,
         frames: args.frames,
         keep_going: args.keep_going,
+        shard: args.shard.as_deref().map(Shard::parse).transpose()?,
         out: &args.out,
     };
     job.run(&sources, output)
@@ -139,6 +144,8 @@ pub struct Job<'a> {
     pub frames: Option<usize>,
     /// Leave out what cannot be read.
     pub keep_going: bool,
+    /// Only these clips, which are not joined yet.
+    pub shard: Option<Shard>,
     /// The folder.
     pub out: &'a Path,
 }
@@ -172,6 +179,9 @@ impl Job<'_> {
                 kept.push(index);
                 continue;
             }
+            if self.shard.is_some_and(|shard| !shard.holds(index)) {
+                continue;
+            }
             match one_clip(self.system, source, self.request, self.frames, &control, output) {
                 Ok(takes) => {
                     frames_made += takes.iter().map(Take::frames).sum::<usize>();
@@ -187,6 +197,16 @@ impl Job<'_> {
         }
         let spent = started.elapsed().as_secs_f64();
         control.step("clips", sources.len() as u64, sources.len() as u64, "")?;
+        if self.shard.is_some() {
+            let left = (0..sources.len()).filter(|index| !parts.has(*index)).count();
+            let value = json!({
+                "system": self.system.name(), "clips": sources.len(), "left": left, "out": self.out,
+                "skipped": skipped, "seconds": spent,
+            });
+            let then = if left == 0 { "; the same without --shard joins them" } else { "" };
+            let text = format!("{} of {} clips are there{then}", sources.len() - left, sources.len());
+            return output.result(&value, text);
+        }
         if kept.is_empty() {
             return Err(Fault::new(FaultKind::Empty, self.out, "no clip could be read")
                 .remedy("see the warnings above"));

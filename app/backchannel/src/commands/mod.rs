@@ -36,6 +36,32 @@ pub fn load_system(checkpoint: &Path) -> clips::Result<Arc<dyn System>> {
     }
 }
 
+/// Every N-th piece of a work that several processes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    first: usize,
+    every: usize,
+}
+
+impl Shard {
+    /// `2/4` is the second of four.
+    pub fn parse(text: &str) -> clips::Result<Self> {
+        let read = |(index, count): (&str, &str)| {
+            let first = index.parse::<usize>().ok()?.checked_sub(1)?;
+            let every = count.parse().ok()?;
+            (first < every).then_some(Self { first, every })
+        };
+        text.split_once('/').and_then(read).ok_or_else(|| {
+            bad_request(format!("--shard {text} is not I/N"), "write the second of four as 2/4")
+        })
+    }
+
+    /// Whether the piece of this index is ours.
+    pub fn holds(self, index: usize) -> bool {
+        index % self.every == self.first
+    }
+}
+
 /// Refuses a request that cannot be served, as wrong usage (exit code 2).
 pub fn bad_request(detail: impl Into<String>, remedy: impl Into<String>) -> Fault {
     Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy)
