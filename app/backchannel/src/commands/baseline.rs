@@ -32,7 +32,6 @@ pub struct Args {
     frames: Option<usize>,
     /// Leave out clips that cannot be read instead of stopping at the first
     #[arg(long)]
-    shard: None,
     keep_going: bool,
     /// Folder for attributes.npy, coefficients.npy (where the corpus has them) and takes.json
     #[arg(long, value_name = "DIR")]
@@ -61,6 +60,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         request: &request,
         latent: "all",
         frames: args.frames,
+        shard: None,
         keep_going: args.keep_going,
         out: &args.out,
     }
