@@ -6,7 +6,7 @@ use listener::latent_intent::decoder::Frame;
 
 use crate::config::{Config, Mode};
 use crate::data::Data;
-use crate::objective::Item;
+use crate::objective::{Item, Origin};
 
 /// Draws the track and the clips of a step; `stage` is 1 or 2, `latents` the number of Gumbel draws.
 ///
@@ -44,10 +44,12 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         row.appropriate[chance.below(row.appropriate.len())] as usize
     };
     let negative = data.inappropriate(index, chance);
+    let mut origin = Origin { row: index, positive, negative, first: 0 };
     let (positive, negative) = (&data.train[positive].reaction, &data.train[negative].reaction);
     let common = row.frames.min(positive.len()).min(negative.len());
     let frames = common.min(config.frames);
     let first = chance.below(common - frames + 1);
+    origin.first = first;
     let cut = |reaction: &[Frame]| reaction[first..first + frames].to_vec();
 
     let mut speaker = data.speaker(row, first, frames)?;
@@ -79,6 +81,7 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         hidden: if rate > 0.0 { (0..frames).map(|_| chance.happens(rate)).collect() } else { Vec::new() },
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
+        origin,
     })
 }
 

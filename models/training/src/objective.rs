@@ -38,6 +38,21 @@ pub struct Item<T> {
     pub gumbel: Vec<f64>,
     /// Generate without a latent.
     pub without_latent: bool,
+    /// Where it was drawn from.
+    pub origin: Origin,
+}
+
+/// The rows and the crop of a clip of a batch, to find it again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Training row of the speaker.
+    pub row: usize,
+    /// Training row whose listener is the positive.
+    pub positive: usize,
+    /// Training row whose listener is the negative.
+    pub negative: usize,
+    /// First frame of the crop.
+    pub first: usize,
 }
 
 /// Weights of the losses.
@@ -70,6 +85,9 @@ pub struct Losses {
     pub usage: f64,
     /// Weighted sum.
     pub total: f64,
+    /// CLG by stream (m3d, au, va, ex).
+    #[serde(skip)]
+    pub streams: [f64; 4],
 }
 
 /// Losses, gradient and what the tests look at.
@@ -114,18 +132,20 @@ fn longest<T: Real>(network: &Network, items: &[Item<T>]) -> Rotation<T> {
 pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], track: Track) -> Outcome<T> {
     let (rotation, share) = (longest(network, items), 1.0 / frames_of(items));
     let zero = vec![T::ZERO; network.config.width];
-    let lanes: Vec<(f64, Vec<T>)> = (0..LANES)
+    let lanes: Vec<(Losses, Vec<T>)> = (0..LANES)
         .into_par_iter()
         .map(|lane| {
             let mut gradient = vec![T::ZERO; network.layout.total()];
-            let mut loss = 0.0;
+            let mut losses = Losses::default();
             for item in items.iter().skip(lane).step_by(LANES) {
                 let (memory, tape) = network.encode(values, &item.speaker, track, &rotation);
                 let mut dmemory = vec![T::ZERO; memory.len()];
                 let slots = Slots::Generation { hidden: &item.hidden, latent: &zero };
                 let (h, decoder) = network.generate(values, &item.reaction, slots, &memory, track, &rotation);
-                let (sum, dh) = likelihood(network, values, &h, &item.reaction, share, &mut gradient);
-                loss += sum;
+                let (sum, streams, dh) =
+                    likelihood(network, values, &h, &item.reaction, share, &mut gradient);
+                losses.clg += sum;
+                add_f64(&mut losses.streams, &streams);
                 network.decoder.backward(
                     values,
                     &item.reaction,
@@ -139,11 +159,14 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
                 );
                 network.encoder.backward(values, &item.speaker, &tape, &dmemory, &rotation, &mut gradient);
             }
-            (loss, gradient)
+            (losses, gradient)
         })
         .collect();
-    let (loss, gradient) = gather(lanes, |sum: &mut f64, lane| *sum += lane);
-    let losses = Losses { clg: loss, total: loss, ..Losses::default() };
+    let (losses, gradient) = gather(lanes, |sum: &mut Losses, lane: Losses| {
+        sum.clg += lane.clg;
+        add_f64(&mut sum.streams, &lane.streams);
+    });
+    let losses = Losses { total: losses.clg, ..losses };
     Outcome { losses, gradient, posterior: Vec::new(), chosen: Vec::new(), matching: Vec::new() }
 }
 
@@ -199,6 +222,7 @@ pub fn stage_two<T: Real>(
         .collect();
     let (partial, gradient) = gather(lanes, |sum: &mut Partial, lane: Partial| {
         sum.losses.clg += lane.losses.clg;
+        add_f64(&mut sum.losses.streams, &lane.losses.streams);
         sum.losses.bow += lane.losses.bow;
         sum.losses.rm += lane.losses.rm;
         sum.clips.extend(lane.clips);
@@ -207,10 +231,10 @@ pub fn stage_two<T: Real>(
     for (index, weights) in partial.clips {
         chosen[index] = weights;
     }
-    let Losses { clg, rm, bow, .. } = partial.losses;
+    let Losses { clg, rm, bow, streams, .. } = partial.losses;
     let total = weights.likelihood * clg + weights.matching * rm + weights.bag * bow + weights.usage * usage;
     Outcome {
-        losses: Losses { clg, rm, bow, usage, total },
+        losses: Losses { clg, rm, bow, usage, total, streams },
         gradient,
         matching: known.iter().map(|known| (known.positive.matching, known.negative.matching)).collect(),
         posterior: known.into_iter().map(|known| known.positive.logits).collect(),
@@ -302,9 +326,11 @@ impl<T: Real> Clip<'_, T> {
 
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
         let (h, tape) = network.generate(values, &item.reaction, slots, &known.memory, track, rotation);
-        let (sum, mut dh) =
+        let (sum, streams, mut dh) =
             likelihood(network, values, &h, &item.reaction, share * weights.likelihood, gradient);
-        losses.clg += sum / weights.likelihood.max(f64::MIN_POSITIVE);
+        let weight = weights.likelihood.max(f64::MIN_POSITIVE);
+        losses.clg += sum / weight;
+        add_f64(&mut losses.streams, &streams.map(|sum| sum / weight));
         let (sum, dfirst) =
             bag(network, values, &latent.bag, &h[..d], &item.reaction, share, weights.bag, gradient);
         losses.bow += sum;
@@ -397,7 +423,8 @@ impl<T: Real> Clip<'_, T> {
     }
 }
 
-/// `scale` times the negative log-likelihood of all frames and streams, and the gradient of h (`[T + 1, d]`).
+/// `scale` times the negative log-likelihood of all frames and streams, the same by stream, and the gradient of h
+/// (`[T + 1, d]`).
 fn likelihood<T: Real>(
     network: &Network,
     values: &[T],
@@ -405,15 +432,17 @@ fn likelihood<T: Real>(
     frames: &[Frame],
     scale: f64,
     gradient: &mut [T],
-) -> (f64, Vec<T>) {
+) -> (f64, [f64; 4], Vec<T>) {
     let d = network.config.width;
     let used = &h[..frames.len() * d];
     let mut dh = vec![T::ZERO; h.len()];
-    let mut sum = 0.0;
+    let (mut sum, mut streams) = (0.0, [0.0; 4]);
     for stream in 0..4 {
         let (inner, mut logits) = network.heads.forward(values, &network.decoder.embeddings, stream, used);
         for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
-            sum += cross_entropy(row, frame[stream] as usize, scale);
+            let loss = cross_entropy(row, frame[stream] as usize, scale);
+            sum += loss;
+            streams[stream] += loss;
         }
         let slope = network.heads.backward(
             values,
@@ -426,7 +455,7 @@ fn likelihood<T: Real>(
         );
         add(&mut dh, &slope);
     }
-    (sum, dh)
+    (sum, streams, dh)
 }
 
 /// The bag-of-words loss of a clip (unweighted) and the weighted gradient of slot 0.

@@ -9,7 +9,7 @@ use common::Golden;
 use listener::latent_intent::encoder::{Group, Speaker};
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{Attention, Config, GROUPS};
-use training::objective::{Item, Outcome, Weights, stage_one, stage_two};
+use training::objective::{Item, Origin, Outcome, Weights, stage_one, stage_two};
 
 fn near(ours: f64, theirs: f64, absolute: f64, relative: f64, what: &str) {
     assert!(
@@ -34,6 +34,7 @@ fn golden(file: &str) {
                 hidden: Vec::new(),
                 gumbel: golden.row("in.gumbel", clip).iter().map(|x| f64::from(*x)).collect(),
                 without_latent: false,
+                origin: Origin::default(),
             }
         })
         .collect();
@@ -151,6 +152,7 @@ fn random_items(config: &Config) -> Vec<Item<f64>> {
                 },
                 gumbel: (0..config.latents).map(|_| chance.normal()).collect(),
                 without_latent: clip == 2,
+                origin: Origin::default(),
             }
         })
         .collect()
