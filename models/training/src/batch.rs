@@ -3,6 +3,7 @@
 
 use clips::{Chance, Result, Track};
 use listener::latent_intent::decoder::Frame;
+use listener::latent_intent::dropout::Dropout;
 
 use crate::config::{Config, Mode};
 use crate::data::Data;
@@ -29,7 +30,9 @@ pub fn draw(
     let items = (0..config.batch)
         .map(|place| {
             let words = [stage, step as u64, place as u64];
-            item(data, config, stage, latents, &mut Chance::new(config.seed, "clip of a step", &words))
+            let mut chance = Chance::new(config.seed, "clip of a step", &words);
+            let dropout = Dropout::new(config.dropout, config.seed, words);
+            Ok(Item { dropout, ..item(data, config, stage, latents, &mut chance)? })
         })
         .collect::<Result<_>>()?;
     Ok((track, items))
@@ -81,6 +84,7 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         hidden: if rate > 0.0 { (0..frames).map(|_| chance.happens(rate)).collect() } else { Vec::new() },
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
+        dropout: Dropout::NONE,
         origin,
     })
 }

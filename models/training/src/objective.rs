@@ -14,6 +14,7 @@
 use clips::Track;
 use listener::latent_intent::blocks::{Rotation, add};
 use listener::latent_intent::decoder::{DecoderTape, Frame, Slots};
+use listener::latent_intent::dropout::{Dropout, Pass};
 use listener::latent_intent::encoder::{EncoderTape, Speaker};
 use listener::latent_intent::heads::Heads;
 use listener::latent_intent::network::Network;
@@ -38,6 +39,8 @@ pub struct Item<T> {
     pub gumbel: Vec<f64>,
     /// Generate without a latent.
     pub without_latent: bool,
+    /// What is dropped.
+    pub dropout: Dropout,
     /// Where it was drawn from.
     pub origin: Origin,
 }
@@ -138,10 +141,13 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
             let mut gradient = vec![T::ZERO; network.layout.total()];
             let mut losses = Losses::default();
             for item in items.iter().skip(lane).step_by(LANES) {
-                let (memory, tape) = network.encode(values, &item.speaker, track, &rotation);
+                let dropout = item.dropout.pass(Pass::Encode);
+                let (memory, tape) = network.encode_with(values, &item.speaker, track, &rotation, &dropout);
                 let mut dmemory = vec![T::ZERO; memory.len()];
                 let slots = Slots::Generation { hidden: &item.hidden, latent: &zero };
-                let (h, decoder) = network.generate(values, &item.reaction, slots, &memory, track, &rotation);
+                let dropout = item.dropout.pass(Pass::Generate);
+                let (h, decoder) =
+                    network.generate_with(values, &item.reaction, slots, &memory, track, &rotation, &dropout);
                 let (sum, streams, dh) =
                     likelihood(network, values, &h, &item.reaction, share, &mut gradient);
                 losses.clg += sum;
@@ -270,9 +276,11 @@ fn recognise_both<T: Real>(
     track: Track,
     rotation: &Rotation<T>,
 ) -> Known<T> {
-    let (memory, tape) = network.encode(values, &item.speaker, track, rotation);
-    let recognise = |frames: &[Frame]| {
-        let (h, tape) = network.recognise(values, frames, &memory, rotation);
+    let dropout = item.dropout.pass(Pass::Encode);
+    let (memory, tape) = network.encode_with(values, &item.speaker, track, rotation, &dropout);
+    let recognise = |frames: &[Frame], pass: Pass| {
+        let dropout = item.dropout.pass(pass);
+        let (h, tape) = network.recognise_with(values, frames, &memory, rotation, &dropout);
         let (logits, matching) =
             network.judge(values, &h[..network.config.width]).unwrap_or((Vec::new(), T::ZERO));
         Recognised {
@@ -282,7 +290,8 @@ fn recognise_both<T: Real>(
             matching: matching.wide(),
         }
     };
-    let (positive, negative) = (recognise(&item.reaction), recognise(&item.negative));
+    let positive = recognise(&item.reaction, Pass::RecognisePositive);
+    let negative = recognise(&item.negative, Pass::RecogniseNegative);
     Known { memory, tape, positive, negative }
 }
 
@@ -325,7 +334,9 @@ impl<T: Real> Clip<'_, T> {
         let vector = network.latent_vector(values, &used);
 
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
-        let (h, tape) = network.generate(values, &item.reaction, slots, &known.memory, track, rotation);
+        let dropout = item.dropout.pass(Pass::Generate);
+        let (h, tape) =
+            network.generate_with(values, &item.reaction, slots, &known.memory, track, rotation, &dropout);
         let (sum, streams, mut dh) =
             likelihood(network, values, &h, &item.reaction, share * weights.likelihood, gradient);
         let weight = weights.likelihood.max(f64::MIN_POSITIVE);
