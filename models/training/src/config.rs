@@ -283,6 +283,27 @@ impl Config {
     /// # Errors
     /// [`FaultKind::BadRequest`] for an unknown key or a value of the wrong kind.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
+        self.set_all(&[assignment])
+    }
+
+    /// Applies several `key=value` at once: only what comes out in the end must fit together (widths do).
+    ///
+    /// # Errors
+    /// As [`Config::set`]; nothing is changed then.
+    pub fn set_all<S: AsRef<str>>(&mut self, assignments: &[S]) -> Result<()> {
+        let mut changed = self.clone();
+        for assignment in assignments {
+            changed.assign(assignment.as_ref())?;
+        }
+        changed.check().map_err(|fault| {
+            let all: Vec<&str> = assignments.iter().map(AsRef::as_ref).collect();
+            fault.at(format!("--set {}", all.join(" --set ")))
+        })?;
+        *self = changed;
+        Ok(())
+    }
+
+    fn assign(&mut self, assignment: &str) -> Result<()> {
         let bad =
             |detail: String| Fault::new(FaultKind::BadRequest, "", detail).at(format!("--set {assignment}"));
         let (key, text) = assignment
@@ -304,9 +325,7 @@ impl Config {
             (_, value) => value,
         };
         table.insert(key.to_owned(), value);
-        let changed: Self = table.try_into().map_err(|error| bad(error.to_string()))?;
-        changed.check().map_err(|fault| fault.at(format!("--set {assignment}")))?;
-        *self = changed;
+        *self = table.try_into().map_err(|error: toml::de::Error| bad(error.to_string()))?;
         Ok(())
     }
 
@@ -442,6 +461,11 @@ mod tests {
         ] {
             assert!(config.set(wrong).is_err(), "{wrong}");
         }
+        // widths fit together in the end, not on the way
+        config
+            .set_all(&["width=128", "token_widths=[64, 24, 24, 16]", "feature_widths=[16, 8, 8, 64, 16, 16]"])
+            .unwrap();
+        assert!(config.set_all(&["batch=3", "width=64"]).is_err() && config.batch == 16);
         let text = config.to_toml().unwrap();
         assert_eq!(Config::from_toml("c".as_ref(), &text).unwrap(), config);
         assert!(Config::from_toml("c".as_ref(), &format!("{text}\nspeed = 1\n")).is_err());

@@ -20,6 +20,7 @@ pub mod signature;
 mod stage;
 pub mod status;
 pub mod store;
+pub mod sweep;
 mod trainer;
 pub mod validate;
 pub mod watch;

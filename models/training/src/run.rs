@@ -1,5 +1,5 @@
-//! A run folder: `config.toml`, `metrics.jsonl`, `status.json`, `control`, `log.txt`, `checkpoints/`, `previews/` and
-//! `state.bin`, from which a stopped or killed run goes on bit for bit as if it had never stopped.
+//! A run folder: `config.toml`, `metrics.jsonl`, `status.json`, `control`, `log.txt`, `checkpoints/`, `previews/`,
+//! `summary.json` at the end, and `state.bin`, from which a stopped or killed run goes on bit for bit as if it had never stopped.
 //!
 //! `state.bin` holds a JSON line (stage, step, best, the last losses), the weights, both moments and the moving average
 //! where there is one, little-endian; it is replaced atomically, so there is always a whole one. A checkpoint of a step
@@ -167,6 +167,11 @@ impl Folder {
     /// How far the run is.
     pub fn status(&self) -> PathBuf {
         self.root.join("status.json")
+    }
+
+    /// What the finished run has to show.
+    pub fn summary(&self) -> PathBuf {
+        self.root.join("summary.json")
     }
 
     /// The saved state.

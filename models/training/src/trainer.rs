@@ -6,8 +6,10 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clips::array::write_atomically;
 use clips::corpus::Corpus;
 use clips::{Control, Fault, FaultKind, Result, Track};
 use listener::latent_intent::network::Network;
@@ -195,11 +197,11 @@ impl<'a> Trainer<'a> {
             None => {
                 self.folder.forget_after(0, 0)?;
                 self.folder.log(&format!(
-                    "begun: {} rows of {} (fingerprint {}), {} of them drawn",
-                    data.train.len(),
+                    "begun on {}: {} training rows, {} of them drawn; fingerprint {}",
                     data.name,
-                    data.fingerprint,
-                    data.drawn.len()
+                    data.train.len(),
+                    data.drawn.len(),
+                    data.fingerprint
                 ));
                 for fault in &data.faults {
                     self.folder.log(&format!("left out: {fault}"));
@@ -245,11 +247,15 @@ impl<'a> Trainer<'a> {
             faults: data.faults.clone(),
             warnings,
         };
+        let text = serde_json::to_string_pretty(&summary).unwrap_or_default();
+        write_atomically(&self.folder.summary(), |writer| writer.write_all(text.as_bytes()))?;
         self.folder.log(&format!(
-            "done in {}: clg {:.4}, watched {:?}",
+            "done in {}: training clg {:.4}; watched clg {:.4}, usage {:.2}, z-gap {:.3}",
             clock::duration(summary.seconds),
             losses.clg,
-            summary.watch
+            summary.watch.clg,
+            summary.watch.usage,
+            summary.watch.z_gap
         ));
         Ok(summary)
     }
