@@ -56,6 +56,8 @@ enum Command {
     Parity(commands::parity::Args),
     /// On a corpus with known intents: what each latent intent does, and how well it can be told
     Intents(commands::intents::Args),
+    /// Train and measure the variants of the method: what each of its parts is for
+    Ablate(commands::ablate::Args),
     /// Several systems over one split: tables, figures, configs and hashes in one self-contained page
     Report(commands::report::Args),
     /// Pictures and films of takes, off-screen
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
         Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
+        Command::Ablate(args) => run(args.json, |output| commands::ablate::run(&args, output)),
         Command::Report(args) => run(args.json, |output| commands::report::run(&args, output)),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),

@@ -24,6 +24,7 @@ pub fn take(latent: usize, frames: usize, fill: impl Fn(usize, &mut [f32; ATTRIB
             seed: 1,
             sampling: Sampling::default(),
             track: Track::Offline,
+            turns: Vec::new(),
             rm_score: Some(0.5 - latent as f32 * 0.3),
             rank: Some(latent + 1),
         },

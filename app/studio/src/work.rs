@@ -239,6 +239,7 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
         seed: wishes.seed,
         sampling: wishes.sampling,
         track: wishes.track,
+        turns: Vec::new(),
     };
     let started = Instant::now();
     let mut warnings = Vec::new();

@@ -251,6 +251,7 @@ impl Entry {
                     seed,
                     sampling: self.sampling,
                     track: self.track,
+                    turns: Vec::new(),
                 };
                 let clip = &split.entries()[row].id;
                 let ask = |request: Request| system.generate(clip, &speaker, &request, control);
@@ -433,6 +434,7 @@ impl Predictions {
                 seed: 0,
                 sampling: Sampling::default(),
                 track: Track::Offline,
+                turns: Vec::new(),
                 rm_score: None,
                 rank: None,
             });

@@ -12,6 +12,7 @@ pub mod conclusions;
 pub mod entry;
 pub mod export;
 pub mod gallery;
+pub mod intents;
 pub mod latents;
 pub mod outcome;
 pub mod plots;

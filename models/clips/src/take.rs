@@ -31,11 +31,14 @@ pub struct Sampling {
     pub top_p: f32,
     /// Latent guidance (0 = off): how far to move from the latent-free distribution.
     pub guidance: f32,
+    /// Every latent draws the same random numbers, so that nothing but the latent differs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_noise: bool,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: 0, top_p: 0.9, guidance: 0.0 }
+        Self { temperature: 1.0, top_k: 0, top_p: 0.9, guidance: 0.0, shared_noise: false }
     }
 }
 
@@ -58,6 +61,9 @@ pub struct TakeHeader {
     pub sampling: Sampling,
     /// What the system could see.
     pub track: Track,
+    /// Where the latent changes on the way: from frame `.0` on it is `.1`, the history kept; in the order of frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<(usize, usize)>,
     /// Reaction-matching logit; `None` for systems without a ranking.
     pub rm_score: Option<f32>,
     /// Rank by the score among the takes made together, 1 = best.

@@ -142,6 +142,7 @@ impl Imported {
                     seed: 0,
                     sampling: Sampling::default(),
                     track: Track::Offline,
+                    turns: Vec::new(),
                     rm_score: None,
                     rank: None,
                 },

@@ -202,6 +202,7 @@ impl System for Baseline {
                     seed: request.seed,
                     sampling: Sampling::default(),
                     track: request.track,
+                    turns: Vec::new(),
                     rm_score: None,
                     rank: None,
                 },

@@ -17,7 +17,7 @@ pub enum LatentChoice {
 }
 
 /// What is asked of a system.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Which latents; ignored by systems without one.
     pub latents: LatentChoice,
@@ -29,6 +29,9 @@ pub struct Request {
     pub sampling: Sampling,
     /// What the system may see.
     pub track: Track,
+    /// From frame `.0` on the latent is `.1`, whatever it was before; the history is kept. In the order of frames;
+    /// empty for one latent throughout. Refused by systems without a latent.
+    pub turns: Vec<(usize, usize)>,
 }
 
 impl Default for Request {
@@ -39,6 +42,7 @@ impl Default for Request {
             seed: 1,
             sampling: Sampling::default(),
             track: Track::Offline,
+            turns: Vec::new(),
         }
     }
 }

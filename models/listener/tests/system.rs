@@ -126,6 +126,62 @@ fn guidance_changes_the_reaction_and_temperature_zero_needs_no_chance() {
 }
 
 #[test]
+fn a_turn_keeps_what_was_made_and_changes_what_comes() {
+    let speaker = speaker(120, 8);
+    let with = |latent, turns: &[(usize, usize)], track| {
+        let request = Request {
+            latents: LatentChoice::One(latent),
+            turns: turns.to_vec(),
+            track,
+            ..Request::default()
+        };
+        generate(&speaker, &request).remove(0)
+    };
+    for track in [Track::Offline, Track::Online] {
+        let (straight, turned) = (with(2, &[], track), with(2, &[(60, 5)], track));
+        assert_eq!(straight.attributes[..60], turned.attributes[..60]);
+        assert_ne!(straight.attributes[60..], turned.attributes[60..]);
+        assert_eq!(turned.header.turns, [(60, 5)]);
+        // turning at the first frame is another latent with this one's random numbers, turning to itself is nothing
+        assert_eq!(with(2, &[(60, 2)], track).attributes, straight.attributes);
+        assert_eq!(with(2, &[(40, 5), (60, 2)], track).attributes[..40], straight.attributes[..40]);
+    }
+}
+
+#[test]
+fn with_shared_noise_only_the_latent_differs() {
+    let speaker = speaker(60, 9);
+    let sampling = Sampling { shared_noise: true, ..Sampling::default() };
+    let request = Request { sampling, ..Request::default() };
+    let takes = generate(&speaker, &request);
+    assert!(takes.iter().any(|take| take.attributes != takes[0].attributes), "latents differ");
+    // the latent z1 turned to z4 at once is z4, since both draw the same numbers
+    let turned = Request { latents: LatentChoice::One(0), turns: vec![(0, 3)], ..request };
+    assert_eq!(generate(&speaker, &turned)[0].attributes, takes[3].attributes);
+}
+
+#[test]
+fn a_watcher_ends_up_with_the_posterior_of_the_whole_reaction() {
+    let (speaker, listener) = (speaker(90, 10), speaker(90, 11));
+    let system = listener::demo().unwrap();
+    let model = system.latent_intent().unwrap();
+    let over_time = model.posterior_over_time("clip", &speaker, &listener, 25, &Control::default()).unwrap();
+    assert_eq!(over_time.iter().map(|(end, _)| *end).collect::<Vec<_>>(), [25, 50, 75, 90]);
+    assert!(over_time.iter().all(|(_, p)| (p.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+    let whole = model.posterior("clip", &speaker, &listener).unwrap();
+    let gap = whole.iter().zip(&over_time[3].1).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(gap < 1e-6, "{gap}");
+    // what comes later changes nothing of what was thought before
+    let cut = Streams {
+        attributes: listener.attributes.as_ref().map(|rows| rows[..50].to_vec()),
+        coefficients: listener.coefficients.as_ref().map(|rows| rows[..50].to_vec()),
+        ..Streams::default()
+    };
+    let early = model.posterior_over_time("clip", &speaker, &cut, 25, &Control::default()).unwrap();
+    assert_eq!(early[0], over_time[0]);
+}
+
+#[test]
 fn impossible_requests_are_refused_and_a_stop_is_heard() {
     let system = listener::demo().unwrap();
     let speaker = speaker(30, 7);
@@ -135,6 +191,8 @@ fn impossible_requests_are_refused_and_a_stop_is_heard() {
     refused(&Streams::default(), Request::default());
     refused(&speaker, Request { latents: LatentChoice::One(8), ..Request::default() });
     refused(&speaker, Request { samples: 0, ..Request::default() });
+    refused(&speaker, Request { turns: vec![(3, 8)], ..Request::default() });
+    refused(&speaker, Request { turns: vec![(9, 1), (3, 2)], ..Request::default() });
     refused(&speaker, Request { samples: 100_000, ..Request::default() });
     let control = Control::default();
     control.stop();

@@ -73,7 +73,7 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     let rate = if kind < config.history_hidden {
         1.0
     } else if kind < config.history_hidden + config.history_random {
-        chance.uniform()
+        config.history_rate * chance.uniform()
     } else {
         0.0
     };
@@ -84,6 +84,7 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         hidden: if rate > 0.0 { (0..frames).map(|_| chance.happens(rate)).collect() } else { Vec::new() },
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
+        rival: chance.below(1 << 20),
         dropout: Dropout::NONE,
         origin,
     })

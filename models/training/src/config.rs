@@ -1,8 +1,10 @@
 //! Settings of a run: one flat type for the file in the run folder, `--set key=value` and the form of the studio.
 
 use clips::{Fault, FaultKind, Result};
-use listener::latent_intent::{self, Attention};
+use listener::latent_intent::{self, Attention, LatentPlace};
 use serde::{Deserialize, Serialize};
+
+use crate::objective::BagFrom;
 
 /// Which system a run trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,14 +115,26 @@ pub struct Config {
     pub weight_bag: f64,
     /// Weight of the usage bonus that keeps latents from dying out.
     pub weight_usage: f64,
-    /// Temperature of the Gumbel-softmax.
+    /// Weight of the margin by which another latent should make a reaction less likely.
+    pub weight_margin: f64,
+    /// That margin, nats per frame.
+    pub margin: f64,
+    /// Where the bag of words is read: generation or recognition.
+    pub bag_from: BagFrom,
+    /// Slots that hear of the latent: every or first.
+    pub latent_place: LatentPlace,
+    /// Temperature of the Gumbel-softmax at the beginning of stage two.
     pub gumbel_temperature: f64,
+    /// Temperature at its end; in between on a straight line.
+    pub gumbel_final: f64,
     /// Use the hard choice forward and the soft one backward.
     pub straight_through: bool,
     /// Share of clips generated without a latent; makes guidance possible.
     pub latent_dropout: f64,
     /// Share of clips whose history is corrupted at a random rate.
     pub history_random: f64,
+    /// The highest such rate.
+    pub history_rate: f64,
     /// Share of clips whose history is hidden altogether.
     pub history_hidden: f64,
     /// Share of clips without wav2vec2 states.
@@ -196,10 +210,16 @@ impl Config {
             weight_matching: 0.5,
             weight_bag: 1.0,
             weight_usage: 0.5,
+            weight_margin: 0.0,
+            margin: 0.1,
+            bag_from: BagFrom::Generation,
+            latent_place: LatentPlace::Every,
             gumbel_temperature: 0.67,
+            gumbel_final: 0.67,
             straight_through: false,
             latent_dropout: 0.1,
             history_random: 0.25,
+            history_rate: 1.0,
             history_hidden: 0.25,
             drop_w2v: 0.3,
             drop_mfcc: 0.1,
@@ -375,6 +395,7 @@ impl Config {
             encoder_units: self.encoder_units,
             decoder_layers: self.decoder_layers,
             attention: self.attention,
+            latent_place: self.latent_place,
             training_frames: self.frames,
             token_widths: self.token_widths,
             feature_widths: self.feature_widths,
@@ -396,15 +417,17 @@ impl Config {
             self.drop_m3d,
             self.drop_face,
             self.final_rate,
+            self.history_rate,
             self.dropout,
             self.ema,
         ];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
-            return bad("shares (dropouts, history, final_rate, ema) lie in 0..1");
+            return bad("shares (dropouts, history, history_rate, final_rate, ema) lie in 0..1");
         }
-        let positive = [self.stage1_rate, self.stage2_rate, self.gumbel_temperature, self.clip];
+        let positive =
+            [self.stage1_rate, self.stage2_rate, self.gumbel_temperature, self.gumbel_final, self.clip];
         if positive.iter().any(|value| !value.is_finite() || *value <= 0.0) {
-            return bad("learning rates, gumbel_temperature and clip are positive numbers");
+            return bad("learning rates, gumbel temperatures and clip are positive numbers");
         }
         if self.batch == 0 || self.batch > 4096 || self.watch_every == 0 || self.save_every == 0 {
             return bad("batch (at most 4096), watch_every and save_every are at least 1");

@@ -4,6 +4,7 @@
 //! public, and clips are summed in a fixed order: a resumed run equals an uninterrupted one bit for bit, on any
 //! number of threads. What this crate is not: it measures nothing but what it needs to watch itself.
 
+pub mod ablations;
 pub mod batch;
 mod card;
 mod clock;

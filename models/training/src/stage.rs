@@ -47,33 +47,42 @@ pub(crate) struct End {
 
 /// What does not change during a stage.
 struct Terms<'a> {
+    config: &'a Config,
     network: &'a Network,
     steps: usize,
     peak: f64,
-    weights: Weights,
     name: &'static str,
 }
 
 impl<'a> Terms<'a> {
-    fn new(config: &Config, network: &'a Network, stage: u64) -> Self {
+    fn new(config: &'a Config, network: &'a Network, stage: u64) -> Self {
         let (steps, peak, name) = match stage {
             1 => (config.stage1_steps, config.stage1_rate, "training, stage 1"),
             _ => (config.stage2_steps, config.stage2_rate, "training, stage 2"),
         };
-        let weights = Weights {
+        Self { config, network, steps, peak, name }
+    }
+
+    fn weights(&self, step: usize) -> Weights {
+        let config = self.config;
+        let share = step as f64 / (self.steps.max(2) - 1) as f64;
+        Weights {
             likelihood: config.weight_likelihood,
             matching: config.weight_matching,
             bag: config.weight_bag,
             usage: config.weight_usage,
-            temperature: config.gumbel_temperature,
+            temperature: config.gumbel_temperature
+                + share * (config.gumbel_final - config.gumbel_temperature),
             straight_through: config.straight_through,
-        };
-        Self { network, steps, peak, weights, name }
+            bag_from: config.bag_from,
+            margin: config.weight_margin,
+            margin_width: config.margin,
+        }
     }
 
-    fn compute(&self, values: &[f32], batch: &(Track, Vec<Item<f32>>)) -> Outcome<f32> {
+    fn compute(&self, values: &[f32], step: usize, batch: &(Track, Vec<Item<f32>>)) -> Outcome<f32> {
         if self.network.latent.is_some() {
-            stage_two(self.network, values, &batch.1, batch.0, &self.weights)
+            stage_two(self.network, values, &batch.1, batch.0, &self.weights(step))
         } else {
             stage_one(self.network, values, &batch.1, batch.0)
         }
@@ -128,7 +137,7 @@ impl Trainer<'_> {
                 None => draw(stage, step),
             }?;
             let (outcome, next) = rayon::join(
-                || terms.compute(&state.values, &batch),
+                || terms.compute(&state.values, step, &batch),
                 || (step + 1 < terms.steps).then(|| draw(stage, step + 1)),
             );
             ahead = next;
@@ -165,6 +174,10 @@ impl Trainer<'_> {
             "stage": place.stage, "step": place.step, "steps": terms.steps, "epoch": self.epoch(place.step),
             "track": batch.0, "losses": losses, "streams": losses.streams, "norm": norm, "rate": rate,
         });
+        // they stand beside the losses
+        if let Some(losses) = line["losses"].as_object_mut() {
+            losses.remove("streams");
+        }
         if !outcome.matching.is_empty() {
             let right = outcome.matching.iter().filter(|(up, down)| up > down).count();
             line["rm_right"] = (right as f64 / outcome.matching.len() as f64).into();
@@ -419,6 +432,7 @@ pub(crate) fn mean(all: &[Losses]) -> Losses {
         rm: sum.rm + losses.rm * share,
         bow: sum.bow + losses.bow * share,
         usage: sum.usage + losses.usage * share,
+        margin: sum.margin + losses.margin * share,
         total: sum.total + losses.total * share,
         streams: std::array::from_fn(|stream| sum.streams[stream] + losses.streams[stream] * share),
     })

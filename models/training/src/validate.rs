@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use clips::{Attributes, Control, Result, Sampling, Track};
+use clips::{Attributes, Control, Result};
 use listener::latent_intent::encoder::Speaker;
 use listener::{LatentChoice, LatentIntent, Request};
 use measures::{Evaluation, Interval, Options, Truth};
@@ -146,13 +146,8 @@ impl Panel {
         with_intervals: bool,
         control: &Control,
     ) -> Result<Validation> {
-        let request = Request {
-            latents: LatentChoice::Best,
-            samples: self.samples,
-            seed: SEED,
-            sampling: Sampling::default(),
-            track: Track::Offline,
-        };
+        let request =
+            Request { latents: LatentChoice::Best, samples: self.samples, seed: SEED, ..Request::default() };
         let made: Vec<Vec<Attributes>> = self
             .clips
             .iter()
@@ -215,13 +210,7 @@ impl Preview {
     /// # Errors
     /// Cancelled.
     pub fn make(&self, system: &LatentIntent, control: &Control) -> Result<Vec<f32>> {
-        let request = Request {
-            latents: LatentChoice::All,
-            samples: 1,
-            seed: SEED,
-            sampling: Sampling::default(),
-            track: Track::Offline,
-        };
+        let request = Request { latents: LatentChoice::All, samples: 1, seed: SEED, ..Request::default() };
         let takes = system.answer(&self.clip, &self.speaker, &request, control)?;
         Ok(takes
             .iter()

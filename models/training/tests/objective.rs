@@ -6,11 +6,24 @@ mod common;
 
 use clips::{Chance, Track};
 use common::Golden;
+use listener::latent_intent::LatentPlace;
 use listener::latent_intent::dropout::Dropout;
 use listener::latent_intent::encoder::{Group, Speaker};
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{Attention, Config, GROUPS};
-use training::objective::{Item, Origin, Outcome, Weights, stage_one, stage_two};
+use training::objective::{BagFrom, Item, Origin, Outcome, Weights, stage_one, stage_two};
+
+const USUAL: Weights = Weights {
+    likelihood: 0.9,
+    matching: 0.5,
+    bag: 0.7,
+    usage: 0.4,
+    temperature: 0.67,
+    straight_through: false,
+    bag_from: BagFrom::Generation,
+    margin: 0.0,
+    margin_width: 0.1,
+};
 
 fn near(ours: f64, theirs: f64, absolute: f64, relative: f64, what: &str) {
     assert!(
@@ -37,6 +50,7 @@ fn golden(file: &str) {
                 without_latent: false,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
+                rival: 0,
             }
         })
         .collect();
@@ -49,6 +63,7 @@ fn golden(file: &str) {
                 usage: 0.3,
                 temperature: 0.67,
                 straight_through,
+                ..USUAL
             };
             let outcome = stage_two(&network, &values, &items, track, &weights);
             let at = |what: &str| format!("{name}.loss_{kind}.{what}");
@@ -120,6 +135,7 @@ fn small(attention: Attention) -> Config {
         encoder_units: 2,
         decoder_layers: 2,
         attention,
+        latent_place: LatentPlace::Every,
         training_frames: 4,
         vocabulary: [5, 4, 6, 3],
         token_widths: [3; 4],
@@ -156,6 +172,7 @@ fn random_items(config: &Config) -> Vec<Item<f64>> {
                 without_latent: clip == 2,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
+                rival: clip,
             }
         })
         .collect()
@@ -193,19 +210,48 @@ fn gradients_of_stage_two_are_the_slopes_of_the_loss() {
         let config = small(attention);
         let items = random_items(&config);
         for track in [Track::Offline, Track::Online] {
-            let weights = Weights {
-                likelihood: 0.9,
-                matching: 0.5,
-                bag: 0.7,
-                usage: 0.4,
-                temperature: 0.67,
-                straight_through: false,
-            };
             finite_differences(&config, &format!("{attention:?} {track:?}"), |network, values| {
-                stage_two(network, values, &items, track, &weights)
+                stage_two(network, values, &items, track, &USUAL)
             });
         }
     }
+}
+
+#[test]
+fn gradients_of_every_option_are_the_slopes_of_the_loss() {
+    // so wide that no clip is content
+    let margin = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
+    let recognition = Weights { bag_from: BagFrom::Recognition, ..USUAL };
+    for (what, weights, latent_place) in [
+        ("margin", margin, LatentPlace::Every),
+        ("bag of the recognition pass", recognition, LatentPlace::Every),
+        ("latent in slot 0", USUAL, LatentPlace::First),
+        ("all of it", Weights { margin: 0.6, margin_width: 50.0, ..recognition }, LatentPlace::First),
+    ] {
+        let config = Config { latent_place, ..small(Attention::Softmax) };
+        let items = random_items(&config);
+        finite_differences(&config, what, |network, values| {
+            stage_two(network, values, &items, Track::Offline, &weights)
+        });
+    }
+}
+
+#[test]
+fn the_margin_is_what_is_missing_to_the_gap_of_another_latent() {
+    let config = small(Attention::Softmax);
+    let network = Network::new(&config).unwrap();
+    let values: Vec<f64> = network.layout.first_values(1).iter().map(|x| f64::from(*x)).collect();
+    let items = random_items(&config);
+    let missing = |margin_width| {
+        let weights = Weights { margin: 1.0, margin_width, ..USUAL };
+        stage_two(&network, &values, &items, Track::Offline, &weights).losses
+    };
+    // beyond every gap the loss grows with the width, two of the three clips having a latent
+    let (wide, wider) = (missing(50.0), missing(53.0));
+    near(wider.margin - wide.margin, 2.0, 1e-9, 0.0, "growth");
+    assert_eq!(missing(-50.0).margin, 0.0);
+    near(wide.total - missing(-50.0).total, wide.margin, 1e-9, 0.0, "total");
+    near(wide.streams.iter().sum(), wide.clg, 1e-12, 0.0, "streams");
 }
 
 #[test]
@@ -224,14 +270,8 @@ fn gradients_with_dropout_are_the_slopes_of_the_loss() {
     for (clip, item) in items.iter_mut().enumerate() {
         item.dropout = Dropout::new(0.3, 11, [2, 5, clip as u64]);
     }
-    let weights = Weights {
-        likelihood: 0.9,
-        matching: 0.5,
-        bag: 0.7,
-        usage: 0.4,
-        temperature: 0.67,
-        straight_through: false,
-    };
+    // the margin's pass drops what the generation pass drops
+    let weights = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
     finite_differences(&config, "dropout, stage two", |network, values| {
         stage_two(network, values, &items, Track::Online, &weights)
     });

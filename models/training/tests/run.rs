@@ -74,7 +74,7 @@ fn a_run_folder_holds_what_its_readers_expect() {
         let number = |value: &serde_json::Value| value.as_f64().unwrap();
         let losses = &line["losses"];
         let keys: Vec<&String> = losses.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["bow", "clg", "rm", "total", "usage"]);
+        assert_eq!(keys, ["bow", "clg", "margin", "rm", "total", "usage"]);
         let streams: f64 = line["streams"].as_array().unwrap().iter().map(number).sum();
         assert!((streams - number(&losses["clg"])).abs() < 1e-9, "streams sum to CLG");
         assert_eq!(line.get("rm_right").is_some(), second);

@@ -58,6 +58,12 @@ pub struct Args {
     /// Latent guidance: 0 (off) to 5, usually 1
     #[arg(long, default_value_t = Sampling::default().guidance)]
     guidance: f32,
+    /// From this frame on go on with that latent, the history kept: 250:z3; may be repeated
+    #[arg(long, value_name = "FRAME:LATENT")]
+    turn: Vec<String>,
+    /// All latents draw the same random numbers, so that nothing but the latent differs
+    #[arg(long)]
+    shared_noise: bool,
     /// Cut every clip to this many frames; without it at most 750, and clips must agree
     #[arg(long)]
     frames: Option<usize>,
@@ -83,6 +89,8 @@ struct RequestFile {
     samples: usize,
     seed: u64,
     sampling: Sampling,
+    #[serde(default)]
+    turns: Vec<(usize, usize)>,
     frames: Option<usize>,
 }
 
@@ -149,6 +157,7 @@ impl Job<'_> {
             samples: self.request.samples,
             seed: self.request.seed,
             sampling: self.request.sampling,
+            turns: self.request.turns.clone(),
             frames: self.frames,
         };
         let parts = Parts::open(self.out, &identity)?;
@@ -227,6 +236,7 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         top_k: args.top_k,
         top_p: args.top_p,
         guidance: args.guidance,
+        shared_noise: args.shared_noise,
     };
     if !(0.0..=10.0).contains(&sampling.temperature) {
         return Err(bad_request(
@@ -249,7 +259,25 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         seed: args.seed,
         sampling,
         track: parse_track(&args.track)?,
+        turns: turns_of(&args.turn)?,
     })
+}
+
+/// `250:z3` and the like, in the order of frames.
+fn turns_of(all: &[String]) -> clips::Result<Vec<(usize, usize)>> {
+    let mut turns = Vec::new();
+    for text in all {
+        let turn =
+            text.split_once(':').and_then(|(frame, latent)| Some((frame.parse().ok()?, latent_of(latent)?)));
+        turns.push(turn.ok_or_else(|| {
+            bad_request(format!("--turn {text} is not a frame and a latent"), "write it as 250:z3")
+        })?);
+    }
+    turns.sort_unstable();
+    if turns.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(bad_request("two turns at one frame", "name one latent for each frame"));
+    }
+    Ok(turns)
 }
 
 /// `z3`, or `2` counted from 0.

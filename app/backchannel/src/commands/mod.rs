@@ -1,5 +1,6 @@
 //! One file a sub-command: its arguments, and the thin wiring from them to the crates that do the work.
 
+pub mod ablate;
 pub mod baseline;
 pub mod bench;
 pub mod check;

@@ -20,6 +20,28 @@ pub enum Attention {
     Relu2,
 }
 
+/// Which slots of the generation pass e_z is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LatentPlace {
+    /// All of them.
+    #[default]
+    Every,
+    /// Slot 0 alone, PLATO's way: the network learns to ignore it; an ablation.
+    First,
+}
+
+impl LatentPlace {
+    /// Whether e_z is added to this slot.
+    pub fn holds(self, slot: usize) -> bool {
+        self == Self::Every || slot == 0
+    }
+
+    fn is_usual(&self) -> bool {
+        *self == Self::Every
+    }
+}
+
 /// Sizes of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +60,9 @@ pub struct Config {
     pub decoder_layers: usize,
     /// How attention weights are made.
     pub attention: Attention,
+    /// Where the latent enters.
+    #[serde(default, skip_serializing_if = "LatentPlace::is_usual")]
+    pub latent_place: LatentPlace,
     /// Frames of the training clips; beyond it attention is windowed.
     pub training_frames: usize,
     /// Vocabulary of each stream.
@@ -61,6 +86,7 @@ impl Config {
             encoder_units: 2,
             decoder_layers: 2,
             attention: Attention::Softmax,
+            latent_place: LatentPlace::Every,
             training_frames: 100,
             vocabulary,
             token_widths: [16; 4],

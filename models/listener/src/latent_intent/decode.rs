@@ -8,6 +8,7 @@
 //! training: a ring of the last n0 - 1 rows and position 0, which sits right before the oldest row of the ring.
 
 use super::blocks::{EPSILON, Linear, Norm, Rotation};
+use super::config::LatentPlace;
 use super::decoder::Frame;
 use super::gau::{Attend, CrossUnit, OffsetScale, SelfUnit};
 use super::network::Network;
@@ -340,6 +341,7 @@ pub struct Plain {
     heads: [(Map, Map); 4],
     embeddings: [Vec<f32>; 4],
     token_widths: [usize; 4],
+    latent_place: LatentPlace,
 }
 
 impl Plain {
@@ -371,6 +373,7 @@ impl Plain {
             }),
             embeddings: std::array::from_fn(|stream| network.decoder.embeddings[stream].of(values).to_vec()),
             token_widths: config.token_widths,
+            latent_place: config.latent_place,
         }
     }
 
@@ -475,6 +478,11 @@ impl Reaction {
         }
     }
 
+    /// Goes on with another e_z; what was made stays.
+    pub fn turn(&mut self, latent: Vec<f32>) {
+        self.latent = latent;
+    }
+
     /// Takes in the frame just made (`None` before the first) and computes the logits of the next one. `memory` is
     /// what each layer may see of the speaker.
     pub fn step(&mut self, plain: &Plain, frame: Option<&Frame>, memory: &[Cache], rotation: &Rotation<f32>) {
@@ -490,7 +498,9 @@ impl Reaction {
                 }
             }
         }
-        x.iter_mut().zip(&self.latent).for_each(|(x, z)| *x += z);
+        if plain.latent_place.holds(self.position) {
+            x.iter_mut().zip(&self.latent).for_each(|(x, z)| *x += z);
+        }
         for (((own, cross), cache), memory) in plain.layers.iter().zip(&mut self.caches).zip(memory) {
             own.step(&mut x, cache, rotation, &mut self.scratch);
             cross.step(&mut x, self.position, memory, rotation, &mut self.scratch);

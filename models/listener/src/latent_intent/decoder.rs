@@ -9,7 +9,7 @@
 //! e_z is added to every slot: given in slot 0 alone, the network learns to ignore it.
 
 use super::blocks::{Norm, NormTape, Rotation, add};
-use super::config::{Config, STREAMS};
+use super::config::{Config, LatentPlace, STREAMS};
 use super::dropout::{Dropout, drop_values};
 use super::gau::{CrossTape, CrossUnit, Mask, SelfTape, SelfUnit};
 use super::parameters::{Layout, Slot, Start};
@@ -50,6 +50,7 @@ pub struct Decoder {
     /// Width of each embedding.
     pub token_widths: [usize; 4],
     width: usize,
+    latent_place: LatentPlace,
 }
 
 /// What the backward pass of the decoder needs.
@@ -93,6 +94,7 @@ impl Decoder {
             norm,
             token_widths: config.token_widths,
             width: d,
+            latent_place: config.latent_place,
         }
     }
 
@@ -133,7 +135,9 @@ impl Decoder {
         match slots {
             Slots::Generation { latent, .. } => {
                 x[..d].copy_from_slice(self.bos.of(values));
-                x.chunks_exact_mut(d).for_each(|row| add(row, latent));
+                let holds = |slot: &usize| self.latent_place.holds(*slot);
+                let rows = x.chunks_exact_mut(d).enumerate().filter(|(slot, _)| holds(slot));
+                rows.for_each(|(_, row)| add(row, latent));
             }
             Slots::Recognition => {
                 if let Some(token) = self.mask_token {
@@ -177,7 +181,9 @@ impl Decoder {
         match slots {
             Slots::Generation { .. } => {
                 add(self.bos.of_mut(gradients), &dx[..d]);
-                dx.chunks_exact(d).for_each(|row| add(&mut dlatent, row));
+                let holds = |slot: &usize| self.latent_place.holds(*slot);
+                let rows = dx.chunks_exact(d).enumerate().filter(|(slot, _)| holds(slot));
+                rows.for_each(|(_, row)| add(&mut dlatent, row));
             }
             Slots::Recognition => {
                 if let Some(token) = self.mask_token {

@@ -105,6 +105,7 @@ impl<'a> Golden<'a> {
             encoder_units: at("enc_gau", "")?,
             decoder_layers: at("dec_layers", "")?,
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
+            latent_place: super::config::LatentPlace::Every,
             training_frames: at("n0", "")?,
         };
         for (index, stream) in STREAMS.iter().enumerate() {
@@ -403,7 +404,7 @@ fn sampling(golden: &Golden<'_>, made: &mut Made<'_>, _: &Control) -> Result<Inp
         let &[temperature, top_k, top_p] = golden.all(&format!("params{case}"))? else {
             return Err(golden.fault(&format!("params{case}")));
         };
-        let sampling = Sampling { temperature, top_k: top_k as usize, top_p, guidance: 0.0 };
+        let sampling = Sampling { temperature, top_k: top_k as usize, top_p, ..Sampling::default() };
         for row in 0..rows {
             made.push(&format!("probs{case}"), &probabilities(&golden.row("logits", row)?, &sampling));
         }

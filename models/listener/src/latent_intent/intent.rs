@@ -119,7 +119,7 @@ impl LatentIntent {
 
     /// A live answer: reactions made frame by frame; see [`Live`].
     pub fn live(&self, clip: &str, which: &[Which], request: &Request) -> Live<'_> {
-        Live::new(self, clip, which, request.seed, request.sampling)
+        Live::new(self, clip, which, request)
     }
 
     /// Token ids of a listener; attributes and coefficients must both be there.
@@ -161,6 +161,42 @@ impl LatentIntent {
     /// As [`LatentIntent::recognise`].
     pub fn posterior(&self, clip: &str, speaker: &Streams, listener: &Streams) -> Result<Vec<f32>> {
         self.recognise(clip, speaker, listener).map(|(posterior, _)| posterior)
+    }
+
+    /// What a watcher would have thought on the way: the posterior over latents `[K]` of the reaction up to every
+    /// `step` frames and at its end, of the last training length where it is longer. The speaker is known no further than
+    /// the reaction, so nothing looks ahead.
+    ///
+    /// # Errors
+    /// As [`LatentIntent::recognise`].
+    pub fn posterior_over_time(
+        &self,
+        clip: &str,
+        speaker: &Streams,
+        listener: &Streams,
+        step: usize,
+        control: &Control,
+    ) -> Result<Vec<(usize, Vec<f32>)>> {
+        let (speaker, frames) = self.pair(clip, speaker, listener)?;
+        let (values, columns) = (&self.checkpoint.values, &self.network.config.feature_columns);
+        let training = self.network.config.training_frames;
+        let rotation = self.network.rotation(training.min(frames.len()));
+        let ends: Vec<usize> =
+            (1..frames.len()).filter(|end| end.is_multiple_of(step.max(1))).chain([frames.len()]).collect();
+        ends.into_par_iter()
+            .map(|end| {
+                control.check()?;
+                let first = end.saturating_sub(training);
+                let heard = speaker.part(columns, first, end - first);
+                let memory = self.network.encode(values, &heard, Track::Offline, &rotation).0;
+                let h = self.network.recognise(values, &frames[first..end], &memory, &rotation).0;
+                let (logits, _) = self
+                    .network
+                    .judge(values, &h[..self.network.config.width])
+                    .ok_or_else(|| self.no_latent())?;
+                Ok((end, softmax(&logits)))
+            })
+            .collect()
     }
 
     /// Negative log-likelihood of a listener in nats per frame, summed over the four streams, given each latent in
@@ -243,7 +279,7 @@ impl LatentIntent {
         wanted
             .par_iter()
             .map(|which| {
-                let mut drawn = Drawn::new(self, clip, *which, request.seed, request.sampling);
+                let mut drawn = Drawn::new(self, clip, *which, request);
                 for frame in 0..frames {
                     if frame % 25 == 0 {
                         control.check()?;
@@ -269,7 +305,7 @@ impl LatentIntent {
         let made: Result<Vec<Vec<Vec<Frame>>>> = wanted
             .par_chunks(share)
             .map(|wanted| {
-                let mut live = Live::new(self, clip, wanted, request.seed, request.sampling);
+                let mut live = Live::new(self, clip, wanted, request);
                 live.react();
                 for frame in 1..speaker.frames {
                     if frame % 25 == 0 {
@@ -325,6 +361,23 @@ impl LatentIntent {
             |detail: String, remedy: &str| Err(Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy));
         if request.samples == 0 || request.samples * latents.max(1) > MOST_TAKES {
             return bad(format!("{} samples of each latent", request.samples), "ask for 1 to 100");
+        }
+        if let Some((_, latent)) = request.turns.iter().find(|(_, latent)| *latent >= latents) {
+            return match latents {
+                0 => {
+                    bad("this system has no latent to change".to_owned(), "choose a latent-intent checkpoint")
+                }
+                _ => bad(
+                    format!("there is no latent z{} to change to", latent + 1),
+                    &format!("choose z1 to z{latents}"),
+                ),
+            };
+        }
+        if !request.turns.is_sorted_by(|one, two| one.0 < two.0) {
+            return bad(
+                "changes of the latent are not in the order of frames".to_owned(),
+                "sort them by frame",
+            );
         }
         let samples = 0..request.samples;
         let group = |latent| samples.clone().map(move |sample| Which { latent, sample });
@@ -382,6 +435,7 @@ impl LatentIntent {
                 seed: request.seed,
                 sampling: request.sampling,
                 track: request.track,
+                turns: request.turns.clone(),
                 rm_score: candidate.score,
                 rank,
             },

@@ -11,6 +11,7 @@ use super::decoder::Frame;
 use super::encoder::Speaker;
 use super::intent::LatentIntent;
 use super::sampling::{draw, nucleus};
+use crate::system::Request;
 
 /// Which reaction: latent (`None` for the system without) and sample number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,32 +30,34 @@ pub(super) struct Drawn {
     without: Option<Reaction>,
     chance: Chance,
     sampling: Sampling,
+    /// Frames at which e_z changes, the last first.
+    turns: Vec<(usize, Vec<f32>)>,
     /// Frames made so far.
     pub(super) frames: Vec<Frame>,
 }
 
 impl Drawn {
-    pub(super) fn new(
-        system: &LatentIntent,
-        clip: &str,
-        which: Which,
-        seed: u64,
-        sampling: Sampling,
-    ) -> Self {
-        let plain = system.plain();
-        let words = [which.latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
+    pub(super) fn new(system: &LatentIntent, clip: &str, which: Which, request: &Request) -> Self {
+        let (plain, sampling) = (system.plain(), request.sampling);
+        let latent = which.latent.filter(|_| !sampling.shared_noise);
+        let words = [latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
         let guided = sampling.guidance > 0.0 && which.latent.is_some();
+        let turns = request.turns.iter().rev();
         Self {
             reaction: Reaction::new(plain, system.latent_vector(which.latent)),
             without: guided.then(|| Reaction::new(plain, system.latent_vector(None))),
-            chance: Chance::new(seed, &format!("tokens of {clip}"), &words),
+            chance: Chance::new(request.seed, &format!("tokens of {clip}"), &words),
             sampling,
+            turns: turns.map(|(frame, latent)| (*frame, system.latent_vector(Some(*latent)))).collect(),
             frames: Vec::new(),
         }
     }
 
     /// Makes the next frame.
     pub(super) fn step(&mut self, plain: &Plain, memory: &[Cache], rotation: &Rotation<f32>) -> Frame {
+        if let Some((_, latent)) = self.turns.pop_if(|(frame, _)| *frame <= self.frames.len()) {
+            self.reaction.turn(latent);
+        }
         let last = self.frames.last();
         self.reaction.step(plain, last, memory, rotation);
         if let Some(without) = &mut self.without {
@@ -87,16 +90,10 @@ pub struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    pub(super) fn new(
-        system: &'a LatentIntent,
-        clip: &str,
-        which: &[Which],
-        seed: u64,
-        sampling: Sampling,
-    ) -> Self {
+    pub(super) fn new(system: &'a LatentIntent, clip: &str, which: &[Which], request: &Request) -> Self {
         let rotation = Rotation::new(2, system.config().key_width);
         let heard = Heard::new(system.plain(), &rotation);
-        let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, seed, sampling)).collect();
+        let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, request)).collect();
         Self { system, rotation, heard, position: 0, drawn }
     }
 

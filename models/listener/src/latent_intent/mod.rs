@@ -29,5 +29,5 @@ pub mod ranking;
 pub mod sampling;
 
 pub use checkpoint::{About, Checkpoint};
-pub use config::{Attention, Config, GROUPS, STREAMS};
+pub use config::{Attention, Config, GROUPS, LatentPlace, STREAMS};
 pub use intent::LatentIntent;

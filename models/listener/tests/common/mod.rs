@@ -55,6 +55,7 @@ impl Golden {
             latents: number("K"),
             encoder_units: number("enc_gau"),
             decoder_layers: number("dec_layers"),
+            latent_place: listener::latent_intent::LatentPlace::Every,
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
             training_frames: number("n0"),
             vocabulary: STREAMS.map(|stream| list("vocab", stream)),

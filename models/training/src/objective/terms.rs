@@ -1,0 +1,131 @@
+//! Terms of the losses over the tokens of a clip, with their gradients, and the scalar functions they are made of.
+
+use listener::latent_intent::blocks::add;
+use listener::latent_intent::decoder::Frame;
+use listener::latent_intent::heads::Heads;
+use listener::latent_intent::network::Network;
+use listener::real::Real;
+
+/// The negative log-likelihood of all frames by stream, and the gradient of h (`[T + 1, d]`) of `scale` times their sum.
+pub fn likelihood<T: Real>(
+    network: &Network,
+    values: &[T],
+    h: &[T],
+    frames: &[Frame],
+    scale: f64,
+    gradient: &mut [T],
+) -> ([f64; 4], Vec<T>) {
+    let d = network.config.width;
+    let used = &h[..frames.len() * d];
+    let mut dh = vec![T::ZERO; h.len()];
+    let mut sums = [0.0; 4];
+    for stream in 0..4 {
+        let (inner, mut logits) = network.heads.forward(values, &network.decoder.embeddings, stream, used);
+        for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
+            sums[stream] += cross_entropy(row, frame[stream] as usize, scale);
+        }
+        let slope = network.heads.backward(
+            values,
+            &network.decoder.embeddings,
+            stream,
+            used,
+            &inner,
+            &logits,
+            gradient,
+        );
+        add(&mut dh, &slope);
+    }
+    (sums, dh)
+}
+
+/// The negative log-likelihood of all frames and streams.
+pub fn loss_of<T: Real>(network: &Network, values: &[T], h: &[T], frames: &[Frame]) -> f64 {
+    let used = &h[..frames.len() * network.config.width];
+    let mut sum = 0.0;
+    for stream in 0..4 {
+        let (_, mut logits) = network.heads.forward(values, &network.decoder.embeddings, stream, used);
+        for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
+            sum += cross_entropy(row, frame[stream] as usize, 1.0);
+        }
+    }
+    sum
+}
+
+/// The bag-of-words loss of a clip (unweighted) and the weighted gradient of slot 0.
+pub fn bag<T: Real>(
+    network: &Network,
+    values: &[T],
+    heads: &Heads,
+    h: &[T],
+    frames: &[Frame],
+    share: f64,
+    weight: f64,
+    gradient: &mut [T],
+) -> (f64, Vec<T>) {
+    let mut dh = vec![T::ZERO; h.len()];
+    let mut sum = 0.0;
+    for stream in 0..4 {
+        let (inner, mut logits) = heads.forward(values, &network.decoder.embeddings, stream, h);
+        let wide: Vec<f64> = logits.iter().map(|logit| logit.wide()).collect();
+        let probabilities = softmax(&wide);
+        let mut counts = vec![0.0; logits.len()];
+        for frame in frames {
+            let id = frame[stream] as usize;
+            counts[id] += 1.0;
+            sum -= probabilities[id].max(1e-300).ln() * share;
+        }
+        for ((slope, p), count) in logits.iter_mut().zip(&probabilities).zip(&counts) {
+            *slope = T::of(weight * share * (p * frames.len() as f64 - count));
+        }
+        let slope = heads.backward(values, &network.decoder.embeddings, stream, h, &inner, &logits, gradient);
+        add(&mut dh, &slope);
+    }
+    (sum, dh)
+}
+
+/// -log softmax(row)[id]; the row becomes the gradient of `scale` times that.
+fn cross_entropy<T: Real>(row: &mut [T], id: usize, scale: f64) -> f64 {
+    let top = row.iter().fold(row[0], |top, x| top.larger(*x));
+    let picked = (row[id] - top).wide();
+    row.iter_mut().for_each(|x| *x = (*x - top).exp());
+    let total: f64 = row.iter().map(|x| x.wide()).sum();
+    let factor = T::of(scale / total);
+    row.iter_mut().for_each(|x| *x = *x * factor);
+    row[id] -= T::of(scale);
+    total.ln() - picked
+}
+
+/// e^x / sum e^x.
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f64::MIN, f64::max);
+    let weights: Vec<f64> = logits.iter().map(|logit| (logit - top).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
+}
+
+/// Gradient through a softmax with result `p`, times `scale`.
+pub fn backward_of(p: &[f64], slope: &[f64], scale: f64) -> Vec<f64> {
+    let along: f64 = p.iter().zip(slope).map(|(p, slope)| p * slope).sum();
+    p.iter().zip(slope).map(|(p, slope)| p * (slope - along) * scale).collect()
+}
+
+/// 1 at the largest value, the first of equals.
+pub fn one_hot(p: &[f64]) -> Vec<f64> {
+    let best = (0..p.len()).fold(0, |best, index| if p[index] > p[best] { index } else { best });
+    (0..p.len()).map(|index| if index == best { 1.0 } else { 0.0 }).collect()
+}
+
+/// Adds element by element.
+pub fn add_f64(sum: &mut [f64], values: &[f64]) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+}
+
+/// 1 / (1 + e^-x).
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// log(1 + e^x).
+pub fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
