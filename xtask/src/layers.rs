@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tokens", &["clips"]),
     ("measures", &["clips"]),
     ("listener", &["clips", "speech", "tokens"]),
-    ("training", &["clips", "listener", "speech", "tokens"]),
+    ("training", &["clips", "listener", "measures", "speech", "tokens"]),
     ("face", &[]),
     ("figures", &["clips"]),
     ("media", &["clips"]),

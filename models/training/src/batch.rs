@@ -3,10 +3,11 @@
 
 use clips::{Chance, Result, Track};
 use listener::latent_intent::decoder::Frame;
+use listener::latent_intent::dropout::Dropout;
 
 use crate::config::{Config, Mode};
 use crate::data::Data;
-use crate::objective::Item;
+use crate::objective::{Item, Origin};
 
 /// Draws the track and the clips of a step; `stage` is 1 or 2, `latents` the number of Gumbel draws.
 ///
@@ -29,7 +30,9 @@ pub fn draw(
     let items = (0..config.batch)
         .map(|place| {
             let words = [stage, step as u64, place as u64];
-            item(data, config, stage, latents, &mut Chance::new(config.seed, "clip of a step", &words))
+            let mut chance = Chance::new(config.seed, "clip of a step", &words);
+            let dropout = Dropout::new(config.dropout, config.seed, words);
+            Ok(Item { dropout, ..item(data, config, stage, latents, &mut chance)? })
         })
         .collect::<Result<_>>()?;
     Ok((track, items))
@@ -44,10 +47,12 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         row.appropriate[chance.below(row.appropriate.len())] as usize
     };
     let negative = data.inappropriate(index, chance);
+    let mut origin = Origin { row: index, positive, negative, first: 0 };
     let (positive, negative) = (&data.train[positive].reaction, &data.train[negative].reaction);
     let common = row.frames.min(positive.len()).min(negative.len());
     let frames = common.min(config.frames);
     let first = chance.below(common - frames + 1);
+    origin.first = first;
     let cut = |reaction: &[Frame]| reaction[first..first + frames].to_vec();
 
     let mut speaker = data.speaker(row, first, frames)?;
@@ -80,6 +85,8 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
         rival: chance.below(1 << 20),
+        dropout: Dropout::NONE,
+        origin,
     })
 }
 

@@ -28,9 +28,33 @@ pub enum Mode {
     Online,
 }
 
-/// Settings of a run. Unknown keys are errors.
+/// What decides which checkpoint is the best one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BestBy {
+    /// Lowest watched likelihood loss.
+    #[serde(rename = "clg")]
+    Likelihood,
+    /// Highest appropriateness by concordance.
+    #[serde(rename = "FRCorr")]
+    Corr,
+    /// Lowest distance to appropriate reactions.
+    #[serde(rename = "FRDist")]
+    Dist,
+    /// Highest diversity among the samples of a clip.
+    #[serde(rename = "FRDiv")]
+    Div,
+    /// Highest diversity among clips.
+    #[serde(rename = "FRDvs")]
+    Dvs,
+    /// Movement nearest to that of real listeners.
+    #[serde(rename = "FRVar_ratio")]
+    VarRatio,
+}
+
+/// Settings of a run. Unknown keys are errors; a missing one (a file of an older version) is that of the tiny preset,
+/// where everything that came later is off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// What is trained.
     pub system: SystemKind,
@@ -129,8 +153,28 @@ pub struct Config {
 
     /// Steps between two looks at the validation clips.
     pub watch_every: usize,
-    /// Steps between two saved states.
+    /// Steps between two saved states and checkpoints.
     pub save_every: usize,
+    /// Checkpoints of the last saved steps that are kept; 0 writes none of them (the state is saved all the same).
+    pub keep: usize,
+    /// What decides which checkpoint is the best one.
+    pub best_by: BestBy,
+    /// Steps between two validations with the measures of the paper; 0 for one at the end of each stage.
+    pub validate_every: usize,
+    /// Clips of a validation; 0 for none, not even at the end.
+    pub validate_clips: usize,
+    /// Reactions that are drawn for each clip of a validation, from its best latent.
+    pub validate_samples: usize,
+    /// Decay of the moving average of the weights; 0 for none. Checkpoints hold the average where there is one.
+    pub ema: f64,
+    /// Share of values dropped from tokens and residual branches.
+    pub dropout: f64,
+    /// A step is skipped when its loss is above the median of the last 50 by this many median deviations; 0 for never.
+    pub spike: f64,
+    /// More skipped steps than these in a row end the run.
+    pub most_skips: usize,
+    /// A stage ends after this many looks at `best_by` without a better one; 0 for never.
+    pub patience: usize,
 }
 
 impl Config {
@@ -185,10 +229,20 @@ impl Config {
             alternatives_only: true,
             watch_every: 50,
             save_every: 100,
+            keep: 3,
+            best_by: BestBy::Likelihood,
+            validate_every: 0,
+            validate_clips: 12,
+            validate_samples: 10,
+            ema: 0.0,
+            dropout: 0.0,
+            spike: 0.0,
+            most_skips: 5,
+            patience: 0,
         }
     }
 
-    /// A preset by name: tiny, small or base. The larger two train without dropout.
+    /// A preset by name: tiny, small or base.
     ///
     /// # Errors
     /// [`FaultKind::BadRequest`] for another name.
@@ -215,6 +269,10 @@ impl Config {
                 stage1_rate: 6e-4,
                 stage2_rate: 4e-4,
                 warmup: 200,
+                save_every: 250,
+                validate_every: 500,
+                spike: 10.0,
+                dropout: 0.1,
                 ..sized(latent_intent::Config::small([1; 4]))
             }),
             "base" => Ok(Self {
@@ -227,6 +285,12 @@ impl Config {
                 stage2_rate: 1.5e-4,
                 warmup: 1_000,
                 final_rate: 0.005,
+                watch_every: 250,
+                save_every: 500,
+                validate_every: 500,
+                ema: 0.999,
+                spike: 10.0,
+                dropout: 0.1,
                 ..sized(latent_intent::Config::base([1; 4]))
             }),
             other => Err(Fault::new(FaultKind::BadRequest, "", format!("there is no preset {other}"))
@@ -239,6 +303,27 @@ impl Config {
     /// # Errors
     /// [`FaultKind::BadRequest`] for an unknown key or a value of the wrong kind.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
+        self.set_all(&[assignment])
+    }
+
+    /// Applies several `key=value` at once: only what comes out in the end must fit together (widths do).
+    ///
+    /// # Errors
+    /// As [`Config::set`]; nothing is changed then.
+    pub fn set_all<S: AsRef<str>>(&mut self, assignments: &[S]) -> Result<()> {
+        let mut changed = self.clone();
+        for assignment in assignments {
+            changed.assign(assignment.as_ref())?;
+        }
+        changed.check().map_err(|fault| {
+            let all: Vec<&str> = assignments.iter().map(AsRef::as_ref).collect();
+            fault.at(format!("--set {}", all.join(" --set ")))
+        })?;
+        *self = changed;
+        Ok(())
+    }
+
+    fn assign(&mut self, assignment: &str) -> Result<()> {
         let bad =
             |detail: String| Fault::new(FaultKind::BadRequest, "", detail).at(format!("--set {assignment}"));
         let (key, text) = assignment
@@ -260,10 +345,25 @@ impl Config {
             (_, value) => value,
         };
         table.insert(key.to_owned(), value);
-        let changed: Self = table.try_into().map_err(|error| bad(error.to_string()))?;
-        changed.check().map_err(|fault| fault.at(format!("--set {assignment}")))?;
-        *self = changed;
+        *self = table.try_into().map_err(|error: toml::de::Error| bad(error.to_string()))?;
         Ok(())
+    }
+
+    /// Settings that differ from the preset this one started from: key, value of the preset, own value, as in TOML.
+    ///
+    /// # Errors
+    /// When the preset has another name than the three.
+    pub fn differences(&self) -> Result<Vec<(String, String, String)>> {
+        let internal = |error: toml::ser::Error| Fault::new(FaultKind::Internal, "", error.to_string());
+        let preset = toml::Table::try_from(Self::preset(&self.preset)?).map_err(internal)?;
+        let own = toml::Table::try_from(self).map_err(internal)?;
+        Ok(own
+            .into_iter()
+            .filter_map(|(key, value)| {
+                let usual = preset.get(&key)?;
+                (*usual != value).then(|| (key, usual.to_string(), value.to_string()))
+            })
+            .collect())
     }
 
     /// Reads the text of a config file.
@@ -318,9 +418,11 @@ impl Config {
             self.drop_face,
             self.final_rate,
             self.history_rate,
+            self.dropout,
+            self.ema,
         ];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) {
-            return bad("shares (dropouts, history, history_rate, final_rate) lie in 0..1");
+            return bad("shares (dropouts, history, history_rate, final_rate, ema) lie in 0..1");
         }
         let positive =
             [self.stage1_rate, self.stage2_rate, self.gumbel_temperature, self.gumbel_final, self.clip];
@@ -329,6 +431,20 @@ impl Config {
         }
         if self.batch == 0 || self.batch > 4096 || self.watch_every == 0 || self.save_every == 0 {
             return bad("batch (at most 4096), watch_every and save_every are at least 1");
+        }
+        if self.dropout > 0.9 || self.ema >= 1.0 {
+            return bad("dropout is at most 0.9, ema less than 1");
+        }
+        if !self.spike.is_finite() || self.spike < 0.0 {
+            return bad("spike is a number of deviations, or 0");
+        }
+        if !(1..=100).contains(&self.validate_samples) || self.validate_clips > 10_000 {
+            return bad("validate_samples is 1 to 100, validate_clips at most 10000");
+        }
+        if self.best_by != BestBy::Likelihood && (self.validate_every == 0 || self.validate_clips < 2) {
+            return bad(
+                "best_by a measure needs validate_every of at least 1 and validate_clips of at least 2",
+            );
         }
         if self.latents < 2 && self.system == SystemKind::LatentIntent {
             return bad("latents must be at least 2");
@@ -357,12 +473,41 @@ mod tests {
         config.set("mode = online").unwrap();
         config.set("weight_bag=0").unwrap();
         assert_eq!((config.stage2_steps, config.mode, config.weight_bag), (900, Mode::Online, 0.0));
-        for wrong in ["stage3_steps=1", "batch=many", "batch", "width=63", "latent_dropout=2"] {
+        for wrong in [
+            "stage3_steps=1",
+            "batch=many",
+            "batch",
+            "width=63",
+            "latent_dropout=2",
+            "ema=1",
+            "best_by=FRCorr",
+        ] {
             assert!(config.set(wrong).is_err(), "{wrong}");
         }
+        // widths fit together in the end, not on the way
+        config
+            .set_all(&["width=128", "token_widths=[64, 24, 24, 16]", "feature_widths=[16, 8, 8, 64, 16, 16]"])
+            .unwrap();
+        assert!(config.set_all(&["batch=3", "width=64"]).is_err() && config.batch == 16);
         let text = config.to_toml().unwrap();
         assert_eq!(Config::from_toml("c".as_ref(), &text).unwrap(), config);
         assert!(Config::from_toml("c".as_ref(), &format!("{text}\nspeed = 1\n")).is_err());
+    }
+
+    #[test]
+    fn differences_to_the_preset_are_named_and_older_files_lack_what_came_later() {
+        let mut config = Config::preset("base").unwrap();
+        assert_eq!(config.differences().unwrap(), []);
+        config.set("batch=8").unwrap();
+        config.set("best_by=FRDist").unwrap();
+        let named = |key: &str, usual: &str, own: &str| (key.to_owned(), usual.to_owned(), own.to_owned());
+        let expected = [named("batch", "32", "8"), named("best_by", "\"clg\"", "\"FRDist\"")];
+        assert_eq!(config.differences().unwrap(), expected);
+
+        let text = Config::tiny().to_toml().unwrap();
+        let older: String =
+            text.lines().filter(|line| !line.starts_with("keep")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(Config::from_toml("c".as_ref(), &older).unwrap(), Config::tiny());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tokens::{CodeBooks, FitConfig, Reaction};
 
-use crate::config::Config;
+use crate::config::{Config, SystemKind};
 use crate::store::{Kept, Store};
 
 /// One row: what the speaker did and what the listener answered.
@@ -28,6 +28,8 @@ pub struct Row {
     pub frames: usize,
     /// Where the speaker's features lie; [`Data::speaker`] reads them.
     pub speaker: Kept,
+    /// Where the true listener lies; [`Data::faces`] reads both.
+    pub listener: Kept,
     /// Tokens of the true listener.
     pub reaction: Vec<Frame>,
     /// Rows whose listener is appropriate here, this one among them; sorted.
@@ -53,6 +55,12 @@ pub struct Data {
     pub fingerprint: String,
     /// Clips that were left out, and why.
     pub faults: Vec<Fault>,
+    /// What the one who reads the results must know of the data.
+    pub notes: Vec<String>,
+    /// Name of the corpus folder.
+    pub name: String,
+    /// Whether the true intents are known: a synthetic corpus.
+    pub synthetic: bool,
     store: Store,
 }
 
@@ -161,6 +169,14 @@ impl Data {
                     .remedy("run `backchannel check` on the corpus")
             }));
         }
+        if config.system == SystemKind::LatentIntent && config.latents > fitted.len() {
+            return Err(Fault::new(
+                FaultKind::BadRequest,
+                corpus.root(),
+                format!("{} latents for {} training rows", config.latents, fitted.len()),
+            )
+            .remedy(format!("set latents to at most {}, an eighth of the rows is better", fitted.len())));
+        }
         control.step("fitting code books", 0, 0, "")?;
         let books = {
             let frames: usize = fitted.iter().map(|(_, (_, listener, _))| listener.frames).sum();
@@ -224,6 +240,7 @@ impl Data {
                         id: entry.id.clone(),
                         frames,
                         speaker: speaker.clone(),
+                        listener: listener.clone(),
                         reaction,
                         appropriate,
                         intent: known.get(&row).copied(),
@@ -233,13 +250,14 @@ impl Data {
         };
         let (train, mut validation) = (rows(Split::Train, 0)?, rows(Split::Val, 1)?);
         let alone = |row: &Row| row.appropriate.len() < 2;
-        let drawn = match lonely_train.iter().any(|lonely| *lonely) {
+        let drawn: Vec<usize> = match lonely_train.iter().any(|lonely| *lonely) {
             true => (0..train.len()).filter(|row| !alone(&train[*row])).collect(),
             false => (0..train.len()).collect(),
         };
         if lonely_validation.iter().any(|lonely| *lonely) {
-            validation.retain(|row| !alone(row));
+            keep_accompanied(&mut validation);
         }
+        let notes = notes(config, &books, &train, &drawn, corpus.neighbours(Split::Train)?.is_some());
         let mut data = Self {
             train,
             drawn,
@@ -248,6 +266,9 @@ impl Data {
             standardisation,
             fingerprint: String::new(),
             faults,
+            notes,
+            name: corpus.root().file_name().map_or_else(String::new, |name| name.to_string_lossy().into()),
+            synthetic: !intents.is_empty(),
             store,
         };
         data.fingerprint = fingerprint(&data)?;
@@ -262,6 +283,21 @@ impl Data {
     pub fn speaker(&self, row: &Row, first: usize, frames: usize) -> Result<Speaker<f32>> {
         let frames = frames.min(row.frames.saturating_sub(first));
         Ok(self.standardisation.apply(&self.store.part(&row.speaker, first, frames)?))
+    }
+
+    /// Attributes of speaker and true listener of a row, its first `frames` frames.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn faces(&self, row: &Row, frames: usize) -> Result<(clips::Attributes, clips::Attributes)> {
+        let frames = frames.min(row.frames);
+        let of = |kept| Ok(listened(&self.store.part(kept, 0, frames)?).0);
+        Ok((of(&row.speaker)?, of(&row.listener)?))
+    }
+
+    /// The rows that are looked at during training: the validation rows, or the training rows where there are none.
+    pub fn watched(&self) -> &[Row] {
+        if self.validation.is_empty() { &self.train } else { &self.validation }
     }
 
     /// At most `most` of the training rows that are drawn, spread evenly.
@@ -281,6 +317,55 @@ impl Data {
         }
         self.drawn[chance.below(self.drawn.len())]
     }
+}
+
+/// Drops rows that have no answer but their own; the neighbours of the others are numbered anew.
+fn keep_accompanied(rows: &mut Vec<Row>) {
+    let mut kept = 0;
+    let place: Vec<Option<u32>> = rows
+        .iter()
+        .map(|row| {
+            let stays = row.appropriate.len() > 1;
+            kept += u32::from(stays);
+            stays.then(|| kept - 1)
+        })
+        .collect();
+    rows.retain(|row| row.appropriate.len() > 1);
+    for row in rows {
+        row.appropriate = row.appropriate.iter().filter_map(|other| place[*other as usize]).collect();
+    }
+}
+
+/// What makes a run on this data other than its settings say.
+fn notes(config: &Config, books: &CodeBooks, train: &[Row], drawn: &[usize], matrix: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let both = config.system == SystemKind::LatentIntent;
+    if both && !config.true_pairs_only && drawn.iter().all(|row| train[*row].appropriate.len() < 2) {
+        let why = if matrix {
+            "no row of the neighbour matrix has an alternative answer"
+        } else {
+            "the corpus has no neighbour matrix"
+        };
+        notes
+            .push(format!("{why}: stage 2 learns from the true listener alone, one answer for each speaker"));
+    }
+    if both && drawn.len() < 8 * config.latents {
+        notes.push(format!(
+            "{} latents for {} training rows: fewer than 8 rows each, some latents will stay empty or share an intent",
+            config.latents,
+            drawn.len()
+        ));
+    }
+    let sizes = books.sizes();
+    for (name, asked, got) in [("book_m3d", config.book_m3d, sizes[0]), ("book_ex", config.book_ex, sizes[3])]
+    {
+        if got < asked {
+            notes.push(format!(
+                "{name}: the listeners hold {got} different frames, not the {asked} asked for"
+            ));
+        }
+    }
+    notes
 }
 
 fn fingerprint(data: &Data) -> Result<String> {

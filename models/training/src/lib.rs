@@ -6,16 +6,28 @@
 
 pub mod ablations;
 pub mod batch;
+mod card;
+mod clock;
 mod config;
 pub mod data;
+pub mod guard;
+pub mod keep;
 pub mod objective;
 pub mod optimiser;
+pub mod orders;
 pub mod run;
+mod save;
 pub mod signature;
+mod stage;
+pub mod status;
 pub mod store;
+pub mod sweep;
 mod trainer;
+pub mod validate;
 pub mod watch;
 
-pub use config::{Config, Mode, SystemKind};
+pub use card::command;
+pub use clock::duration;
+pub use config::{BestBy, Config, Mode, SystemKind};
 pub use data::Data;
 pub use trainer::{Summary, train, train_on};

@@ -55,6 +55,16 @@ pub fn clip(gradient: &mut [f32], limit: f64) -> f64 {
     norm
 }
 
+/// One step of the moving average of the weights after `steps` steps: early on it forgets faster, `min(decay,
+/// (1 + steps) / (10 + steps))`, so that it does not keep the first values for thousands of steps.
+pub fn follow(average: &mut [f32], values: &[f32], decay: f64, steps: u64) {
+    let steps = steps as f64;
+    let share = (1.0 - decay.min((1.0 + steps) / (10.0 + steps))) as f32;
+    for (average, value) in average.iter_mut().zip(values) {
+        *average += share * (value - *average);
+    }
+}
+
 /// Learning rate of step `step` (from 0) of `steps`: linear warm-up, then a cosine from `peak` to `last * peak`.
 pub fn rate(step: usize, steps: usize, warmup: usize, peak: f64, last: f64) -> f64 {
     if step < warmup {
@@ -81,6 +91,19 @@ mod tests {
             (values[0] - (1.0 - 0.001 - 0.1)).abs() < 1e-5 && (values[1] - 1.1).abs() < 1e-5,
             "{values:?}"
         );
+    }
+
+    #[test]
+    fn the_average_follows_quickly_at_first_and_slowly_later() {
+        let mut average = vec![0.0];
+        follow(&mut average, &[1.0], 0.999, 1);
+        assert!((average[0] - 9.0 / 11.0).abs() < 1e-6, "{average:?}");
+        let mut late = vec![0.0];
+        follow(&mut late, &[1.0], 0.999, 1_000_000);
+        assert!((late[0] - 0.001).abs() < 1e-6, "{late:?}");
+        // a value that stays is reached, and kept exactly
+        (0..200).for_each(|step| follow(&mut average, &[1.0], 0.9, step));
+        assert!((average[0] - 1.0).abs() < 1e-6);
     }
 
     #[test]

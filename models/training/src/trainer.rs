@@ -1,32 +1,31 @@
 //! The two stages of training, from a corpus to checkpoints.
 //!
 //! Stage one learns the true listener without a latent; its weights start stage two, whose latent parts and optimiser
-//! start fresh. The stage-one checkpoint is kept: it is the system without a latent.
+//! start fresh. The stage-one checkpoint is kept: it is the system without a latent. The loop over the steps of a stage
+//! is in `stage.rs`, what is written down on the way in `save.rs`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clips::array::write_atomically;
 use clips::corpus::Corpus;
 use clips::{Control, Fault, FaultKind, Result, Track};
 use listener::latent_intent::network::Network;
-use listener::latent_intent::{About, Checkpoint};
 use serde::Serialize;
 
-use crate::batch;
+use crate::clock;
 use crate::config::{Config, SystemKind};
 use crate::data::Data;
-use crate::objective::{Losses, Weights, stage_one, stage_two};
-use crate::optimiser::{clip, rate};
+use crate::objective::Losses;
 use crate::run::{Folder, State};
-use crate::signature::{prior, signatures};
+use crate::status::Reporter;
+use crate::validate::{Panel, Preview, Validation};
 use crate::watch::{Watch, watch};
 
 /// Validation rows looked at during training, and at the end.
-const WATCHED: (usize, usize) = (48, 144);
-/// Steps over which reported losses are averaged.
-const AVERAGED: usize = 20;
+pub(crate) const WATCHED: (usize, usize) = (48, 144);
 
 /// What a finished run has to show.
 #[derive(Debug, Clone, Serialize)]
@@ -43,10 +42,16 @@ pub struct Summary {
     pub losses: Losses,
     /// Watched numbers at the end, offline.
     pub watch: Watch,
+    /// Measures of the paper on the validation clips, with intervals.
+    pub validation: Option<Validation>,
+    /// Steps of the last stage that were taken, and those of them that were skipped by the guard.
+    pub steps: (usize, usize),
     /// Seconds of training, without reading the corpus.
     pub seconds: f64,
     /// Clips that were left out.
     pub faults: Vec<Fault>,
+    /// What the reader of the numbers must know.
+    pub warnings: Vec<String>,
 }
 
 impl std::fmt::Display for Summary {
@@ -54,8 +59,10 @@ impl std::fmt::Display for Summary {
         let Self { rows, parameters, losses, watch, seconds, checkpoint, .. } = self;
         writeln!(
             f,
-            "{parameters} parameters, {} rows ({} with alternatives), {seconds:.0} s",
-            rows.0, rows.1
+            "{parameters} parameters, {} rows ({} with alternatives), {}",
+            rows.0,
+            rows.1,
+            clock::duration(*seconds)
         )?;
         writeln!(
             f,
@@ -63,8 +70,21 @@ impl std::fmt::Display for Summary {
             losses.clg, losses.rm, losses.bow, losses.usage
         )?;
         writeln!(f, "validation: clg {:.3}, usage {:.1}, z-gap {:.3}", watch.clg, watch.usage, watch.z_gap)?;
+        if let Some(Validation { FRCorr, FRDist, FRDiv, FRVar_ratio, clips, .. }) = &self.validation {
+            let ratio = FRVar_ratio.map_or_else(|| "undefined".to_owned(), |ratio| format!("{ratio:.2}"));
+            writeln!(
+                f,
+                "{clips} clips: FRCorr {FRCorr:.3}, FRDist {FRDist:.1}, FRDiv {FRDiv:.4}, FRVar ratio {ratio}"
+            )?;
+        }
+        if self.steps.1 > 0 {
+            writeln!(f, "{} of {} steps were skipped; see log.txt", self.steps.1, self.steps.0)?;
+        }
         if !self.faults.is_empty() {
             writeln!(f, "{} clips were left out; see log.txt", self.faults.len())?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
         }
         write!(f, "-> {}", checkpoint.display())
     }
@@ -84,9 +104,11 @@ pub fn train(
 ) -> Result<Summary> {
     config.check()?;
     let folder = Folder::open(run, config, resume)?;
+    let reporter = Reporter::new(folder.status(), "reading the corpus");
     // The run folder is on a disk that has room; a folder for temporary files may be memory.
-    let data = Data::load(corpus, config, Some(run), control)?;
-    Trainer { config, data: &data, folder: &folder, control }.run(resume)
+    let result = Data::load(corpus, config, Some(run), control)
+        .and_then(|data| Trainer::new(config, &data, &folder, control, &reporter)?.run(resume));
+    ended(&folder, reporter, result)
 }
 
 /// As [`train`] on data that is already read.
@@ -102,262 +124,158 @@ pub fn train_on(
 ) -> Result<Summary> {
     config.check()?;
     let folder = Folder::open(run, config, resume)?;
-    Trainer { config, data, folder: &folder, control }.run(resume)
+    let reporter = Reporter::new(folder.status(), "getting ready");
+    let result =
+        Trainer::new(config, data, &folder, control, &reporter).and_then(|trainer| trainer.run(resume));
+    ended(&folder, reporter, result)
 }
 
-struct Trainer<'a> {
-    config: &'a Config,
-    data: &'a Data,
-    folder: &'a Folder,
-    control: &'a Control,
+fn ended(folder: &Folder, reporter: Reporter, result: Result<Summary>) -> Result<Summary> {
+    if let Err(fault) = &result
+        && !fault.is_cancelled()
+    {
+        folder.log(&format!("failed: {fault}"));
+    }
+    reporter.end(&result);
+    result
 }
 
-impl Trainer<'_> {
+pub(crate) struct Trainer<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) data: &'a Data,
+    pub(crate) folder: &'a Folder,
+    pub(crate) control: &'a Control,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) panel: Option<Panel>,
+    pub(crate) preview: Option<Preview>,
+    /// End when the pass over the rows is complete.
+    pub(crate) stop_at_epoch: Cell<bool>,
+    /// Something could not be written and waits for the next try.
+    pub(crate) owed: Cell<bool>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        config: &'a Config,
+        data: &'a Data,
+        folder: &'a Folder,
+        control: &'a Control,
+        reporter: &'a Reporter,
+    ) -> Result<Self> {
+        Ok(Self {
+            config,
+            data,
+            folder,
+            control,
+            reporter,
+            panel: Panel::new(data, config)?,
+            preview: Preview::new(data)?,
+            stop_at_epoch: Cell::new(false),
+            owed: Cell::new(false),
+        })
+    }
+
+    /// Only the first stage is asked for.
+    pub(crate) fn alone(&self) -> bool {
+        self.config.system == SystemKind::LatentIntentPlain
+    }
+
     fn run(&self, resume: bool) -> Result<Summary> {
         let (config, data) = (self.config, self.data);
         let mut sizes = config.network(data.books.sizes());
         let whole = Network::new(&sizes)?;
         sizes.latents = 0;
         let plain = Network::new(&sizes)?;
-        for fault in &data.faults {
-            self.folder.log(&format!("left out: {fault}"))?;
-        }
-        let mut state = match self.folder.restore()? {
-            Some(state) if resume => {
-                if state.place.corpus != data.fingerprint {
-                    return Err(Fault::new(
-                        FaultKind::Mismatch,
-                        self.folder.state(),
-                        "the corpus has changed",
-                    )
-                    .remedy("resume on the corpus the run began with, or start another run"));
-                }
-                let expected = if state.place.stage == 1 { &plain } else { &whole };
-                if state.values.len() != expected.layout.total() {
-                    return Err(Fault::new(
-                        FaultKind::Mismatch,
-                        self.folder.state(),
-                        "the network has other sizes",
-                    )
-                    .remedy("start the run again in another folder"));
-                }
-                self.folder.forget_after(&state.place)?;
-                self.folder
-                    .log(&format!("resumed at stage {} step {}", state.place.stage, state.place.step))?;
+        let averaged = config.ema > 0.0;
+        let mut state = match self.folder.restore()?.filter(|_| resume) {
+            Some(state) => {
+                self.require_same(&state, if state.place.stage == 1 { &plain } else { &whole })?;
+                self.folder.forget_after(state.place.stage, state.place.step)?;
+                self.folder.log(&format!("resumed at stage {} step {}", state.place.stage, state.place.step));
                 state
             }
-            _ => State::new(1, plain.layout.first_values(config.seed), &data.fingerprint, 0.0),
+            None => {
+                self.folder.forget_after(0, 0)?;
+                self.folder.log(&format!(
+                    "begun on {}: {} training rows, {} of them drawn; fingerprint {}",
+                    data.name,
+                    data.train.len(),
+                    data.drawn.len(),
+                    data.fingerprint
+                ));
+                for fault in &data.faults {
+                    self.folder.log(&format!("left out: {fault}"));
+                }
+                for note in &data.notes {
+                    self.folder.log(&format!("warning: {note}"));
+                }
+                State::new(1, plain.layout.first_values(config.seed), averaged, &data.fingerprint, 0.0)
+            }
         };
-        let alone = config.system == SystemKind::LatentIntentPlain;
-        let plain_path = self.folder.checkpoint("stage-1");
-        let mut losses = Losses::default();
+        self.reporter.tell(|status| status.message = data.notes.join("; "));
+        let alone = self.alone();
+        let (mut losses, mut validation) = (Losses::default(), None);
         if state.place.stage == 1 {
-            losses = self.stage(&plain, &mut state)?;
-            self.write(&plain, &state, &losses, "stage-1")?;
-            if alone {
-                self.write(&plain, &state, &losses, "last")?;
-                self.folder.save(&mut state)?;
-            } else {
+            let mut end = self.stage(&plain, &mut state)?;
+            validation = self.finish(&plain, &mut state, &mut end)?;
+            losses = end.losses;
+            if !alone {
                 let values = carry_over(&plain, &state.values, &whole, config.seed);
-                state = State::new(2, values, &data.fingerprint, state.place.seconds);
+                state = State::new(2, values, averaged, &data.fingerprint, state.place.seconds);
                 self.folder.save(&mut state)?;
             }
         }
         let network = if alone { &plain } else { &whole };
         if !alone {
-            losses = self.stage(&whole, &mut state)?;
-            self.write(&whole, &state, &losses, "last")?;
-            self.folder.save(&mut state)?;
+            let mut end = self.stage(&whole, &mut state)?;
+            validation = self.finish(&whole, &mut state, &mut end)?;
+            losses = end.losses;
         }
-        let watched = watch(network, &state.values, data, self.watched(), WATCHED.1, Track::Offline)?;
-        let last = self.folder.checkpoint("last");
+        let watched = watch(network, state.best_values(), data, data.watched(), WATCHED.1, Track::Offline)?;
+        let mut warnings = data.notes.clone();
+        warnings.extend(watched.collapse(network.config.latents));
         let summary = Summary {
-            checkpoint: last,
-            plain_checkpoint: plain_path,
+            checkpoint: self.folder.checkpoint("last"),
+            plain_checkpoint: self.folder.checkpoint("stage-1"),
             rows: (data.train.len(), data.train.iter().filter(|row| row.appropriate.len() > 1).count()),
             parameters: network.layout.total(),
             losses,
             watch: watched,
+            validation,
+            steps: (state.place.step, state.place.skipped),
             seconds: state.place.seconds,
             faults: data.faults.clone(),
+            warnings,
         };
-        self.folder.log(&format!("done in {:.1} s: {losses:?} {watched:?}", summary.seconds))?;
+        let text = serde_json::to_string_pretty(&summary).unwrap_or_default();
+        write_atomically(&self.folder.summary(), |writer| writer.write_all(text.as_bytes()))?;
+        self.folder.log(&format!(
+            "done in {}: training clg {:.4}; watched clg {:.4}, usage {:.2}, z-gap {:.3}",
+            clock::duration(summary.seconds),
+            losses.clg,
+            summary.watch.clg,
+            summary.watch.usage,
+            summary.watch.z_gap
+        ));
         Ok(summary)
     }
 
-    fn watched(&self) -> &[crate::data::Row] {
-        if self.data.validation.is_empty() { &self.data.train } else { &self.data.validation }
-    }
-
-    /// Runs the stage of `state` to its end; returns the mean losses of its last steps.
-    fn stage(&self, network: &Network, state: &mut State) -> Result<Losses> {
-        let config = self.config;
-        let second = state.place.stage == 2;
-        let (steps, peak) = if second {
-            (config.stage2_steps, config.stage2_rate)
-        } else {
-            (config.stage1_steps, config.stage1_rate)
+    fn require_same(&self, state: &State, network: &Network) -> Result<()> {
+        let differs = |detail: &str, remedy: &str| {
+            Err(Fault::new(FaultKind::Mismatch, self.folder.state(), detail).remedy(remedy))
         };
-        let weights = |step: usize| Weights {
-            likelihood: config.weight_likelihood,
-            matching: config.weight_matching,
-            bag: config.weight_bag,
-            usage: config.weight_usage,
-            temperature: {
-                let share = step as f64 / (steps.max(2) - 1) as f64;
-                config.gumbel_temperature + share * (config.gumbel_final - config.gumbel_temperature)
-            },
-            straight_through: config.straight_through,
-            bag_from: config.bag_from,
-            margin: config.weight_margin,
-            margin_width: config.margin,
-        };
-        let stage = if second { "training, stage 2" } else { "training, stage 1" };
-        let spent = state.place.seconds;
-        let begun = Instant::now();
-        while state.place.step < steps {
-            if self.control.stopped() {
-                state.place.seconds = spent + begun.elapsed().as_secs_f64();
-                self.folder.save(state)?;
-                self.folder
-                    .log(&format!("stopped at stage {} step {}", state.place.stage, state.place.step))?;
-                return Err(Fault::cancelled());
-            }
-            let step = state.place.step;
-            let (track, items) =
-                batch::draw(self.data, config, state.place.stage, step, network.config.latents)?;
-            let outcome = if second {
-                stage_two(network, &state.values, &items, track, &weights(step))
-            } else {
-                stage_one(network, &state.values, &items, track)
-            };
-            let (losses, mut gradient) = (outcome.losses, outcome.gradient);
-            let norm = clip(&mut gradient, config.clip);
-            if !losses.total.is_finite() || !norm.is_finite() {
-                return Err(Fault::new(
-                    FaultKind::NotFinite,
-                    self.folder.config(),
-                    "the loss is not a number",
-                )
-                .at(format!("stage {}, step {step}", state.place.stage))
-                .remedy("lower the learning rate; an earlier state is kept"));
-            }
-            let rate = rate(step, steps, config.warmup, peak, config.final_rate);
-            state.optimiser.step(&network.layout, &mut state.values, &gradient, rate, config.decay);
-            state.place.step += 1;
-            state.place.recent.push(losses);
-            let surplus = state.place.recent.len().saturating_sub(AVERAGED);
-            state.place.recent.drain(..surplus);
-            self.after_step(network, state, &losses, norm, rate, track, steps)?;
-            let note = format!("loss {:.3}, clg {:.3}", losses.total, losses.clg);
-            // A stop is noticed at the top of the loop, where the state is saved.
-            let _ = self.control.step(stage, state.place.step as u64, steps as u64, note);
-            if state.place.step.is_multiple_of(config.save_every) && state.place.step < steps {
-                state.place.seconds = spent + begun.elapsed().as_secs_f64();
-                self.folder.save(state)?;
-            }
+        if state.place.corpus != self.data.fingerprint {
+            return differs(
+                "the corpus is not the one the run began with: its code books and features would mean other things",
+                "resume on the corpus the run began with, or start another run",
+            );
         }
-        state.place.seconds = spent + begun.elapsed().as_secs_f64();
-        Ok(mean(&state.place.recent))
-    }
-
-    fn after_step(
-        &self,
-        network: &Network,
-        state: &mut State,
-        losses: &Losses,
-        norm: f64,
-        rate: f64,
-        track: Track,
-        steps: usize,
-    ) -> Result<()> {
-        let place = &state.place;
-        let mut line = serde_json::json!({
-            "stage": place.stage, "step": place.step, "track": track, "losses": losses, "norm": norm, "rate": rate,
-        });
-        if place.step.is_multiple_of(self.config.watch_every) || place.step == steps {
-            let seen = watch(network, &state.values, self.data, self.watched(), WATCHED.0, Track::Offline)?;
-            line["watch"] = serde_json::to_value(seen).unwrap_or_default();
-            let better = state.place.best.is_none_or(|best| seen.clg < best);
-            if better {
-                state.place.best = Some(seen.clg);
-                if state.place.stage == 2 || self.config.system == SystemKind::LatentIntentPlain {
-                    self.write(network, state, losses, "best")?;
-                }
-            }
-            if network.config.latents > 0 && place_is_late(&state.place) {
-                let third = network.config.latents as f64 / 3.0;
-                if seen.usage < third || seen.z_gap < 0.02 {
-                    let warning = format!(
-                        "step {}: latents are dying out: usage {:.1}, z-gap {:.3}",
-                        state.place.step, seen.usage, seen.z_gap
-                    );
-                    self.folder.log(&warning)?;
-                }
-            }
+        if state.values.len() != network.layout.total() || state.average.is_some() != (self.config.ema > 0.0)
+        {
+            return differs("the network has other sizes", "start the run again in another folder");
         }
-        self.folder.metric(&line)
+        Ok(())
     }
-
-    fn write(&self, network: &Network, state: &State, losses: &Losses, name: &str) -> Result<()> {
-        let config = self.config;
-        let latent = network.config.latents > 0;
-        let finished = name == "last" || name == "stage-1";
-        let rows = self.data.answers(if finished { 256 } else { 64 });
-        let (prior, signatures) = if latent {
-            let seen = crate::watch::recognise(network, &state.values, self.data, &rows, Track::Offline)?;
-            (
-                prior(&seen, network.config.latents),
-                signatures(&rows, &seen, &self.data.books, network.config.latents)?,
-            )
-        } else {
-            (Vec::new(), Vec::new())
-        };
-        let mut numbers = BTreeMap::from([
-            ("clg".to_owned(), losses.clg),
-            ("steps".to_owned(), state.place.step as f64),
-            ("total".to_owned(), losses.total),
-        ]);
-        if latent {
-            for (name, value) in [("rm", losses.rm), ("bow", losses.bow), ("usage", losses.usage)] {
-                numbers.insert(name.to_owned(), value);
-            }
-        }
-        let checkpoint = Checkpoint {
-            about: About {
-                system: if latent { "latent-intent" } else { "latent-intent-plain" }.to_owned(),
-                config: network.config.clone(),
-                corpus: self.data.fingerprint.clone(),
-                seed: config.seed,
-                command: config.to_toml()?,
-                losses: numbers,
-                signatures,
-            },
-            values: state.values.clone(),
-            standardisation: self.data.standardisation.clone(),
-            books: self.data.books.clone(),
-            prior,
-        };
-        let bytes = checkpoint.to_bytes()?;
-        write_atomically(&self.folder.checkpoint(name), |writer| std::io::Write::write_all(writer, &bytes))
-    }
-}
-
-fn place_is_late(place: &crate::run::Place) -> bool {
-    place.step >= 300
-}
-
-fn mean(all: &[Losses]) -> Losses {
-    let share = 1.0 / all.len().max(1) as f64;
-    all.iter().fold(Losses::default(), |sum, losses| Losses {
-        clg: sum.clg + losses.clg * share,
-        rm: sum.rm + losses.rm * share,
-        bow: sum.bow + losses.bow * share,
-        margin: sum.margin + losses.margin * share,
-        streams: std::array::from_fn(|stream| sum.streams[stream] + losses.streams[stream] * share),
-        usage: sum.usage + losses.usage * share,
-        total: sum.total + losses.total * share,
-    })
 }
 
 /// The values of stage two: those of stage one by name, the rest fresh.

@@ -20,7 +20,7 @@ use crate::objective::softmax;
 const GAP_CLIPS: usize = 16;
 
 /// Watched numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     /// Perplexity of the mean posterior.
     pub usage: f64,
@@ -33,6 +33,23 @@ pub struct Watch {
     /// Agreement with the true intents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nmi: Option<f64>,
+    /// Mean posterior, one share a latent; empty without a latent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub posterior: Vec<f64>,
+}
+
+impl Watch {
+    /// Says so when a model of `latents` latents stops using them: less than a third in use, or a decoder that does
+    /// not listen.
+    pub fn collapse(&self, latents: usize) -> Option<String> {
+        let third = latents as f64 / 3.0;
+        (latents > 0 && (self.usage < third || self.z_gap < 0.02)).then(|| {
+            format!(
+                "latents are dying out: {:.1} of {latents} in use, a random one costs {:.3} nats",
+                self.usage, self.z_gap
+            )
+        })
+    }
 }
 
 /// Rows spread evenly over `rows`, at most `most`.
@@ -159,6 +176,7 @@ pub fn watch(
         z_gap: mean(&gap),
         clg: mean(&right),
         nmi: (!pairs.is_empty()).then(|| mutual_information(&pairs)),
+        posterior: average,
     })
 }
 
@@ -186,6 +204,14 @@ pub fn mutual_information(pairs: &[(usize, usize)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn collapse_is_said_when_latents_die_out_or_the_decoder_does_not_listen() {
+        let watch = |usage, z_gap| Watch { usage, z_gap, ..Watch::default() };
+        assert_eq!(watch(2.7, 0.05).collapse(8), None);
+        assert!(watch(2.6, 0.05).collapse(8).is_some() && watch(7.0, 0.01).collapse(8).is_some());
+        assert_eq!(watch(0.0, 0.0).collapse(0), None);
+    }
 
     #[test]
     fn mutual_information_is_one_for_a_renaming_and_zero_for_independence() {

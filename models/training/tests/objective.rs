@@ -7,10 +7,11 @@ mod common;
 use clips::{Chance, Track};
 use common::Golden;
 use listener::latent_intent::LatentPlace;
+use listener::latent_intent::dropout::Dropout;
 use listener::latent_intent::encoder::{Group, Speaker};
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{Attention, Config, GROUPS};
-use training::objective::{BagFrom, Item, Outcome, Weights, stage_one, stage_two};
+use training::objective::{BagFrom, Item, Origin, Outcome, Weights, stage_one, stage_two};
 
 const USUAL: Weights = Weights {
     likelihood: 0.9,
@@ -47,6 +48,8 @@ fn golden(file: &str) {
                 hidden: Vec::new(),
                 gumbel: golden.row("in.gumbel", clip).iter().map(|x| f64::from(*x)).collect(),
                 without_latent: false,
+                dropout: Dropout::NONE,
+                origin: Origin::default(),
                 rival: 0,
             }
         })
@@ -167,6 +170,8 @@ fn random_items(config: &Config) -> Vec<Item<f64>> {
                 },
                 gumbel: (0..config.latents).map(|_| chance.normal()).collect(),
                 without_latent: clip == 2,
+                dropout: Dropout::NONE,
+                origin: Origin::default(),
                 rival: clip,
             }
         })
@@ -256,6 +261,30 @@ fn gradients_of_stage_one_are_the_slopes_of_the_loss() {
     finite_differences(&config, "stage one", |network, values| {
         stage_one(network, values, &items, Track::Offline)
     });
+}
+
+#[test]
+fn gradients_with_dropout_are_the_slopes_of_the_loss() {
+    let config = small(Attention::Softmax);
+    let mut items = random_items(&config);
+    for (clip, item) in items.iter_mut().enumerate() {
+        item.dropout = Dropout::new(0.3, 11, [2, 5, clip as u64]);
+    }
+    // the margin's pass drops what the generation pass drops
+    let weights = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
+    finite_differences(&config, "dropout, stage two", |network, values| {
+        stage_two(network, values, &items, Track::Online, &weights)
+    });
+    let config = Config { latents: 0, ..config };
+    finite_differences(&config, "dropout, stage one", |network, values| {
+        stage_one(network, values, &items, Track::Offline)
+    });
+    // it is not the loss without dropout
+    let network = Network::new(&config).unwrap();
+    let values: Vec<f64> = network.layout.first_values(1).iter().map(|x| f64::from(*x)).collect();
+    let with = stage_one(&network, &values, &items, Track::Offline).losses.clg;
+    items.iter_mut().for_each(|item| item.dropout = Dropout::NONE);
+    assert_ne!(with, stage_one(&network, &values, &items, Track::Offline).losses.clg);
 }
 
 #[test]

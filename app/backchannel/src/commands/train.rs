@@ -1,33 +1,56 @@
-//! `backchannel train`: a run folder with config, metrics, checkpoints and log; resumable.
+//! `backchannel train`: a run folder with config, metrics, checkpoints and log; resumable. With `--sweep`, several.
 
 use std::path::PathBuf;
 
 use clips::corpus::Corpus;
+use training::status::Phase;
+use training::sweep::{self, Sweep};
 
 use super::bad_request;
 use crate::output::Output;
 
+const AFTER: &str = "\
+While it runs:
+  Ctrl-C saves and ends; the same command with --resume goes on, and the result equals an uninterrupted run.
+  Write one word into the file RUN/control from anywhere: pause, resume, stop, or stop-at-epoch.
+  RUN/status.json says how far it is, RUN/metrics.jsonl has a line a step, RUN/log.txt what happened.
+  RUN/checkpoints keeps the last checkpoints (--set keep=N), the best one (--set best_by=clg or a measure), and those
+  named in RUN/checkpoints/pinned.txt; each has a card (NAME.md). `training` in the studio shows it live.
+
+A sweep file:
+  preset = \"tiny\"
+  seeds = [1, 2, 3]
+  [set]                # settings for all
+  [grid]               # lists of values: every combination
+  [[variant]]          # name = \"...\" and settings
+It trains into RUN/NAME, one after the other; finished runs are skipped, an interrupted one goes on, one that fails does
+not stop the others. RUN/sweep.json has the table.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER, after_help = "--help says how to pause, stop, resume and sweep")]
 pub struct Args {
-    /// latent-intent, or latent-intent-plain for the paper's system without a latent
-    #[arg(long, default_value = "latent-intent")]
-    system: String,
-    /// tiny (two CPU cores, minutes), small or base
-    #[arg(long, default_value = "tiny")]
-    preset: String,
+    /// latent-intent (the default), or latent-intent-plain for the paper's system without a latent
+    #[arg(long)]
+    system: Option<String>,
+    /// tiny (the default: two CPU cores, minutes), small or base
+    #[arg(long)]
+    preset: Option<String>,
     /// Corpus folder in the REACT layout
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
-    /// Run folder to write
+    /// Run folder to write; with --sweep the folder of all runs
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Change a setting of the preset; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Train the runs of a sweep file, one after the other
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["system", "preset", "set", "resume"])]
+    sweep: Option<PathBuf>,
     /// Only `cpu` in this build
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Go on with an interrupted run; the result equals an uninterrupted one
+    /// Go on with an interrupted run; the result equals an uninterrupted one. Settings are those of the run
     #[arg(long)]
     resume: bool,
     /// One JSON object on standard output
@@ -38,17 +61,46 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     if args.device != "cpu" {
         return Err(bad_request(
-            format!("--device {} is not in this build", args.device),
-            "networks run on the CPU: --device cpu",
+            format!("--device {} is not here", args.device),
+            format!("this build on this machine trains on: cpu ({})", listener::devices().join("; ")),
         ));
     }
-    let mut config = training::Config::preset(&args.preset)?;
-    config.set(&format!("system={}", args.system))?;
-    for change in &args.set {
-        config.set(change)?;
+    if let Some(file) = &args.sweep {
+        return run_sweep(args, &Sweep::read(file)?, output);
     }
+    let config = config(args)?;
     let control = output.control();
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
     let summary = training::train(&config, &corpus, &args.run, args.resume, &control)?;
     output.result(&summary, &summary)
+}
+
+/// The settings asked for; with `--resume` and nothing else, those of the run.
+fn config(args: &Args) -> clips::Result<training::Config> {
+    let file = args.run.join("config.toml");
+    if args.resume && args.preset.is_none() && args.system.is_none() && args.set.is_empty() {
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            clips::Fault::io(&file, &error)
+                .remedy("there is no run to resume here; start it without --resume")
+        })?;
+        return training::Config::from_toml(&file, &text);
+    }
+    let mut config = training::Config::preset(args.preset.as_deref().unwrap_or("tiny"))?;
+    let system = args.system.iter().map(|system| format!("system={system}"));
+    config.set_all(&system.chain(args.set.iter().cloned()).collect::<Vec<_>>())?;
+    Ok(config)
+}
+
+fn run_sweep(args: &Args, sweep: &Sweep, output: &Output) -> clips::Result<()> {
+    let control = output.control();
+    let corpus = Corpus::open(&args.corpus, &control.silent())?;
+    let report = sweep::run(sweep, &corpus, &args.run, &control)?;
+    output.result(&report, &report)?;
+    match report.count(Phase::Failed) {
+        0 => Ok(()),
+        failed => {
+            output.warn(format!("{failed} of {} runs failed; sweep.json says why", report.runs.len()));
+            Err(clips::Fault::new(clips::FaultKind::Mismatch, &args.run, format!("{failed} runs failed")))
+        }
+    }
 }

@@ -10,6 +10,7 @@
 
 use super::blocks::{Norm, NormTape, Rotation, add};
 use super::config::{Config, LatentPlace, STREAMS};
+use super::dropout::{Dropout, drop_values};
 use super::gau::{CrossTape, CrossUnit, Mask, SelfTape, SelfUnit};
 use super::parameters::{Layout, Slot, Start};
 use crate::real::Real;
@@ -57,6 +58,7 @@ pub struct Decoder {
 pub struct DecoderTape<T> {
     layers: Vec<(SelfTape<T>, CrossTape<T>)>,
     norm: NormTape<T>,
+    dropped: Option<Vec<T>>,
 }
 
 impl Decoder {
@@ -116,6 +118,7 @@ impl Decoder {
         mask: Mask,
         memory_mask: Mask,
         rotation: &Rotation<T>,
+        dropout: &Dropout,
     ) -> (Vec<T>, DecoderTape<T>) {
         let d = self.width;
         let mut x = vec![T::ZERO; (frames.len() + 1) * d];
@@ -127,6 +130,8 @@ impl Decoder {
                 _ => self.embed(values, frame, row),
             }
         }
+        let dropped = dropout.factors(0, x.len() - d);
+        drop_values(&mut x[d..], dropped.as_deref());
         match slots {
             Slots::Generation { latent, .. } => {
                 x[..d].copy_from_slice(self.bos.of(values));
@@ -141,14 +146,16 @@ impl Decoder {
             }
         }
         let mut layers = Vec::with_capacity(self.layers.len());
-        for (own, cross) in &self.layers {
-            let (y, own_tape) = own.forward(values, &x, mask, rotation);
-            let (y, cross_tape) = cross.forward(values, &y, memory, memory_mask, rotation);
+        for (index, (own, cross)) in self.layers.iter().enumerate() {
+            let of_branch = dropout.factors(1 + 2 * index, x.len());
+            let (y, own_tape) = own.forward_with(values, &x, mask, rotation, of_branch);
+            let of_branch = dropout.factors(2 + 2 * index, x.len());
+            let (y, cross_tape) = cross.forward_with(values, &y, memory, memory_mask, rotation, of_branch);
             layers.push((own_tape, cross_tape));
             x = y;
         }
         let (h, norm) = self.norm.forward(values, &x);
-        (h, DecoderTape { layers, norm })
+        (h, DecoderTape { layers, norm, dropped })
     }
 
     /// Gradient of e_z (zero in recognition); the gradient of the speaker memory is added into `dmemory`.
@@ -184,6 +191,7 @@ impl Decoder {
                 }
             }
         }
+        drop_values(&mut dx[d..], tape.dropped.as_deref());
         for (index, (row, frame)) in dx[d..].chunks_exact(d).zip(frames).enumerate() {
             match slots {
                 Slots::Generation { hidden, .. } if hidden.get(index) == Some(&true) => {

@@ -6,6 +6,7 @@
 
 use super::blocks::{Linear, Norm, NormTape, Rotation, add};
 use super::config::{Config, GROUPS};
+use super::dropout::{Dropout, drop_values};
 use super::gau::{Mask, SelfTape, SelfUnit};
 use super::parameters::{Layout, Slot, Start};
 use crate::real::Real;
@@ -133,6 +134,7 @@ pub struct Encoder {
 pub struct EncoderTape<T> {
     units: Vec<SelfTape<T>>,
     norm: NormTape<T>,
+    dropped: Option<Vec<T>>,
 }
 
 impl Encoder {
@@ -153,18 +155,22 @@ impl Encoder {
         speaker: &Speaker<T>,
         mask: Mask,
         rotation: &Rotation<T>,
+        dropout: &Dropout,
     ) -> (Vec<T>, EncoderTape<T>) {
         let mut x = vec![T::ZERO; (speaker.frames + 1) * self.width];
         x[..self.width].copy_from_slice(self.sink.of(values));
         self.input.forward_into(values, speaker, &mut x[self.width..]);
+        let dropped = dropout.factors(0, x.len() - self.width);
+        drop_values(&mut x[self.width..], dropped.as_deref());
         let mut units = Vec::with_capacity(self.units.len());
-        for unit in &self.units {
-            let (y, tape) = unit.forward(values, &x, mask, rotation);
+        for (index, unit) in self.units.iter().enumerate() {
+            let of_branch = dropout.factors(1 + index, x.len());
+            let (y, tape) = unit.forward_with(values, &x, mask, rotation, of_branch);
             units.push(tape);
             x = y;
         }
         let (y, norm) = self.norm.forward(values, &x);
-        (y, EncoderTape { units, norm })
+        (y, EncoderTape { units, norm, dropped })
     }
 
     /// Adds all gradients that reach the encoder through its memory.
@@ -182,6 +188,7 @@ impl Encoder {
             dx = unit.backward(values, tape, &dx, rotation, gradients);
         }
         add(self.sink.of_mut(gradients), &dx[..self.width]);
+        drop_values(&mut dx[self.width..], tape.dropped.as_deref());
         self.input.backward(speaker, &dx[self.width..], gradients);
     }
 }

@@ -11,8 +11,11 @@
 //! max(1, ln n_i / ln n0) with n_i the number of keys row i sees: a cache that grows is a changing length. n_i is
 //! counted per row, otherwise step by step and all at once would differ.
 
+use std::borrow::Cow;
+
 use super::blocks::{Linear, Norm, NormTape, Rotation, add, silu, silu_backward};
 use super::config::{Attention, Config};
+use super::dropout::drop_values;
 use super::parameters::{Layout, Slot, Start};
 use crate::real::{Real, View, product};
 
@@ -261,6 +264,7 @@ pub struct SelfTape<T> {
     mixed: Vec<T>,
     gated: Vec<T>,
     mask: Mask,
+    dropped: Option<Vec<T>>,
 }
 
 impl SelfUnit {
@@ -284,6 +288,18 @@ impl SelfUnit {
         mask: Mask,
         rotation: &Rotation<T>,
     ) -> (Vec<T>, SelfTape<T>) {
+        self.forward_with(values, x, mask, rotation, None)
+    }
+
+    /// As `forward`; the branch is multiplied by `dropped` before it joins x.
+    pub fn forward_with<T: Real>(
+        &self,
+        values: &[T],
+        x: &[T],
+        mask: Mask,
+        rotation: &Rotation<T>,
+        dropped: Option<Vec<T>>,
+    ) -> (Vec<T>, SelfTape<T>) {
         let e = self.attend.gate_width;
         let rows = x.len() / self.norm.width;
         let stride = self.uvz.outputs;
@@ -296,8 +312,9 @@ impl SelfUnit {
         let mixed = self.attend.mix(&weights, &active[e..], stride, rows);
         let gated = gate(&active, stride, &mixed, e);
         let mut y = self.out.forward(values, &gated);
+        drop_values(&mut y, dropped.as_deref());
         add(&mut y, x);
-        (y, SelfTape { norm, normed, before, active, q, k, weights, mixed, gated, mask })
+        (y, SelfTape { norm, normed, before, active, q, k, weights, mixed, gated, mask, dropped })
     }
 
     /// Gradient of x.
@@ -312,7 +329,8 @@ impl SelfUnit {
         let (e, s) = (self.attend.gate_width, self.attend.key_width);
         let rows = dy.len() / self.norm.width;
         let stride = self.uvz.outputs;
-        let dgated = self.out.backward(values, &tape.gated, dy, gradients);
+        let dbranch = branch(dy, tape.dropped.as_deref());
+        let dgated = self.out.backward(values, &tape.gated, &dbranch, gradients);
         let mut dactive = vec![T::ZERO; tape.active.len()];
         let dmixed = gate_backward(&tape.active, &mut dactive, stride, &tape.mixed, dgated, e);
         let dmixed = View::dense(&dmixed, rows, e);
@@ -381,6 +399,7 @@ pub struct CrossTape<T> {
     mixed: Vec<T>,
     gated: Vec<T>,
     mask: Mask,
+    dropped: Option<Vec<T>>,
 }
 
 impl CrossUnit {
@@ -406,6 +425,19 @@ impl CrossUnit {
         mask: Mask,
         rotation: &Rotation<T>,
     ) -> (Vec<T>, CrossTape<T>) {
+        self.forward_with(values, x, memory, mask, rotation, None)
+    }
+
+    /// As `forward`; the branch is multiplied by `dropped` before it joins x.
+    pub fn forward_with<T: Real>(
+        &self,
+        values: &[T],
+        x: &[T],
+        memory: &[T],
+        mask: Mask,
+        rotation: &Rotation<T>,
+        dropped: Option<Vec<T>>,
+    ) -> (Vec<T>, CrossTape<T>) {
         let e = self.attend.gate_width;
         let (rows, keys) = (x.len() / self.norm.width, memory.len() / self.norm.width);
         let stride = self.uq.outputs;
@@ -420,6 +452,7 @@ impl CrossUnit {
         let mixed = self.attend.mix(&weights, &speaker, stride, keys);
         let gated = gate(&listener, stride, &mixed, e);
         let mut y = self.out.forward(values, &gated);
+        drop_values(&mut y, dropped.as_deref());
         add(&mut y, x);
         let tape = CrossTape {
             norm,
@@ -434,6 +467,7 @@ impl CrossUnit {
             mixed,
             gated,
             mask,
+            dropped,
         };
         (y, tape)
     }
@@ -452,7 +486,8 @@ impl CrossUnit {
         let (e, s) = (self.attend.gate_width, self.attend.key_width);
         let (rows, keys) = (dy.len() / self.norm.width, memory.len() / self.norm.width);
         let stride = self.uq.outputs;
-        let dgated = self.out.backward(values, &tape.gated, dy, gradients);
+        let dbranch = branch(dy, tape.dropped.as_deref());
+        let dgated = self.out.backward(values, &tape.gated, &dbranch, gradients);
         let mut dlistener = vec![T::ZERO; tape.listener.len()];
         let mut dspeaker = vec![T::ZERO; tape.speaker.len()];
         let dmixed = gate_backward(&tape.listener, &mut dlistener, stride, &tape.mixed, dgated, e);
@@ -498,6 +533,14 @@ impl CrossUnit {
         add(&mut dx, dy);
         dx
     }
+}
+
+/// The gradient of a branch behind its dropout.
+fn branch<'a, T: Real>(dy: &'a [T], dropped: Option<&[T]>) -> Cow<'a, [T]> {
+    let Some(dropped) = dropped else { return Cow::Borrowed(dy) };
+    let mut branch = dy.to_vec();
+    drop_values(&mut branch, Some(dropped));
+    Cow::Owned(branch)
 }
 
 /// u * mixed, where u is the first `e` columns of rows `stride` apart.

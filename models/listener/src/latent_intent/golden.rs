@@ -15,6 +15,7 @@ use clips::{Control, Fault, FaultKind, Result, Sampling, Track};
 use super::blocks::Rotation;
 use super::decode::{Heard, Plain, Reaction, stretch};
 use super::decoder::{Frame, Slots};
+use super::dropout::Dropout;
 use super::encoder::{Group, Speaker};
 use super::gau::{CrossUnit, Mask, SelfUnit};
 use super::network::{Network, track_mask};
@@ -294,10 +295,13 @@ impl Pass<'_> {
         let length = golden.row("in.lengths", clip)?.first().map_or(0, |length| *length as usize);
         mask.keys = length.clamp(1, frames) + 1;
         let absent = golden.speaker(clip, frames, config, true)?;
-        made.push(&at("enc_lengths_present"), &network.encoder.forward(values, &absent, mask, &rotation).0);
+        made.push(
+            &at("enc_lengths_present"),
+            &network.encoder.forward(values, &absent, mask, &rotation, &Dropout::NONE).0,
+        );
 
         // the speaker of the corrupted history is whole, and as long as `lengths`
-        let (cut, _) = network.encoder.forward(values, &speaker, mask, &rotation);
+        let (cut, _) = network.encoder.forward(values, &speaker, mask, &rotation, &Dropout::NONE);
         let tokens = golden.tokens("in.tok", clip, frames, config)?;
         let latent = network.latent_vector(values, &golden.row("in.zsoft", clip)?);
         let slots = Slots::Generation { hidden: &[], latent: &latent };
@@ -306,7 +310,8 @@ impl Pass<'_> {
         let hidden = golden.truths("in.hist_drop", clip)?;
         let slots = Slots::Generation { hidden: &hidden, latent: &latent };
         let causal = Mask { causal: true, keys: mask.keys };
-        let (dropped, _) = network.decoder.forward(values, &tokens, slots, &cut, causal, mask, &rotation);
+        let (dropped, _) =
+            network.decoder.forward(values, &tokens, slots, &cut, causal, mask, &rotation, &Dropout::NONE);
         made.push(&at("h_gen_lengths_drop"), &dropped);
         for (stream, logits) in network.logits(values, &h[..frames * d]).iter().enumerate() {
             made.push(&at(&format!("logits.{}", STREAMS[stream])), logits);

@@ -345,6 +345,84 @@ impl LatentIntent {
             .collect())
     }
 
+    /// As [`System::generate`] for a speaker whose features are at hand, standardised.
+    ///
+    /// # Errors
+    /// A request for something there is not; cancelled.
+    pub fn answer(
+        &self,
+        clip: &str,
+        heard: &Speaker<f32>,
+        request: &Request,
+        control: &Control,
+    ) -> Result<Vec<Take>> {
+        let latents = self.latents();
+        let bad =
+            |detail: String, remedy: &str| Err(Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy));
+        if request.samples == 0 || request.samples * latents.max(1) > MOST_TAKES {
+            return bad(format!("{} samples of each latent", request.samples), "ask for 1 to 100");
+        }
+        if let Some((_, latent)) = request.turns.iter().find(|(_, latent)| *latent >= latents) {
+            return match latents {
+                0 => {
+                    bad("this system has no latent to change".to_owned(), "choose a latent-intent checkpoint")
+                }
+                _ => bad(
+                    format!("there is no latent z{} to change to", latent + 1),
+                    &format!("choose z1 to z{latents}"),
+                ),
+            };
+        }
+        if !request.turns.is_sorted_by(|one, two| one.0 < two.0) {
+            return bad(
+                "changes of the latent are not in the order of frames".to_owned(),
+                "sort them by frame",
+            );
+        }
+        let samples = 0..request.samples;
+        let group = |latent| samples.clone().map(move |sample| Which { latent, sample });
+        let wanted: Vec<Which> = match request.latents {
+            _ if latents == 0 => group(None).collect(),
+            LatentChoice::All => (0..latents).flat_map(|latent| group(Some(latent))).collect(),
+            LatentChoice::Best => {
+                (0..latents).map(|latent| Which { latent: Some(latent), sample: 0 }).collect()
+            }
+            LatentChoice::One(latent) if latent < latents => group(Some(latent)).collect(),
+            LatentChoice::One(latent) => {
+                return bad(
+                    format!("there is no latent z{}", latent + 1),
+                    &format!("choose z1 to z{latents} (0 to {} as numbers)", latents - 1),
+                );
+            }
+        };
+        let encoded = if request.track == Track::Offline || latents > 0 {
+            Encoded::new(&self.network, &self.checkpoint.values, heard, request.track, control)?
+        } else {
+            Encoded {
+                stretches: stretches(heard.frames, self.network.config.training_frames),
+                memory: Vec::new(),
+            }
+        };
+        let mut made = self.candidates(clip, heard, &encoded, &wanted, request, control)?;
+        if request.latents == LatentChoice::Best && latents > 0 {
+            let scores: Vec<f32> = made.iter().map(|candidate| candidate.score.unwrap_or(0.0)).collect();
+            let best = ranks(&scores).iter().position(|rank| *rank == 1).unwrap_or(0);
+            let others: Vec<Which> = group(Some(best)).skip(1).collect();
+            made = vec![made.swap_remove(best)];
+            made.extend(self.candidates(clip, heard, &encoded, &others, request, control)?);
+        }
+        let ranks: Vec<Option<usize>> = if latents == 0 {
+            vec![None; made.len()]
+        } else {
+            let scores: Vec<f32> = made.iter().map(|candidate| candidate.score.unwrap_or(0.0)).collect();
+            ranks(&scores).into_iter().map(Some).collect()
+        };
+        made.into_iter()
+            .zip(ranks)
+            .map(|(candidate, rank)| self.take(clip, candidate, rank, request))
+            .collect()
+    }
+
     fn take(&self, clip: &str, candidate: Candidate, rank: Option<usize>, request: &Request) -> Result<Take> {
         let (attributes, coefficients) = self.checkpoint.books.detokenise(&candidate.frames)?;
         Ok(Take {
@@ -406,72 +484,7 @@ impl System for LatentIntent {
         control: &Control,
     ) -> Result<Vec<Take>> {
         require_frames(clip, speaker)?;
-        let latents = self.latents();
-        let bad =
-            |detail: String, remedy: &str| Err(Fault::new(FaultKind::BadRequest, "", detail).remedy(remedy));
-        if request.samples == 0 || request.samples * latents.max(1) > MOST_TAKES {
-            return bad(format!("{} samples of each latent", request.samples), "ask for 1 to 100");
-        }
-        if let Some((_, latent)) = request.turns.iter().find(|(_, latent)| *latent >= latents) {
-            return match latents {
-                0 => {
-                    bad("this system has no latent to change".to_owned(), "choose a latent-intent checkpoint")
-                }
-                _ => bad(
-                    format!("there is no latent z{} to change to", latent + 1),
-                    &format!("choose z1 to z{latents}"),
-                ),
-            };
-        }
-        if !request.turns.is_sorted_by(|one, two| one.0 < two.0) {
-            return bad(
-                "changes of the latent are not in the order of frames".to_owned(),
-                "sort them by frame",
-            );
-        }
-        let samples = 0..request.samples;
-        let group = |latent| samples.clone().map(move |sample| Which { latent, sample });
-        let wanted: Vec<Which> = match request.latents {
-            _ if latents == 0 => group(None).collect(),
-            LatentChoice::All => (0..latents).flat_map(|latent| group(Some(latent))).collect(),
-            LatentChoice::Best => {
-                (0..latents).map(|latent| Which { latent: Some(latent), sample: 0 }).collect()
-            }
-            LatentChoice::One(latent) if latent < latents => group(Some(latent)).collect(),
-            LatentChoice::One(latent) => {
-                return bad(
-                    format!("there is no latent z{}", latent + 1),
-                    &format!("choose z1 to z{latents} (0 to {} as numbers)", latents - 1),
-                );
-            }
-        };
-        let heard = self.speaker(speaker);
-        let encoded = if request.track == Track::Offline || latents > 0 {
-            Encoded::new(&self.network, &self.checkpoint.values, &heard, request.track, control)?
-        } else {
-            Encoded {
-                stretches: stretches(heard.frames, self.network.config.training_frames),
-                memory: Vec::new(),
-            }
-        };
-        let mut made = self.candidates(clip, &heard, &encoded, &wanted, request, control)?;
-        if request.latents == LatentChoice::Best && latents > 0 {
-            let scores: Vec<f32> = made.iter().map(|candidate| candidate.score.unwrap_or(0.0)).collect();
-            let best = ranks(&scores).iter().position(|rank| *rank == 1).unwrap_or(0);
-            let others: Vec<Which> = group(Some(best)).skip(1).collect();
-            made = vec![made.swap_remove(best)];
-            made.extend(self.candidates(clip, &heard, &encoded, &others, request, control)?);
-        }
-        let ranks: Vec<Option<usize>> = if latents == 0 {
-            vec![None; made.len()]
-        } else {
-            let scores: Vec<f32> = made.iter().map(|candidate| candidate.score.unwrap_or(0.0)).collect();
-            ranks(&scores).into_iter().map(Some).collect()
-        };
-        made.into_iter()
-            .zip(ranks)
-            .map(|(candidate, rank)| self.take(clip, candidate, rank, request))
-            .collect()
+        self.answer(clip, &self.speaker(speaker), request, control)
     }
 
     fn latent_intent(&self) -> Option<&LatentIntent> {

@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod decode;
 pub mod decoder;
+pub mod dropout;
 pub mod encoder;
 pub mod features;
 pub mod gau;

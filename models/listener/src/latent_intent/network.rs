@@ -7,6 +7,7 @@ use clips::{Result, Track};
 use super::blocks::{Linear, Rotation};
 use super::config::Config;
 use super::decoder::{Decoder, DecoderTape, Frame, Slots};
+use super::dropout::Dropout;
 use super::encoder::{Encoder, EncoderTape, Speaker};
 use super::gau::Mask;
 use super::heads::Heads;
@@ -83,7 +84,19 @@ impl Network {
         track: Track,
         rotation: &Rotation<T>,
     ) -> (Vec<T>, EncoderTape<T>) {
-        self.encoder.forward(values, speaker, track_mask(track, speaker.frames + 1), rotation)
+        self.encode_with(values, speaker, track, rotation, &Dropout::NONE)
+    }
+
+    /// As `encode`, with dropout.
+    pub fn encode_with<T: Real>(
+        &self,
+        values: &[T],
+        speaker: &Speaker<T>,
+        track: Track,
+        rotation: &Rotation<T>,
+        dropout: &Dropout,
+    ) -> (Vec<T>, EncoderTape<T>) {
+        self.encoder.forward(values, speaker, track_mask(track, speaker.frames + 1), rotation, dropout)
     }
 
     /// Recognition states `[T + 1, d]` of a finished reaction; row 0 is h_z.
@@ -94,8 +107,20 @@ impl Network {
         memory: &[T],
         rotation: &Rotation<T>,
     ) -> (Vec<T>, DecoderTape<T>) {
+        self.recognise_with(values, frames, memory, rotation, &Dropout::NONE)
+    }
+
+    /// As `recognise`, with dropout.
+    pub fn recognise_with<T: Real>(
+        &self,
+        values: &[T],
+        frames: &[Frame],
+        memory: &[T],
+        rotation: &Rotation<T>,
+        dropout: &Dropout,
+    ) -> (Vec<T>, DecoderTape<T>) {
         let full = Mask { causal: false, keys: frames.len() + 1 };
-        self.decoder.forward(values, frames, Slots::Recognition, memory, full, full, rotation)
+        self.decoder.forward(values, frames, Slots::Recognition, memory, full, full, rotation, dropout)
     }
 
     /// Generation states `[T + 1, d]`; row i predicts frame i + 1, row T is unused.
@@ -108,9 +133,32 @@ impl Network {
         track: Track,
         rotation: &Rotation<T>,
     ) -> (Vec<T>, DecoderTape<T>) {
+        self.generate_with(values, frames, slots, memory, track, rotation, &Dropout::NONE)
+    }
+
+    /// As `generate`, with dropout.
+    pub fn generate_with<T: Real>(
+        &self,
+        values: &[T],
+        frames: &[Frame],
+        slots: Slots<'_, T>,
+        memory: &[T],
+        track: Track,
+        rotation: &Rotation<T>,
+        dropout: &Dropout,
+    ) -> (Vec<T>, DecoderTape<T>) {
         let positions = frames.len() + 1;
         let causal = Mask { causal: true, keys: positions };
-        self.decoder.forward(values, frames, slots, memory, causal, track_mask(track, positions), rotation)
+        self.decoder.forward(
+            values,
+            frames,
+            slots,
+            memory,
+            causal,
+            track_mask(track, positions),
+            rotation,
+            dropout,
+        )
     }
 
     /// e_z of a distribution over latents; zero when `weights` is empty.

@@ -3,6 +3,7 @@
 use clips::Track;
 use listener::latent_intent::blocks::{Rotation, add};
 use listener::latent_intent::decoder::{DecoderTape, Frame, Slots};
+use listener::latent_intent::dropout::Pass;
 use listener::latent_intent::network::Network;
 use listener::real::Real;
 
@@ -48,7 +49,9 @@ impl<T: Real> Clip<'_, T> {
         let vector = network.latent_vector(values, &used);
 
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
-        let (h, tape) = network.generate(values, &item.reaction, slots, &known.memory, track, rotation);
+        let dropout = item.dropout.pass(Pass::Generate);
+        let (h, tape) =
+            network.generate_with(values, &item.reaction, slots, &known.memory, track, rotation, &dropout);
         let rival = (weights.margin > 0.0 && !item.without_latent)
             .then(|| self.rival(known, &h, weights, count, losses))
             .flatten();
@@ -147,7 +150,10 @@ impl<T: Real> Clip<'_, T> {
         chosen[latent] = T::of(1.0);
         let vector = network.latent_vector(values, &chosen);
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
-        let (other, tape) = network.generate(values, &item.reaction, slots, &known.memory, track, rotation);
+        // Dropped as in the pass it is compared with: nothing but the latent differs.
+        let dropout = item.dropout.pass(Pass::Generate);
+        let (other, tape) =
+            network.generate_with(values, &item.reaction, slots, &known.memory, track, rotation, &dropout);
         let frames = item.reaction.len() as f64;
         let gap = (loss_of(network, values, &other, &item.reaction)
             - loss_of(network, values, h, &item.reaction))

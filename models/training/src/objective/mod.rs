@@ -20,6 +20,7 @@ mod terms;
 use clips::Track;
 use listener::latent_intent::blocks::{Rotation, add};
 use listener::latent_intent::decoder::{DecoderTape, Frame, Slots};
+use listener::latent_intent::dropout::{Dropout, Pass};
 use listener::latent_intent::encoder::{EncoderTape, Speaker};
 use listener::latent_intent::network::Network;
 use listener::real::Real;
@@ -49,6 +50,23 @@ pub struct Item<T> {
     pub without_latent: bool,
     /// Which other latent the margin compares with; any number.
     pub rival: usize,
+    /// What is dropped.
+    pub dropout: Dropout,
+    /// Where it was drawn from.
+    pub origin: Origin,
+}
+
+/// The rows and the crop of a clip of a batch, to find it again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Training row of the speaker.
+    pub row: usize,
+    /// Training row whose listener is the positive.
+    pub positive: usize,
+    /// Training row whose listener is the negative.
+    pub negative: usize,
+    /// First frame of the crop.
+    pub first: usize,
 }
 
 /// Which state the bag of words is read from.
@@ -153,10 +171,13 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
             let mut gradient = vec![T::ZERO; network.layout.total()];
             let mut streams = [0.0; 4];
             for item in items.iter().skip(lane).step_by(LANES) {
-                let (memory, tape) = network.encode(values, &item.speaker, track, &rotation);
+                let dropout = item.dropout.pass(Pass::Encode);
+                let (memory, tape) = network.encode_with(values, &item.speaker, track, &rotation, &dropout);
                 let mut dmemory = vec![T::ZERO; memory.len()];
                 let slots = Slots::Generation { hidden: &item.hidden, latent: &zero };
-                let (h, decoder) = network.generate(values, &item.reaction, slots, &memory, track, &rotation);
+                let dropout = item.dropout.pass(Pass::Generate);
+                let (h, decoder) =
+                    network.generate_with(values, &item.reaction, slots, &memory, track, &rotation, &dropout);
                 let (sums, dh) = likelihood(network, values, &h, &item.reaction, share, &mut gradient);
                 streams.iter_mut().zip(sums).for_each(|(mean, sum)| *mean += sum * share);
                 network.decoder.backward(
@@ -288,9 +309,11 @@ fn recognise_both<T: Real>(
     track: Track,
     rotation: &Rotation<T>,
 ) -> Known<T> {
-    let (memory, tape) = network.encode(values, &item.speaker, track, rotation);
-    let recognise = |frames: &[Frame]| {
-        let (h, tape) = network.recognise(values, frames, &memory, rotation);
+    let dropout = item.dropout.pass(Pass::Encode);
+    let (memory, tape) = network.encode_with(values, &item.speaker, track, rotation, &dropout);
+    let recognise = |frames: &[Frame], pass: Pass| {
+        let dropout = item.dropout.pass(pass);
+        let (h, tape) = network.recognise_with(values, frames, &memory, rotation, &dropout);
         let (logits, matching) =
             network.judge(values, &h[..network.config.width]).unwrap_or((Vec::new(), T::ZERO));
         Recognised {
@@ -300,6 +323,7 @@ fn recognise_both<T: Real>(
             matching: matching.wide(),
         }
     };
-    let (positive, negative) = (recognise(&item.reaction), recognise(&item.negative));
+    let positive = recognise(&item.reaction, Pass::RecognisePositive);
+    let negative = recognise(&item.negative, Pass::RecogniseNegative);
     Known { memory, tape, positive, negative }
 }
