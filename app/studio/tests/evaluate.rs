@@ -48,7 +48,8 @@ fn window(folder: &Path) -> Window {
         Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {
             let mut studio = Studio::new(&creation.egui_ctx, None, &Options::default(), Transport::manual());
             studio.state.evaluate.cache = None;
-            studio.state.evaluate.settings = Settings { samples: 4, seeds: vec![1], bootstrap: 100 };
+            studio.state.evaluate.settings =
+                Settings { samples: 4, seeds: vec![1], bootstrap: 100, ..Settings::default() };
             Shell::around(studio)
         });
     settle(&mut window);

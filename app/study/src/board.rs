@@ -46,6 +46,9 @@ pub struct Cell {
     pub bold: bool,
     /// Why there is no value; empty when there is one.
     pub why: String,
+    /// Why the value may not be set beside others of its column; empty where it may.
+    #[serde(default)]
+    pub caution: String,
 }
 
 /// One row of the table.
@@ -135,6 +138,16 @@ impl Board {
         let trained: Vec<usize> = (0..self.rows.len()).filter(|row| !self.rows[*row].naive).collect();
         for column in Column::all() {
             let Some(direction) = column.better() else { continue };
+            if let Some(why) = self.uneven(column) {
+                self.not_bold.insert(column.name().to_owned(), why.clone());
+                for row in &mut self.rows {
+                    let samples = figures::number::counted(row.samples, "sample");
+                    if let Some(cell) = row.cells.get_mut(column.name()).filter(|cell| cell.value.is_some()) {
+                        cell.caution = format!("of {samples}; {why}");
+                    }
+                }
+                continue;
+            }
             let taking: Vec<usize> = trained
                 .iter()
                 .copied()
@@ -160,7 +173,44 @@ impl Board {
         Ok(())
     }
 
-    /// Two rows by one column, clip by clip; `None` where one of them has no values by clip, or none in common.
+    /// Samples of a clip that most rows have (of equals the more): the rows whose sums over samples can be compared.
+    pub fn usual_samples(&self) -> usize {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        self.rows.iter().for_each(|row| *counts.entry(row.samples).or_default() += 1);
+        counts.into_iter().max_by_key(|(samples, rows)| (*rows, *samples)).map_or(0, |(samples, _)| samples)
+    }
+
+    /// Why the rows of a column cannot all be compared: it is a sum over samples, and the rows have unequal numbers of
+    /// them. `None` where they can.
+    pub fn uneven(&self, column: Column) -> Option<String> {
+        let first = self.rows.first()?.samples;
+        if !column.sums_over_samples() || self.rows.iter().all(|row| row.samples == first) {
+            return None;
+        }
+        let usual = self.usual_samples();
+        let others: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|row| row.samples != usual)
+            .map(|row| format!("{} has {}", row.label, row.samples))
+            .collect();
+        Some(format!(
+            "{} is a sum over samples: {}, the others {usual}; such values are not compared",
+            column.name(),
+            others.join(", ")
+        ))
+    }
+
+    /// Why two rows cannot be compared by a column; `None` where they can.
+    pub fn incomparable(&self, a: usize, b: usize, column: Column) -> Option<String> {
+        let (a, b) = (self.rows.get(a)?, self.rows.get(b)?);
+        (column.sums_over_samples() && a.samples != b.samples).then(|| {
+            format!("{} is a sum over samples, here of {} and of {}", column.name(), a.samples, b.samples)
+        })
+    }
+
+    /// Two rows by one column, clip by clip; `None` where one of them has no values by clip, or none in common, or
+    /// where they are sums over unequal numbers of samples ([`Board::incomparable`]).
     ///
     /// # Errors
     /// Cancelled on request.
@@ -172,6 +222,9 @@ impl Board {
         rounds: usize,
         control: &Control,
     ) -> Result<Option<Comparison>> {
+        if self.incomparable(a, b, column).is_some() {
+            return Ok(None);
+        }
         let (Some(direction), Some(a), Some(b)) = (column.better(), self.rows.get(a), self.rows.get(b))
         else {
             return Ok(None);
@@ -272,6 +325,7 @@ fn cell_of(
         per_clip,
         bold: false,
         why: if value.is_none() { column.why_empty(has_latents).to_owned() } else { String::new() },
+        caution: String::new(),
     })
 }
 

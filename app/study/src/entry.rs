@@ -198,6 +198,14 @@ impl Entry {
         }
     }
 
+    /// Frames of predictions on the disk; `None` for what answers clips of any length.
+    pub fn held_frames(&self) -> Option<usize> {
+        match &self.answerer {
+            Answerer::System(_) => None,
+            Answerer::File(predictions) => Some(predictions.size()[2]),
+        }
+    }
+
     /// Latent intents it has.
     pub fn latents(&self) -> usize {
         match &self.answerer {
@@ -242,7 +250,9 @@ impl Entry {
         control: &Control,
     ) -> Result<Vec<Take>> {
         match &self.answerer {
-            Answerer::File(predictions) => predictions.takes(&split.entries()[row].id, row, samples),
+            Answerer::File(predictions) => {
+                predictions.takes(&split.entries()[row].id, row, samples, split.frames)
+            }
             Answerer::System(system) => {
                 let speaker = split.speaker(row, system.hears())?;
                 let request = |latents, samples| Request {
@@ -401,6 +411,48 @@ impl Predictions {
         Ok(())
     }
 
+    /// Refuses predictions of another length than the `frames` that are compared; with `cut` only shorter ones.
+    ///
+    /// # Errors
+    /// [`FaultKind::WrongShape`] with both lengths.
+    pub fn require_frames(&self, frames: usize, cut: bool) -> Result<()> {
+        let [_, _, held] = self.size();
+        if held == frames || (cut && held > frames) {
+            return Ok(());
+        }
+        let remedy = if held > frames {
+            "add --truncate (in the window: cut lengths) to compare the frames that both have, or predict as many frames"
+        } else if cut {
+            "compare fewer frames with all systems: --frames, or --truncate without --frames"
+        } else {
+            "add --truncate (in the window: cut lengths) to compare the frames that both have, for all systems"
+        };
+        Err(Fault::new(
+            FaultKind::WrongShape,
+            self.blocks.path(),
+            format!("the reactions have {held} frames, {frames} of each clip are compared"),
+        )
+        .remedy(remedy))
+    }
+
+    /// What lies outside the range of its column in the first `samples` and `frames` of every clip, as a warning.
+    ///
+    /// # Errors
+    /// As [`Predictions::attributes`]; cancelled on request.
+    pub fn outside(&self, samples: usize, frames: usize, control: &Control) -> Result<Option<String>> {
+        let mut ranges = crate::ranges::Ranges::default();
+        let count = self.size()[0];
+        for clip in 0..count {
+            control.step("checking ranges", clip as u64, count as u64, "")?;
+            for mut rows in self.attributes(clip)?.into_iter().take(samples) {
+                rows.truncate(frames);
+                ranges.add(&rows);
+            }
+        }
+        control.step("checking ranges", count as u64, count as u64, "")?;
+        Ok(ranges.warning(&self.blocks.path().display().to_string()))
+    }
+
     /// The samples of a clip.
     ///
     /// # Errors
@@ -419,10 +471,11 @@ impl Predictions {
         Ok(values.chunks(length).map(|values| values.as_chunks::<ATTRIBUTE_COUNT>().0.to_vec()).collect())
     }
 
-    fn takes(&self, id: &str, clip: usize, samples: usize) -> Result<Vec<Take>> {
+    fn takes(&self, id: &str, clip: usize, samples: usize, frames: usize) -> Result<Vec<Take>> {
         let name = self.blocks.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let all = self.attributes(clip)?;
-        let takes = all.into_iter().take(samples).enumerate().map(|(sample, attributes)| {
+        let takes = all.into_iter().take(samples).enumerate().map(|(sample, mut attributes)| {
+            attributes.truncate(frames);
             let known = self.headers.as_ref().and_then(|rows| rows.get(clip)?.get(sample)).cloned();
             let header = known.unwrap_or_else(|| TakeHeader {
                 system: name.clone(),

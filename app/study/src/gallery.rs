@@ -77,13 +77,22 @@ fn slug(index: usize, row: &Row) -> String {
 fn tradeoff(board: &Board) -> Picture {
     let axes = [Column::Measure(Measure::Corr), Column::Measure(Measure::Div)];
     let figure = plots::tradeoff(board, axes, None, false);
+    let without: Vec<&str> =
+        plots::left_out(board, axes).into_iter().map(|row| board.rows[row].label.as_str()).collect();
+    let without = match without.as_slice() {
+        [] => String::new(),
+        names => {
+            format!(". Left out, because their FRCorr sums another number of samples: {}", names.join(", "))
+        }
+    };
     Picture {
         subject: Subject::Tradeoff,
         name: "tradeoff-FRCorr-FRDiv".to_owned(),
-        label: format!("FRCorr against FRDiv of {}", counted(board.rows.len(), "system")),
-        caption: "Appropriateness (FRCorr) against diversity (FRDiv) with 95 % intervals over clips. The line is the front of \
-                  systems that no other beats in both. FRDiv of noise is 1/6: towards the upper end alone is no aim"
-            .to_owned(),
+        label: format!("FRCorr against FRDiv of {}", counted(figure.points.len(), "system")),
+        caption: format!(
+            "Appropriateness (FRCorr) against diversity (FRDiv) with 95 % intervals over clips. The line is the front of \
+                  systems that no other beats in both. FRDiv of noise is 1/6: towards the upper end alone is no aim{without}"
+        ),
         figure: Box::new(figures::Tradeoff { heading: Heading::default(), ..figure }),
     }
 }

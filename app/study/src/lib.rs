@@ -15,6 +15,7 @@ pub mod gallery;
 pub mod latents;
 pub mod outcome;
 pub mod plots;
+pub mod ranges;
 pub mod recognition;
 pub mod report;
 pub mod run;

@@ -37,7 +37,7 @@ static SET: LazyLock<Set> = LazyLock::new(|| {
         .iter()
         .map(|spec| Entry::parse(spec, &split.corpus, split.which, &Control::default()).unwrap())
         .collect();
-    let settings = Settings { samples: 4, seeds: vec![1, 2], bootstrap: 200 };
+    let settings = Settings { samples: 4, seeds: vec![1, 2], bootstrap: 200, ..Settings::default() };
     let (scored, board) = run(&entries, &split, &settings, None, &Control::default()).unwrap();
     let html = report::html(&board, &scored, &Control::default()).unwrap();
     Set { _folder: folder, scored, board, html }

@@ -157,7 +157,7 @@ fn compared(board: &Board) -> String {
 fn concluded(board: &Board, scored: &[Scored], control: &Control) -> Result<String> {
     let said = conclusions(board, scored, &control.silent())?;
     let rule = "By rule, from the numbers on this page: a system is called ahead only where the 95 % interval of its paired \
-                difference over clips leaves 0 out. The intervals are not corrected for the number of comparisons and say \
+                difference over clips leaves 0 out and p of the sign-flip test is below 0.05. The intervals are not corrected for the number of comparisons and say \
                 nothing about other training seeds.";
     Ok(if said.is_empty() {
         element("p", "Nothing: there is no trained system, or there are no intervals.")
