@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::column::Column;
 use crate::entry::{Draw, Entry};
 use crate::latents::{self, LatentRow};
+use crate::looks;
 use crate::outcome::{Outcome, Settings};
 use crate::recognition::Recognition;
 use crate::split::Split;
@@ -68,6 +69,8 @@ pub struct Row {
     pub draw: Option<Draw>,
     /// A naive baseline or the truth: never bold.
     pub naive: bool,
+    /// How it looks in every picture ([`figures::system`]): a letter of its own, hollow for what is naive.
+    pub look: usize,
     /// Seeds that were run.
     pub seeds: Vec<u64>,
     /// Samples of each clip.
@@ -113,10 +116,16 @@ impl Board {
     /// Cancelled on request; outcomes of other splits.
     pub fn of(scored: &[Scored], split: &Split, settings: &Settings, control: &Control) -> Result<Self> {
         let resampling = Resampling { rounds: settings.bootstrap, seed: 0, ..Resampling::default() };
-        let mut rows = Vec::with_capacity(scored.len());
+        let (mut rows, mut trained) = (Vec::with_capacity(scored.len()), 0);
         for (index, scored) in scored.iter().enumerate() {
             control.step("intervals", index as u64, rows.capacity() as u64, scored.entry.label.clone())?;
-            rows.push(row_of(scored, &resampling, &control.silent())?);
+            let mut row = row_of(scored, &resampling, &control.silent())?;
+            if !row.naive {
+                let slot = scored.entry.slot.unwrap_or(trained);
+                row.look = looks::trained(slot);
+                trained += 1;
+            }
+            rows.push(row);
         }
         let mut board = Self {
             corpus: split.root().display().to_string(),
@@ -245,6 +254,11 @@ impl Board {
 }
 
 impl Row {
+    /// The real listeners themselves: a bound, no competitor.
+    pub fn is_truth(&self) -> bool {
+        self.system == Naive::Truth.name()
+    }
+
     /// The cell of a column.
     pub fn cell(&self, column: Column) -> Option<&Cell> {
         self.cells.get(column.name())
@@ -291,6 +305,7 @@ fn row_of(scored: &Scored, resampling: &Resampling, control: &Control) -> Result
         track: entry.has_track().then_some(entry.track),
         draw: (entry.latents() > 0).then_some(entry.draw),
         naive,
+        look: looks::naive(&entry.system_name()),
         seeds: scored.outcomes.iter().map(|outcome| outcome.seed).collect(),
         samples: scored.outcomes.first().map_or(0, |outcome| outcome.evaluation.samples),
         cells,

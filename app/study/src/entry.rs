@@ -63,6 +63,8 @@ pub struct Entry {
     pub draw: Draw,
     /// How tokens are drawn.
     pub sampling: Sampling,
+    /// Which letter it has in pictures ([`crate::looks`]); without one, its place among those that are no baselines.
+    pub slot: Option<usize>,
 }
 
 impl std::fmt::Debug for Entry {
@@ -96,6 +98,7 @@ impl Entry {
             track: Track::Offline,
             draw: Draw::default(),
             sampling: Sampling::default(),
+            slot: None,
         };
         for option in parts {
             entry.apply(option)?;
@@ -114,6 +117,7 @@ impl Entry {
             track: Track::Offline,
             draw: Draw::default(),
             sampling: Sampling::default(),
+            slot: None,
         }
     }
 

@@ -148,7 +148,11 @@ fn difference(board: &Board, column: Column, control: &Control) -> Result<Option
         name: format!("difference-{}", column.name()),
         label: format!("{} of {first} minus {second}, clip by clip", column.name()),
         caption,
-        figure: Box::new(figures::Differences { heading: Heading::default(), ..figure }),
+        // taken out of its caption it must still say of whom it is
+        figure: Box::new(figures::Differences {
+            heading: Heading { title: String::new(), ..figure.heading.clone() },
+            ..figure
+        }),
     }))
 }
 
@@ -186,7 +190,7 @@ fn signatures(index: usize, row: &Row) -> Picture {
 }
 
 fn reliability(index: usize, row: &Row, scored: &Scored) -> Option<Picture> {
-    let figure = plots::reliability(&row.label, index, scored.recognition.as_deref()?)?;
+    let figure = plots::reliability(&row.label, row.look, scored.recognition.as_deref()?)?;
     Some(Picture {
         subject: Subject::Reliability(index),
         name: format!("reliability-{}", slug(index, row)),

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod export;
 pub mod gallery;
 pub mod latents;
+pub mod looks;
 pub mod outcome;
 pub mod plots;
 pub mod ranges;

@@ -75,9 +75,10 @@ pub fn tradeoff(board: &Board, [x, y]: [Column; 2], focus: Option<usize>, with_p
                 y: value(y),
                 x_interval: interval(x),
                 y_interval: interval(y),
-                look: index,
+                look: row.look,
                 emphasised: focus == Some(index),
                 published: false,
+                bound: row.is_truth(),
             }
         });
     let theirs = published_rows().enumerate().map(|(index, row)| TradeoffPoint {
@@ -90,6 +91,7 @@ pub fn tradeoff(board: &Board, [x, y]: [Column; 2], focus: Option<usize>, with_p
         look: index,
         emphasised: false,
         published: true,
+        bound: false,
     });
     let points: Vec<TradeoffPoint> =
         if with_published { ours.chain(theirs).collect() } else { ours.collect() };
@@ -149,9 +151,10 @@ pub fn distribution(board: &Board, column: Column, focus: Option<usize>) -> Dist
         });
         Some(DistributionRow {
             name: name_of(board, row, column),
-            look: index,
+            look: row.look,
             clips: clips.collect(),
             emphasised: focus == Some(index),
+            bound: row.is_truth(),
         })
     });
     Distribution {
@@ -172,9 +175,10 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
             name: name_of(board, row, column),
             value: cell.and_then(|cell| cell.value).unwrap_or(f64::NAN),
             interval: cell.and_then(|cell| cell.interval).map(|interval| (interval.low, interval.high)),
-            look: index,
+            look: row.look,
             emphasised: false,
             published: false,
+            bound: row.is_truth(),
         }
     });
     let theirs = published_rows().enumerate().filter_map(|(index, row)| {
@@ -186,6 +190,7 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
             look: index,
             emphasised: false,
             published: true,
+            bound: false,
         })
     });
     Forest {
