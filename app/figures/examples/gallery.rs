@@ -203,6 +203,7 @@ fn forest(heading: Heading) -> Forest {
                 look: index,
                 emphasised: name == "Latent intent",
                 published,
+                bound: false,
             }
         })
         .collect();

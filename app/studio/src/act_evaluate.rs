@@ -315,7 +315,9 @@ impl Studio {
         let now = ctx.input(|input| input.time);
         let Some(board) = self.state.evaluate.board.clone() else { return };
         let columns = self.state.evaluate.columns();
-        let table = study::tables::table(&board, &columns, self.state.evaluate.published);
+        // in a paper only where the split is theirs; on the screen they are marked
+        let published = self.state.evaluate.published && study::tables::beside_published(&board);
+        let table = study::tables::table(&board, &columns, published);
         let written = match form {
             TableForm::Latex => Ok(table.latex()),
             TableForm::Csv => table.csv(),

@@ -23,6 +23,15 @@ pub const BOLD: &str = "Bold: the best trained system of a column and all that a
                         a mean over pairs of clips, has no such test: there the interval decides). Naive baselines, the \
                         truth and published rows are never bold";
 
+/// Clips of the official REACT 2024 test split.
+const OFFICIAL_CLIPS: usize = 1612;
+
+/// Whether published rows may stand in a table of this board without being asked for: it is over as many clips of a test
+/// split as theirs are.
+pub fn beside_published(board: &Board) -> bool {
+    board.split == clips::corpus::Split::Test && board.clips == OFFICIAL_CLIPS
+}
+
 /// The systems of a board by some of the columns, in its order; with the published rows below, where they have one of
 /// the columns.
 pub fn table(board: &Board, columns: &[Column], with_published: bool) -> Table {
@@ -77,11 +86,13 @@ fn direction(better: measures::Direction) -> figures::Direction {
 /// How the samples of a row were drawn, and where it differs from the title.
 pub fn note(board: &Board, row: &Row) -> String {
     let mut parts = Vec::new();
-    parts.extend(row.draw.map(|draw| match draw {
+    let drawn = row.draw.map(|draw| match draw {
         Draw::Best => "best".to_owned(),
         Draw::Spread => "spread".to_owned(),
         Draw::One(latent) => format!("z{}", latent + 1),
-    }));
+    });
+    // many a label says it already
+    parts.extend(drawn.filter(|word| !row.label.split_whitespace().any(|known| known == word)));
     if row.seeds.len() > 1 {
         parts.push(format!("{} seeds", row.seeds.len()));
     }

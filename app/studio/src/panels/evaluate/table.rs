@@ -17,7 +17,7 @@ use crate::widgets::{chip, text_cut};
 const ROW: f32 = 27.0;
 const HEAD: f32 = 30.0;
 const NOTE: f32 = 30.0;
-const NAME: f32 = 216.0;
+const NAME: f32 = 208.0;
 /// Where there is room a name is written out.
 const LONGEST_NAME: f32 = 420.0;
 const TRACK: f32 = 62.0;
@@ -25,7 +25,7 @@ const TRACK: f32 = 62.0;
 const DIGIT: f32 = 7.25;
 const SMALL_DIGIT: f32 = 6.65;
 /// Left and right of a number.
-const PAD: f32 = 10.0;
+const PAD: f32 = 8.0;
 
 /// Where things stand: names and columns, from the left edge of a row.
 struct Layout {
@@ -49,8 +49,7 @@ impl Layout {
                 .max()
                 .unwrap_or(0);
             let tail = if beside > 0 { SMALL_DIGIT * beside as f32 + 5.0 } else { 0.0 };
-            // the dot of the best stands left of the number
-            let numbers = DIGIT * digits as f32 + tail + 12.0;
+            let numbers = DIGIT * digits as f32 + tail;
             let title = 7.4 * titled(*column).chars().count() as f32;
             widths.push(numbers.max(title) + 2.0 * PAD);
             tails.push(tail);
@@ -136,25 +135,24 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
     });
     let beyond = shown.state.clamped_offset().x + shown.inner_rect.width();
     let hidden = layout.edges[1..].iter().filter(|edge| **edge > beyond + 4.0).count();
-    if hidden > 0 {
-        more_ui(desk, ui, Rect::from_min_size(above.min, vec2(above.width(), HEAD)), hidden);
-    }
-    note_ui(desk, ui, note);
+    let taken = if hidden > 0 { more_ui(desk, ui, note, hidden) } else { 0.0 };
+    note_ui(desk, ui, note.with_min_x(note.left() + taken));
     area
 }
 
-/// Says at the right edge that there are more columns.
-fn more_ui(desk: &Desk<'_>, ui: &mut Ui, head: Rect, hidden: usize) {
+/// Says below the table that there are more columns; returns the room it took.
+fn more_ui(desk: &Desk<'_>, ui: &mut Ui, note: Rect, hidden: usize) -> f32 {
     let tokens = desk.tokens;
     let words = text::more_measures(hidden);
     let galley = ui.painter().layout_no_wrap(words.clone(), theme::small(), tokens.accent);
     let size = galley.size() + vec2(14.0, 6.0);
-    let place = Rect::from_min_size(pos2(head.right() - size.x, head.center().y - size.y * 0.5), size);
+    let place = Rect::from_min_size(pos2(note.left(), note.center().y - size.y * 0.5), size);
     ui.painter().rect(place, 9.0, tokens.card, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
     ui.painter().galley(place.min + vec2(7.0, 3.0), galley, tokens.accent);
     let response = ui.interact(place, ui.scope_id().with("more"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
     response.on_hover_text(text::MORE_HINT);
+    size.x + 8.0
 }
 
 fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, columns: &[Column], layout: &Layout) {
@@ -370,7 +368,7 @@ fn cell_ui(
     let number = painter.text(at, Align2::RIGHT_CENTER, &words, theme::mono(), ink);
     if cell.bold {
         // the face has one weight: a dot is read on a grey print too
-        painter.circle_filled(number.left_center() - vec2(7.0, 0.0), 2.8, ink);
+        painter.circle_filled(number.left_center() - vec2(6.5, 0.0), 2.6, ink);
     }
     let mut hint = hint_of(cell, column);
     for more in [hollow.then_some(text::HOLLOW), cell.bold.then_some(text::BOLD_HINT)].into_iter().flatten() {
