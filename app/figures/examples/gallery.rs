@@ -86,7 +86,8 @@ fn tradeoff(heading: Heading) -> Tradeoff {
             y_interval: Some((y - 0.004 - y * 0.02, y + 0.004 + y * 0.02)),
             look: index,
             emphasised: name == "Latent intent",
-            published: (3..=5).contains(&index), bound: false,
+            published: (3..=5).contains(&index),
+            bound: false,
         })
         .collect();
     Tradeoff {

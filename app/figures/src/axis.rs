@@ -157,7 +157,10 @@ pub fn aside(spans: &[(f64, f64)], bound: &[bool]) -> Vec<bool> {
         let mut farthest: Option<(usize, f64)> = None;
         for index in (0..spans.len()).filter(|index| !out[*index] && usable(*index)) {
             let rest = (0..spans.len()).filter(|other| {
-                *other != index && !out[*other] && usable(*other) && !bound.get(*other).copied().unwrap_or(false)
+                *other != index
+                    && !out[*other]
+                    && usable(*other)
+                    && !bound.get(*other).copied().unwrap_or(false)
             });
             let (low, high, count) = rest.fold((f64::MAX, f64::MIN, 0), |(low, high, count), other| {
                 (low.min(spans[other].0), high.max(spans[other].1), count + 1)

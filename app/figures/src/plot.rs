@@ -125,7 +125,13 @@ impl Plot {
 }
 
 /// A small arrow at an edge: what it points to lies beyond. `toward` is one of the four directions.
-pub(crate) fn arrow(drawing: &mut Drawing, style: &Style, at: Point, toward: [f32; 2], color: crate::drawing::Color) {
+pub(crate) fn arrow(
+    drawing: &mut Drawing,
+    style: &Style,
+    at: Point,
+    toward: [f32; 2],
+    color: crate::drawing::Color,
+) {
     let (long, half) = (style.text * 0.62, style.text * 0.3);
     let [dx, dy] = toward;
     let tip = [at[0] + dx * long * 0.5, at[1] + dy * long * 0.5];

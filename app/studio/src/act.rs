@@ -281,7 +281,8 @@ impl Studio {
 
     /// Starts making the reactions that were scored of the chosen clip.
     fn show_as_scored(&mut self, opened: Opened) {
-        let system = self.state.systems.get(self.state.system).map_or_else(String::new, |row| row.name.clone());
+        let system =
+            self.state.systems.get(self.state.system).map_or_else(String::new, |row| row.name.clone());
         self.jobs.start(Slot::Takes, "Making the scored reactions", move |control| {
             work::react_as_scored(&opened, &system, control)
         });

@@ -113,8 +113,9 @@ impl Studio {
             return;
         }
         let which = evaluate.split;
-        self.jobs
-            .start(Slot::Evaluate, text::STAGE_SPLIT, move |control| scoring::read(corpus, which, least, control));
+        self.jobs.start(Slot::Evaluate, text::STAGE_SPLIT, move |control| {
+            scoring::read(corpus, which, least, control)
+        });
     }
 
     /// Frames of the shortest predictions that take part, where lengths are cut.
@@ -184,10 +185,12 @@ impl Studio {
         // the letter of a system is its own, whoever else takes part later
         let slot = match &choice.who {
             Who::Naive(_) => None,
-            Who::System(_) => Some(evaluate.known.iter().position(|known| *known == choice).unwrap_or_else(|| {
-                evaluate.known.push(choice.clone());
-                evaluate.known.len() - 1
-            })),
+            Who::System(_) => {
+                Some(evaluate.known.iter().position(|known| *known == choice).unwrap_or_else(|| {
+                    evaluate.known.push(choice.clone());
+                    evaluate.known.len() - 1
+                }))
+            }
         };
         let title = text::scoring(&label, evaluate.asked - evaluate.queue.len(), evaluate.asked);
         self.jobs.start(Slot::Evaluate, title, move |control| {

@@ -273,8 +273,9 @@ impl Evaluate {
                 self.board = (!board.rows.is_empty()).then(|| Arc::new(board));
                 self.generation += 1;
             }
-            let (leave, stay) =
-                std::mem::take(&mut self.scored).into_iter().partition(|(choice, _)| !wanted.contains(choice));
+            let (leave, stay) = std::mem::take(&mut self.scored)
+                .into_iter()
+                .partition(|(choice, _)| !wanted.contains(choice));
             self.scored = stay;
             let leave: Vec<(Choice, Scored)> = leave;
             self.aside.extend(leave);

@@ -308,21 +308,24 @@ pub fn paired((generation, a, b, column): &crate::desk::Compared) -> String {
     format!("Comparing rows {} and {} of table {generation} by {}", a + 1, b + 1, column.name())
 }
 /// What to do where there is no file dialog.
-pub const TYPE_PATH: &str = "press Ctrl+L and type the path, drop it on the window, or name it on the command line";
+pub const TYPE_PATH: &str =
+    "press Ctrl+L and type the path, drop it on the window, or name it on the command line";
 /// What to do where there is no dialog for an export.
 pub const TYPE_FOLDER: &str = "type the folder below the table; or use backchannel report --tables DIR";
 /// What the switch of lengths does.
 pub const CUT_LENGTHS_HINT: &str = "Predictions that are longer or shorter than the clips: compare the frames that all have. \
                                     Without it they are refused";
 /// Head of the first column.
-pub const SYSTEM_HINT: &str = "Who answered. The letter stands for it in the pictures; hollow: a naive baseline, or the truth";
+pub const SYSTEM_HINT: &str =
+    "Who answered. The letter stands for it in the pictures; hollow: a naive baseline, or the truth";
 /// Head of the second column.
 pub const TRACK_HINT: &str = "What the system may see: offline the whole clip, online only what is past. Baselines and \
                               predictions of others do not say";
 /// An empty cell of a published row.
 pub const NOT_PUBLISHED: &str = "Not published: the paper does not print this measure";
 /// Said of a bold value.
-pub const BOLD_HINT: &str = "\u{25cf} best of the trained systems, or not told apart from it while another one is";
+pub const BOLD_HINT: &str =
+    "\u{25cf} best of the trained systems, or not told apart from it while another one is";
 /// A row that does not take part any more.
 pub const LEFT_OUT: &str = "not chosen";
 /// A row that is chosen and not scored.
@@ -336,7 +339,8 @@ pub const FAILED: &str = "failed";
 /// Said of a row that does not take part any more.
 pub const LEFT_OUT_HINT: &str = "Not chosen any more: it leaves the table with the next run, and is kept";
 /// How to see them.
-pub const MORE_HINT: &str = "Scroll with Shift and the wheel, drag the bar below, or walk there with the arrow keys";
+pub const MORE_HINT: &str =
+    "Scroll with Shift and the wheel, drag the bar below, or walk there with the arrow keys";
 /// Measures beyond the right edge.
 pub fn more_measures(count: usize) -> String {
     format!("{} more \u{2192}", counted(count, "measure"))

@@ -275,7 +275,8 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
 /// What the system or the file says, and a stop on request.
 pub fn react_as_scored(opened: &Opened, system: &str, control: &Control) -> Result<Answer> {
     let started = Instant::now();
-    let takes = opened.entry.takes(&opened.split, opened.clip, opened.samples, opened.scored.seed, control)?;
+    let takes =
+        opened.entry.takes(&opened.split, opened.clip, opened.samples, opened.scored.seed, control)?;
     let seconds = started.elapsed().as_secs_f64();
     control.check()?;
     let made = matches!(opened.entry.answerer, Answerer::System(_));

@@ -140,7 +140,11 @@ fn every_number_leads_to_its_clips_and_a_clip_to_the_reactions_that_were_scored(
     let (_, scored) = &state.evaluate.scored[latent];
     let takes = scored.entry.takes(&split, worst, 4, 1, &Control::default()).unwrap();
     let wanted: Vec<Plain> = takes.iter().map(told).collect();
-    assert_eq!(on_the_wall(state), wanted, "the reactions on the wall are the four that were scored, no more and no less");
+    assert_eq!(
+        on_the_wall(state),
+        wanted,
+        "the reactions on the wall are the four that were scored, no more and no less"
+    );
     let latent_of = takes[0].header.latent.unwrap() + 1;
     assert_eq!(state.reactions.name(3), format!("z{latent_of}\u{b7}4"));
     assert_eq!(state.tiles().len(), 4);

@@ -70,6 +70,7 @@ pub struct Row {
     /// A naive baseline or the truth: never bold.
     pub naive: bool,
     /// How it looks in every picture ([`figures::system`]): a letter of its own, hollow for what is naive.
+    #[serde(default)]
     pub look: usize,
     /// Seeds that were run.
     pub seeds: Vec<u64>,

@@ -16,6 +16,7 @@ pub mod latents;
 pub mod looks;
 pub mod outcome;
 pub mod plots;
+pub mod predictions;
 pub mod ranges;
 pub mod recognition;
 pub mod report;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clips::{Control, Fault, FaultKind, Result, Streams};
 use egui::Pos2;
-use media::Transport;
 use listener::Naive;
+use media::Transport;
 use study::{Column, Draw};
 
 use super::stage::{PATIENCE, Stage};

@@ -126,7 +126,8 @@ fn section(
 fn of_synthetic(board: &Board) -> String {
     let value = |row: &Row, column| row.cell(column).and_then(|cell| cell.value);
     let mut said = Vec::new();
-    let silent = |row: &Row| value(row, Column::Measure(Measure::ConstantShare)).is_some_and(|share| share >= 1.0);
+    let silent =
+        |row: &Row| value(row, Column::Measure(Measure::ConstantShare)).is_some_and(|share| share >= 1.0);
     if !board.rows.is_empty() && board.rows.iter().all(silent) {
         said.push(
             "FRSyn is 49 for every system here, random noise included: in every clip a column of the speaker never changes \
@@ -136,7 +137,8 @@ fn of_synthetic(board: &Board) -> String {
         );
     }
     let copied = board.rows.iter().find(|row| {
-        row.system == listener::Naive::Mime.name() && value(row, Column::Frechet).is_some_and(|found| found < 1e-6)
+        row.system == listener::Naive::Mime.name()
+            && value(row, Column::Frechet).is_some_and(|found| found < 1e-6)
     });
     if let Some(row) = copied {
         said.push(format!(

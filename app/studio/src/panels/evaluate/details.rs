@@ -7,7 +7,7 @@ use measures::{Evaluation, Measure};
 use study::{Board, Column, Row, plots};
 
 use super::cards::{figure_ui, kept, key_of, slot};
-use super::table::titled;
+use super::layout::titled;
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Do, Focus};
@@ -66,10 +66,8 @@ fn cell_ui(desk: &Desk<'_>, ui: &mut Ui, row: &Row, column: Column) {
     if !cell.caution.is_empty() {
         ui.label(egui::RichText::new(&cell.caution).font(theme::small()).color(tokens.warn));
     }
-    let synchrony = matches!(
-        column,
-        Column::Measure(Measure::Syn | Measure::SynAllSamples | Measure::ConstantShare)
-    );
+    let synchrony =
+        matches!(column, Column::Measure(Measure::Syn | Measure::SynAllSamples | Measure::ConstantShare));
     for warning in &row.warnings {
         // what is said of synchrony stands beside synchrony
         let of_synchrony = warning.contains("FRSyn");

@@ -3,6 +3,8 @@
 
 mod cards;
 mod details;
+mod foot;
+mod layout;
 mod strip;
 mod table;
 

@@ -7,91 +7,18 @@ use figures::number;
 use measures::{Direction, Measure, published};
 use study::{Board, Cell, Column, Row};
 
+use super::foot::{more_ui, note_ui};
+use super::layout::{Layout, PAD, TRACK, beside_of, titled, words_of};
 use crate::commands::Command;
 use crate::desk::Desk;
-use crate::evaluate::{Absent, Beside, Choice, Do, Focus, TableForm};
+use crate::evaluate::{Absent, Choice, Do, Focus};
 use crate::text::{self, heading, label};
 use crate::theme::{self, Tokens};
-use crate::widgets::{chip, text_cut};
+use crate::widgets::text_cut;
 
 const ROW: f32 = 27.0;
 const HEAD: f32 = 30.0;
 const NOTE: f32 = 30.0;
-const NAME: f32 = 208.0;
-/// Where there is room a name is written out.
-const LONGEST_NAME: f32 = 420.0;
-const TRACK: f32 = 62.0;
-/// Width of a digit of the numbers, and of the smaller ones beside them.
-const DIGIT: f32 = 7.25;
-const SMALL_DIGIT: f32 = 6.65;
-/// Left and right of a number.
-const PAD: f32 = 8.0;
-
-/// Where things stand: names and columns, from the left edge of a row.
-struct Layout {
-    /// Width of the names; they stay where they are while the numbers scroll.
-    name: f32,
-    /// Left edge of each column, and behind the last one the right edge of the row.
-    edges: Vec<f32>,
-    /// Room for the uncertainty in each column, the same in all rows, so that values stand in line.
-    tails: Vec<f32>,
-}
-
-impl Layout {
-    fn of(board: &Board, columns: &[Column], beside: Beside, room: f32) -> Self {
-        let (mut widths, mut tails) = (Vec::with_capacity(columns.len()), Vec::with_capacity(columns.len()));
-        for column in columns {
-            let cells = || board.rows.iter().filter_map(|row| row.cell(*column));
-            let digits = cells().map(|cell| words_of(cell, *column).chars().count()).max().unwrap_or(0).max(6);
-            let beside = cells()
-                .filter_map(|cell| beside_of(beside, cell, *column))
-                .map(|words| words.chars().count())
-                .max()
-                .unwrap_or(0);
-            let tail = if beside > 0 { SMALL_DIGIT * beside as f32 + 5.0 } else { 0.0 };
-            let numbers = DIGIT * digits as f32 + tail;
-            let title = 7.4 * titled(*column).chars().count() as f32;
-            widths.push(numbers.max(title) + 2.0 * PAD);
-            tails.push(tail);
-        }
-        let wanted: f32 = widths.iter().sum::<f32>();
-        let free = (room - NAME - TRACK - wanted).max(0.0);
-        let name = NAME + (free * 0.4).min(LONGEST_NAME - NAME);
-        let more = (room - name - TRACK - wanted).max(0.0) / columns.len().max(1) as f32;
-        let mut edges = vec![name + TRACK];
-        for width in widths {
-            edges.push(edges[edges.len() - 1] + width + more);
-        }
-        Self { name, edges, tails }
-    }
-
-    fn width(&self) -> f32 {
-        self.edges[self.edges.len() - 1]
-    }
-
-    fn cell(&self, row: Rect, index: usize) -> Rect {
-        let x = |edge: usize| row.left() + self.edges[edge];
-        Rect::from_min_max(pos2(x(index), row.top()), pos2(x(index + 1), row.bottom()))
-    }
-
-    /// The names' part of a row: at the left edge of what is seen, wherever the numbers are.
-    fn names(&self, ui: &Ui, row: Rect) -> Rect {
-        let left = row.left().max(ui.clip_rect().left());
-        Rect::from_min_max(pos2(left, row.top()), pos2(left + self.name, row.bottom()))
-    }
-
-    /// What draws numbers: nothing of them is seen under the names.
-    fn numbers(&self, ui: &Ui, row: Rect) -> egui::Painter {
-        let clip = ui.clip_rect();
-        ui.painter().with_clip_rect(clip.with_min_x(self.names(ui, row).right().max(clip.left())))
-    }
-
-    /// The part of a cell that is not under the names.
-    fn seen(&self, ui: &Ui, row: Rect, cell: Rect) -> Rect {
-        cell.with_min_x(cell.left().max(self.names(ui, row).right()))
-    }
-}
-
 /// Draws the table into `area`; returns what it took.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
     let Some(board) = desk.state.evaluate.board.clone() else { return area.with_max_y(area.top()) };
@@ -110,7 +37,8 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
     let mut child = ui.new_child(UiBuilder::new().max_rect(above));
     if width > area.width() + 1.0 {
         // there is more to the right: the bar stays in sight
-        child.spacing_mut().scroll = egui::style::ScrollStyle { bar_width: 6.0, ..egui::style::ScrollStyle::solid() };
+        child.spacing_mut().scroll =
+            egui::style::ScrollStyle { bar_width: 6.0, ..egui::style::ScrollStyle::solid() };
     }
     let shown = ScrollArea::horizontal().id_salt("columns").auto_shrink(false).show(&mut child, |ui| {
         ui.set_min_width(width);
@@ -140,21 +68,6 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
     area
 }
 
-/// Says below the table that there are more columns; returns the room it took.
-fn more_ui(desk: &Desk<'_>, ui: &mut Ui, note: Rect, hidden: usize) -> f32 {
-    let tokens = desk.tokens;
-    let words = text::more_measures(hidden);
-    let galley = ui.painter().layout_no_wrap(words.clone(), theme::small(), tokens.accent);
-    let size = galley.size() + vec2(14.0, 6.0);
-    let place = Rect::from_min_size(pos2(note.left(), note.center().y - size.y * 0.5), size);
-    ui.painter().rect(place, 9.0, tokens.card, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
-    ui.painter().galley(place.min + vec2(7.0, 3.0), galley, tokens.accent);
-    let response = ui.interact(place, ui.scope_id().with("more"), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
-    response.on_hover_text(text::MORE_HINT);
-    size.x + 8.0
-}
-
 fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, columns: &[Column], layout: &Layout) {
     let tokens = desk.tokens;
     let (rect, _) = ui.allocate_exact_size(vec2(layout.width(), HEAD), Sense::hover());
@@ -181,7 +94,13 @@ fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, columns: &[Column], layout: &Layout
         pos2(rect.left() + layout.name, rect.top()),
         pos2(rect.left() + layout.name + TRACK, rect.bottom()),
     );
-    numbers.text(track.left_center(), Align2::LEFT_CENTER, heading::TRACK_COLUMN, theme::strong(12.0), tokens.faint);
+    numbers.text(
+        track.left_center(),
+        Align2::LEFT_CENTER,
+        heading::TRACK_COLUMN,
+        theme::strong(12.0),
+        tokens.faint,
+    );
     let at = names.left_center() + vec2(8.0, 0.0);
     ui.painter().text(at, Align2::LEFT_CENTER, heading::SYSTEM_COLUMN, theme::strong(12.0), tokens.faint);
     for (place, name, hint) in [
@@ -219,15 +138,6 @@ fn badge(painter: &egui::Painter, tokens: &Tokens, center: egui::Pos2, look: usi
         tokens.panel
     };
     painter.text(center, Align2::CENTER_CENTER, letter, FontId::proportional(10.5), ink);
-}
-
-/// `FRDist ↓`.
-pub fn titled(column: Column) -> String {
-    match column.better() {
-        Some(Direction::Higher) => format!("{} \u{2191}", column.name()),
-        Some(Direction::Lower) => format!("{} \u{2193}", column.name()),
-        None => column.name().to_owned(),
-    }
 }
 
 fn row_ui(
@@ -309,16 +219,6 @@ fn absent_ui(desk: &Desk<'_>, ui: &mut Ui, choice: &Choice, why: &Absent, layout
     response.on_hover_text(said);
 }
 
-/// A number as it stands in a cell.
-fn words_of(cell: &Cell, column: Column) -> String {
-    match cell.value {
-        // what has no room in decimals is a matter of its magnitude
-        Some(value) if value.abs() >= 1e5 => format!("{value:.1e}"),
-        Some(value) => number::fixed(value, column.decimals()),
-        None => "\u{2014}".to_owned(),
-    }
-}
-
 fn cell_ui(
     desk: &mut Desk<'_>,
     ui: &mut Ui,
@@ -393,15 +293,6 @@ fn says_little(row: &Row, column: Column) -> bool {
     synchrony && share.is_some_and(|share| share > 0.5)
 }
 
-fn beside_of(beside: Beside, cell: &Cell, column: Column) -> Option<String> {
-    let decimals = column.decimals();
-    let half = match beside {
-        Beside::Interval => cell.interval.map(|interval| (interval.high - interval.low) * 0.5),
-        Beside::Seeds => cell.spread.and_then(|spread| spread.deviation),
-    };
-    cell.value.and(half).map(|half| number::spread(half, decimals))
-}
-
 fn hint_of(cell: &Cell, column: Column) -> Vec<String> {
     if cell.value.is_none() {
         return vec![cell.why.clone()];
@@ -433,13 +324,7 @@ fn section_ui(desk: &Desk<'_>, ui: &mut Ui, width: f32) {
     response.on_hover_text(text::PUBLISHED_HINT);
 }
 
-fn published_ui(
-    desk: &mut Desk<'_>,
-    ui: &mut Ui,
-    row: &published::Row,
-    columns: &[Column],
-    layout: &Layout,
-) {
+fn published_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &published::Row, columns: &[Column], layout: &Layout) {
     let tokens = desk.tokens;
     let (rect, response) = ui.allocate_exact_size(vec2(layout.width(), ROW), Sense::hover());
     let said = format!("{}, {}", row.system, text::PUBLISHED_TAG);
@@ -448,7 +333,15 @@ fn published_ui(
     let ring = pos2(names.left() + 15.0, names.center().y);
     ui.painter().circle_stroke(ring, 3.6, Stroke::new(1.0, tokens.faint));
     let at = pos2(names.left() + 28.0, names.center().y);
-    text_cut(ui.painter(), at, Align2::LEFT_CENTER, row.system, theme::body(), tokens.dim, layout.name - 36.0);
+    text_cut(
+        ui.painter(),
+        at,
+        Align2::LEFT_CENTER,
+        row.system,
+        theme::body(),
+        tokens.dim,
+        layout.name - 36.0,
+    );
     let track = match row.track {
         published::Track::Naive => "",
         published::Track::Offline => "offline",
@@ -483,67 +376,4 @@ fn published_ui(
         hint += &format!("\n{}", row.caution);
     }
     response.on_hover_text(hint);
-}
-
-fn note_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
-    let tokens: &Tokens = desk.tokens;
-    let layout = egui::Layout::right_to_left(egui::Align::Center);
-    let mut left = area.right();
-    ui.scope_builder(UiBuilder::new().max_rect(area).layout(layout), |ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        for (words, command) in [
-            (label::EXPORT, Do::Export),
-            (label::CSV, Do::Copy(TableForm::Csv)),
-            (label::LATEX, Do::Copy(TableForm::Latex)),
-        ] {
-            let command = Command::Do(command);
-            if chip(ui, tokens, words, false).on_hover_text(command.hint()).clicked() {
-                desk.commands.push(command);
-            }
-        }
-        left = ui.min_rect().left();
-    });
-    if desk.memory.export_to.is_some() {
-        export_ui(desk, ui, area.with_max_x(left - 8.0));
-        return;
-    }
-    let words = text::board_note(desk.state.evaluate.beside);
-    let at = pos2(area.left() + 2.0, area.center().y);
-    let room = left - area.left() - 14.0;
-    let place = text_cut(ui.painter(), at, Align2::LEFT_CENTER, words, theme::small(), tokens.faint, room);
-    let response = ui.interact(place, ui.scope_id().with("note"), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
-    response.on_hover_text(words);
-}
-
-/// Where to write, typed: for desktops without a file dialog.
-fn export_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
-    let mut folder = desk.memory.export_to.clone().unwrap_or_default();
-    let mut done = None;
-    ui.scope_builder(
-        UiBuilder::new().max_rect(area).layout(egui::Layout::left_to_right(egui::Align::Center)),
-        |ui| {
-            let width = (ui.available_width() - 150.0).clamp(80.0, 520.0);
-            let field = egui::TextEdit::singleline(&mut folder).hint_text(label::EXPORT_TO).desired_width(width);
-            let response = ui.add(field);
-            response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, label::EXPORT_TO));
-            if std::mem::take(&mut desk.memory.export_focus) {
-                response.request_focus();
-            }
-            let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            let wanted = !folder.trim().is_empty();
-            let clicked = ui.add_enabled(wanted, egui::Button::new(label::WRITE)).clicked();
-            if wanted && (clicked || entered) {
-                done = Some(Some(folder.trim().into()));
-            } else if ui.button(label::CANCEL).clicked() {
-                done = Some(None);
-            }
-        },
-    );
-    desk.memory.export_to = Some(folder);
-    match done {
-        Some(Some(folder)) => desk.send(Command::Do(Do::ExportTo(folder))),
-        Some(None) => desk.memory.export_to = None,
-        None => {}
-    }
 }
