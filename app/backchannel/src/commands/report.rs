@@ -100,8 +100,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let place = if args.no_cache { None } else { args.cache.clone().or_else(Cache::usual_place) };
     let cache = place.map(|folder| Cache::open(&folder)).transpose()?;
     let (scored, board) = study::run(&entries, &split, &settings, cache.as_ref(), &control)?;
-    for row in &board.rows {
-        row.warnings.iter().for_each(|warning| output.warn(format!("{}: {warning}", row.label)));
+    for one in &scored {
+        one.warnings.iter().for_each(|warning| output.warn(format!("{}: {warning}", one.entry.label)));
     }
     let page = study::report::html(&board, &scored, &control)?;
     write_atomically(&args.out, |file| std::io::Write::write_all(file, page.as_bytes()))?;
