@@ -17,10 +17,9 @@ use crate::entry::Draw;
 const OTHER_CLIPS: &str = "Published rows are of the 1612 clips of the official REACT 2024 test split and 10 samples unless a \
                            footnote says otherwise; rows over other clips or samples cannot be compared with them";
 /// When a value is bold.
-pub const BOLD: &str = "Bold: the best trained system of a column and all that are not told apart from it, provided that at \
-                        least one is. Told apart needs both: the paired 95 % interval of the difference leaves 0 out, and p \
-                        of the sign-flip test, adjusted by Holm for the trained systems of the column, is below 0.05 (FRDvs, \
-                        a mean over pairs of clips, has no such test: there the interval decides). Naive baselines, the \
+pub const BOLD: &str = "Bold: the best trained system of a column and all not told apart from it, if at least one is. Told \
+                        apart needs both: the paired 95 % interval of the difference leaves 0 out, and p of the sign-flip \
+                        test, Holm-adjusted within the column, is below 0.05 (FRDvs has no such test). Naive baselines, the \
                         truth and published rows are never bold";
 
 /// Clips of the official REACT 2024 test split.
