@@ -1,7 +1,9 @@
 //! What a command prints: one result on standard output (a table, or one JSON object), progress and warnings on
 //! standard error, and the exit code of a fault.
-#![expect(clippy::print_stdout, reason = "this is the one place that writes results to standard output")]
+//!
+//! Whoever reads may stop reading (`| head`): what is written into a closed pipe is lost in silence, and is no fault.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -26,24 +28,24 @@ impl Output {
             let line = serde_json::to_string(value).map_err(|error| {
                 Fault::new(FaultKind::Internal, "", format!("the result is not JSON: {error}"))
             })?;
-            println!("{line}");
+            print(&line)
         } else {
-            println!("{}", text.to_string().trim_end());
+            print(text.to_string().trim_end())
         }
-        Ok(())
     }
 
     /// Something the user should know that does not end the work.
     pub fn warn(&self, message: impl std::fmt::Display) {
-        eprintln!("warning: {message}");
+        say(&format!("warning: {message}"));
     }
 
     /// Tells of a fault and gives its exit code.
     pub fn failed(&self, fault: &Fault) -> ExitCode {
         if self.json {
-            println!("{}", serde_json::json!({ "error": fault, "message": fault.to_string() }));
+            // the exit code tells of the fault, whether or not anybody reads this
+            let _ = print(&serde_json::json!({ "error": fault, "message": fault.to_string() }).to_string());
         }
-        eprintln!("{}: {fault}", if fault.is_cancelled() { "stopped" } else { "error" });
+        say(&format!("{}: {fault}", if fault.is_cancelled() { "stopped" } else { "error" }));
         ExitCode::from(if fault.kind == FaultKind::BadRequest { 2 } else { 1 })
     }
 
@@ -80,7 +82,7 @@ impl Output {
                 std::process::exit(1);
             }
             asked = true;
-            eprintln!("stopping at the next safe point; press Ctrl-C again to end at once");
+            say("stopping at the next safe point; press Ctrl-C again to end at once");
             stopping.stop();
         });
         if handler.is_err() {
@@ -88,4 +90,21 @@ impl Output {
         }
         control
     }
+}
+
+/// A line on standard output; a reader who has gone is no fault, a full disk is.
+fn print(line: &str) -> clips::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Fault::new(FaultKind::NotWritable, "", format!("standard output: {error}"))
+                .remedy("write to a place with room"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line on standard error; there is nowhere to tell that it could not be written.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

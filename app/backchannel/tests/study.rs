@@ -133,3 +133,108 @@ fn what_does_not_fit_is_explained_and_cut_only_on_request() {
     let said = fails(home, 1, &[&asked[..], &["--truncate"]].concat());
     assert!(said.contains("neighbours, row 1"), "{said}");
 }
+
+#[test]
+fn unequal_lengths_and_samples_are_never_compared_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path();
+    let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
+    let corpus = path("corpus");
+    json(home, &["synth", "--out", &corpus, "--seconds", "4", "--clips", "12", "--seed", "3"]);
+    json(home, &["baseline", "random", "--corpus", &corpus, "--samples", "3", "--out", &path("random")]);
+    json(home, &["baseline", "mime", "--corpus", &corpus, "--samples", "1", "--out", &path("mime")]);
+    let whole = read_npy(&home.join("random/attributes.npy")).unwrap();
+    let clips = whole.shape[0];
+    let cut = |name: &str, frames: usize| {
+        let values: Vec<f32> =
+            whole.values.chunks(100 * 25).flat_map(|rows| rows[..frames * 25].to_vec()).collect();
+        write_npy(&home.join(name), &[clips, 3, frames, 25], &values).unwrap();
+        path(name)
+    };
+    let short = cut("short.npy", 80);
+    let asked = ["evaluate", "--corpus", &corpus, "--predictions", &short];
+    let said = fails(home, 1, &asked);
+    assert!(said.contains("short.npy") && said.contains("80") && said.contains("100"), "{said}");
+    assert!(said.contains("--truncate"), "{said}");
+    let done = backchannel(home, &[&asked[..], &["--truncate", "--json"]].concat());
+    let found: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(found["frames"], 80);
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("warning") && said.contains("cut to 80"), "{said}");
+
+    // the report: refused, cut on request, and cut where frames were asked for
+    let page = path("page.html");
+    let report = |more: &[&str], systems: &str| {
+        let systems = format!("random,{systems}");
+        let asked = ["report", "--corpus", &corpus, "--samples", "3", "--bootstrap", "50", "--no-cache"];
+        let asked = [&asked[..], &["--out", &page, "--systems", &systems], more].concat();
+        backchannel(home, &asked.iter().map(|word| &**word).collect::<Vec<_>>())
+    };
+    let refused = report(&[], &short);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--truncate"));
+    for more in [&["--truncate", "--json"][..], &["--frames", "60", "--json"]] {
+        let done = report(more, &short);
+        let made: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let frames = if more[0] == "--truncate" { 80 } else { 60 };
+        assert_eq!(made["board"]["frames"], frames, "{}", String::from_utf8_lossy(&done.stderr));
+        let warnings = format!("{} {}", made["board"]["warnings"], made["board"]["rows"]);
+        assert!(warnings.contains(&format!("cut to {frames}")), "{warnings}");
+    }
+
+    // one sample against three: the first of each, and said so
+    let asked =
+        ["evaluate", "--corpus", &corpus, "--predictions", &path("random"), "--against", &path("mime")];
+    let done = backchannel(home, &[&asked[..], &["--json"]].concat());
+    let found: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&found["first"]["samples"], &found["second"]["samples"]), (&1.into(), &1.into()));
+    assert!(found["cut"].as_str().unwrap().contains("3 samples of each clip against 1"), "{}", found["cut"]);
+    assert!(String::from_utf8(done.stderr).unwrap().contains("the first 1 of each are compared"));
+    // in the report nothing is tested or concluded by the sums between them
+    let mime = path("mime");
+    let done = report(&["--json"], &format!("one={mime},calm=demo-plain"));
+    let made: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let why = made["board"]["not_bold"]["FRDist"].as_str().unwrap();
+    assert!(why.contains("sum over samples") && why.contains("one has 1"), "{why}");
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("Nothing is concluded by them of one (1 sample)"));
+}
+
+#[test]
+fn values_outside_their_range_are_told_and_scored() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path();
+    let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
+    let corpus = path("corpus");
+    json(home, &["synth", "--out", &corpus, "--seconds", "4", "--clips", "12", "--seed", "3"]);
+    json(home, &["baseline", "random", "--corpus", &corpus, "--samples", "2", "--out", &path("random")]);
+    let mut whole = read_npy(&home.join("random/attributes.npy")).unwrap();
+    whole.values.iter_mut().skip(3).step_by(50).for_each(|value| *value = 12.5);
+    write_npy(&home.join("logits.npy"), &whole.shape, &whole.values).unwrap();
+    let logits = path("logits.npy");
+    let done = backchannel(home, &["evaluate", "--corpus", &corpus, "--predictions", &logits]);
+    assert!(done.status.success());
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("logits.npy: AU6") && said.contains("50") && said.contains("12.5"), "{said}");
+    let none = backchannel(home, &["evaluate", "--corpus", &corpus, "--predictions", &path("random")]);
+    assert!(!String::from_utf8(none.stderr).unwrap().contains("outside"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_who_stops_reading_is_no_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    for asked in [&["doctor", "--json"][..], &["doctor"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_backchannel"))
+            .args(asked)
+            .env("XDG_CACHE_HOME", dir.path())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!said.contains("panicked") && done.status.code().is_some_and(|code| code < 2), "{said}");
+    }
+}

@@ -87,6 +87,7 @@ fn tradeoff(heading: Heading) -> Tradeoff {
             look: index,
             emphasised: name == "Latent intent",
             published: (3..=5).contains(&index),
+            bound: false,
         })
         .collect();
     Tradeoff {
@@ -138,7 +139,7 @@ fn distribution(heading: Heading) -> Distribution {
                     value: middle + 0.06 * chance.normal() + 0.05 * chance.uniform() * chance.uniform(),
                 })
                 .collect();
-            DistributionRow { name: name.into(), look, clips, emphasised: look == 1 }
+            DistributionRow { name: name.into(), look, clips, emphasised: look == 1, bound: false }
         })
         .collect();
     Distribution { heading, measure: "FRCorr".into(), better: Some(Direction::Higher), decimals: 3, rows }
@@ -203,6 +204,7 @@ fn forest(heading: Heading) -> Forest {
                 look: index,
                 emphasised: name == "Latent intent",
                 published,
+                bound: false,
             }
         })
         .collect();

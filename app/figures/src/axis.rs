@@ -144,6 +144,44 @@ impl Axis {
     }
 }
 
+/// Which of some spans of values (low, high) an axis leaves out, because with them the others would have no room.
+///
+/// `bound` says which are no competitors but bounds, such as the truth: those are left out when they reach beyond the
+/// others by half of the others' range, any other by twice that range, the farthest first. What is left out is drawn at
+/// the edge with an arrow and its value. At least two spans of some width stay.
+pub fn aside(spans: &[(f64, f64)], bound: &[bool]) -> Vec<bool> {
+    let mut out = vec![false; spans.len()];
+    let usable = |index: usize| spans[index].0.is_finite() && spans[index].1.is_finite();
+    loop {
+        // of those that stay, the one that reaches farthest beyond the rest
+        let mut farthest: Option<(usize, f64)> = None;
+        for index in (0..spans.len()).filter(|index| !out[*index] && usable(*index)) {
+            let rest = (0..spans.len()).filter(|other| {
+                *other != index
+                    && !out[*other]
+                    && usable(*other)
+                    && !bound.get(*other).copied().unwrap_or(false)
+            });
+            let (low, high, count) = rest.fold((f64::MAX, f64::MIN, 0), |(low, high, count), other| {
+                (low.min(spans[other].0), high.max(spans[other].1), count + 1)
+            });
+            let width = high - low;
+            if count < 2 || width <= 0.0 {
+                continue;
+            }
+            let most = if bound.get(index).copied().unwrap_or(false) { 0.5 } else { 2.0 };
+            let beyond = (spans[index].1 - high).max(low - spans[index].0) / width;
+            if beyond > most && farthest.is_none_or(|(_, known)| beyond > known) {
+                farthest = Some((index, beyond));
+            }
+        }
+        match farthest {
+            Some((index, _)) => out[index] = true,
+            None => return out,
+        }
+    }
+}
+
 fn span(values: impl IntoIterator<Item = f64>, scale: Scale) -> (f64, f64) {
     let empty = match scale {
         Scale::Linear => (0.0, 1.0),
@@ -195,6 +233,20 @@ mod tests {
         assert_eq!(labels(&Axis::linear(80.0, 240.0, 4)), ["100", "150", "200"]);
         assert_eq!(labels(&Axis::log(0.5, 2000.0, 6)), ["1", "10", "100", "1,000"]);
         assert_eq!(labels(&Axis::log(2.0, 30.0, 6)), ["2", "5", "10", "20"]);
+    }
+
+    #[test]
+    fn a_bound_or_a_stranger_is_left_out_and_company_is_not() {
+        let point = |value: f64| (value, value);
+        let spans = [point(0.0), point(0.4), point(0.7), point(6.6)];
+        assert_eq!(aside(&spans, &[false, false, false, true]), [false, false, false, true]);
+        assert_eq!(aside(&spans, &[false; 4]), [false, false, false, true]);
+        // a truth within the others, or just beyond them, stays
+        assert_eq!(aside(&[point(0.0), point(1.0), point(1.3)], &[false, false, true]), [false; 3]);
+        // two of a kind are company: both ends matter
+        assert_eq!(aside(&[point(0.0), point(10.0)], &[false, false]), [false, false]);
+        assert_eq!(aside(&[point(1.0), point(1.0), point(5.0)], &[false; 3]), [false; 3]);
+        assert_eq!(aside(&[(f64::NAN, 1.0)], &[]), [false]);
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl Figure for Differences {
         let zero = plot.y_of(0.0);
         let columns = clips.len().min((area.w / 1.0).max(1.0) as usize);
         let pitch = area.w / columns as f32;
-        let gap = if pitch >= 3.0 { (pitch * 0.18).min(2.0) } else { 0.0 };
+        // Gaps of a part of a pixel beat against the pixels: narrow bars have none and are one stepped area.
+        let gap = if pitch >= 6.0 { (pitch * 0.18).round().clamp(1.0, 2.0) } else { 0.0 };
         if let Some((low, high)) = interval {
             let band = Rect::spanned([area.x, plot.y_of(low)], [area.right(), plot.y_of(high)]);
             let band = Rect { h: band.h.max(style.hair), ..band };
@@ -134,7 +135,8 @@ impl Figure for Differences {
             let y = plot.y_of(clip.value);
 
             if gap > 0.0 {
-                let bar = Rect::spanned([left + gap / 2.0, zero], [left + pitch - gap / 2.0, y]);
+                let [from, to] = [left, left + pitch - gap].map(f32::round);
+                let bar = Rect::spanned([from, zero], [to, y]);
                 drawing.fill(bar, 0.0, if clip.value > 0.0 { higher } else { lower });
             } else {
                 let steps = if clip.value > 0.0 { &mut above } else { &mut below };

@@ -1,10 +1,10 @@
 //! How a measure is spread over clips, one row a system: histogram, median, quartiles, and 5 to 95 %.
 
-use crate::axis::{Direction, Scale, drawable};
+use crate::axis::{Direction, Scale, aside, drawable};
 use crate::differences::ClipValue;
 use crate::drawing::{Align, Drawing, Rect, Size, Stroke};
 use crate::heading::{Heading, empty, footnotes, inner, undefined};
-use crate::plot::Wanted;
+use crate::plot::{Wanted, arrow};
 use crate::rows::{Row, Rows};
 use crate::style::{Look, Style};
 use crate::summary::{five_numbers, histogram};
@@ -21,6 +21,8 @@ pub struct DistributionRow {
     pub clips: Vec<ClipValue>,
     /// The system this is about.
     pub emphasised: bool,
+    /// A bound such as the truth: where it lies far beyond the others, the axis does not stretch to it.
+    pub bound: bool,
 }
 
 /// The figure.
@@ -93,16 +95,38 @@ impl Figure for Distribution {
                 quiet: false,
             })
             .collect();
+        let spans: Vec<(f64, f64)> = values
+            .iter()
+            .map(|values| match values.as_slice() {
+                [low, .., high] => (*low, *high),
+                [one] => (*one, *one),
+                [] => (f64::NAN, f64::NAN),
+            })
+            .collect();
+        let beyond = aside(&spans, &self.rows.iter().map(|row| row.bound).collect::<Vec<_>>());
         let wanted = Wanted {
             name: &self.measure,
             better: self.better,
             scale: Scale::Linear,
-            values: values.iter().flatten().copied().collect(),
+            values: values
+                .iter()
+                .zip(&beyond)
+                .filter(|(_, beyond)| !**beyond)
+                .flat_map(|(values, _)| values.iter().copied())
+                .collect(),
             exactly: None,
         };
         let laid = Rows::lay(&mut drawing, style, room, &rows, "median", &wanted);
         for (index, (row, clips)) in self.rows.iter().zip(&sorted).take(laid.shown).enumerate() {
-            draw_row(&mut drawing, style, &laid, index, style.look(row.look), clips, &values[index], row);
+            let mut look = style.look(row.look);
+            if row.emphasised {
+                look.color = style.accent;
+            }
+            if beyond[index] {
+                draw_beyond(&mut drawing, style, &laid, index, look, &values[index], row, self.decimals);
+                continue;
+            }
+            draw_row(&mut drawing, style, &laid, index, look, clips, &values[index], row);
         }
         drawing
     }
@@ -170,6 +194,32 @@ fn draw_row(
             number::fixed(clip.value, 4)
         );
         drawing.mark_rect(clip.id, &what, Rect::new(center - 0.75, top, 1.5, height));
+    }
+}
+
+/// A row whose values lie beyond the axis: an arrow at that edge, and from where to where they are.
+fn draw_beyond(
+    drawing: &mut Drawing,
+    style: &Style,
+    laid: &Rows,
+    index: usize,
+    look: Look,
+    values: &[f64],
+    row: &DistributionRow,
+    decimals: usize,
+) {
+    let Some(five) = five_numbers(values) else { return };
+    let (right, y) = (laid.axis.share(five.median) > 0.5, laid.middle(index));
+    let (edge, side) = if right { (laid.plot.right(), 1.0) } else { (laid.plot.x, -1.0) };
+    arrow(drawing, style, [edge - side * style.text * 0.4, y], [side, 0.0], look.color);
+    let words = format!("{} to {}", number::fixed(five.low, decimals), number::fixed(five.high, decimals));
+    let at = [edge - side * style.text * 1.1, y + style.small * text::CAPITAL / 2.0];
+    let align = if right { Align::End } else { Align::Start };
+    drawing.text(at, &words, style.notes(), style.quiet, align);
+    let what = format!("{}: {words}, beyond the axis", text::name(&row.name));
+    let strip = Rect::new(laid.plot.x, y - laid.row / 2.0, laid.plot.w, laid.row);
+    if let Some(clip) = row.clips.iter().find(|clip| drawable(clip.value, Scale::Linear)) {
+        drawing.mark_rect(clip.id, &what, strip);
     }
 }
 

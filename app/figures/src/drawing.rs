@@ -409,6 +409,12 @@ impl Drawing {
             None => self.items.push(Item::Circle { center, radius, fill, stroke }),
             Some(points) => self.items.push(Item::Area { points, fill, stroke }),
         }
+        if let Some(letter) = glyph.letter {
+            let face = Face { size: radius * 1.55, bold: !glyph.hollow, mono: false };
+            let ink = if glyph.hollow { color } else { ground.unwrap_or(Color::hex(0xffffff)) };
+            let at = [center[0], center[1] + face.size * text::CAPITAL / 2.0];
+            self.text(at, &letter.to_string(), face, ink, Align::Middle);
+        }
     }
 
     /// A line of text with its anchor on the baseline; kept inside the canvas.

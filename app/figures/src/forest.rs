@@ -1,9 +1,9 @@
 //! One measure, one row a system: mean and interval; published values are hollow and have none.
 
-use crate::axis::{Direction, Scale, drawable};
+use crate::axis::{Direction, Scale, aside, drawable};
 use crate::drawing::{Drawing, Rect, Size, Stroke};
 use crate::heading::{Heading, empty, footnotes, inner, notes_height};
-use crate::plot::Wanted;
+use crate::plot::{Wanted, arrow};
 use crate::rows::{Row, Rows};
 use crate::style::Style;
 use crate::{Figure, number, text};
@@ -25,6 +25,8 @@ pub struct ForestRow {
     pub emphasised: bool,
     /// Copied from a paper, not measured here.
     pub published: bool,
+    /// A bound such as the truth: where it lies far beyond the others, the axis does not stretch to it.
+    pub bound: bool,
 }
 
 /// The figure.
@@ -83,6 +85,8 @@ impl Figure for Forest {
                 quiet: row.published,
             })
             .collect();
+        let spans: Vec<(f64, f64)> = self.rows.iter().map(|row| (row.value, row.value)).collect();
+        let beyond = aside(&spans, &self.rows.iter().map(|row| row.bound).collect::<Vec<_>>());
         let wanted = Wanted {
             name: &self.measure,
             better: self.better,
@@ -90,7 +94,9 @@ impl Figure for Forest {
             values: self
                 .rows
                 .iter()
-                .flat_map(|row| {
+                .zip(&beyond)
+                .filter(|(_, beyond)| !**beyond)
+                .flat_map(|(row, _)| {
                     std::iter::once(row.value).chain(row.interval.into_iter().flat_map(|(a, b)| [a, b]))
                 })
                 .chain(reference)
@@ -110,8 +116,24 @@ impl Figure for Forest {
             }
             let (x, y) = (laid.x_of(row.value), laid.middle(index));
             let mut look = style.look(row.look);
-            look.glyph.hollow = row.published;
-            if let Some((low, high)) = finite(row.interval) {
+            look.glyph.hollow |= row.published;
+            if row.emphasised {
+                look.color = style.accent;
+            }
+            if beyond[index] {
+                // its value stands on the right
+                let side = if laid.axis.share(row.value) > 0.5 { 1.0 } else { -1.0 };
+                let at = [x - side * style.text * 1.3, y];
+                arrow(&mut drawing, style, [x - side * style.text * 0.2, y], [side, 0.0], look.color);
+                drawing.glyph(
+                    at,
+                    style.glyph().min(laid.row * 0.36) * look.glyph.scale(),
+                    look.glyph,
+                    look.color,
+                    Some(style.ground),
+                    style.line,
+                );
+            } else if let Some((low, high)) = finite(row.interval) {
                 let (low, high) = (laid.x_of(low), laid.x_of(high));
                 drawing.line(vec![[low, y], [high, y]], Stroke::new(style.line, look.color));
                 let cap = style.glyph() * 0.55;
@@ -119,9 +141,11 @@ impl Figure for Forest {
                     drawing.line(vec![[x, y - cap], [x, y + cap]], Stroke::new(style.line * 0.8, look.color));
                 }
             }
-            let radius = style.glyph() * if row.emphasised { 1.2 } else { 1.0 };
+            let radius = style.glyph() * look.glyph.scale() * if row.emphasised { 1.15 } else { 1.0 };
             let radius = radius.min(laid.row * 0.36);
-            drawing.glyph([x, y], radius, look.glyph, look.color, Some(style.ground), style.line);
+            if !beyond[index] {
+                drawing.glyph([x, y], radius, look.glyph, look.color, Some(style.ground), style.line);
+            }
             let what = format!(
                 "{}: {} {} {}",
                 text::name(&row.name),

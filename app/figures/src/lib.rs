@@ -39,7 +39,7 @@ pub use heading::Heading;
 pub use png::png;
 pub use reliability::{Reliability, ReliabilityBin};
 pub use signatures::{SignatureCell, SignatureColumn, Signatures};
-pub use style::{Look, Style};
+pub use style::{Look, Style, of_system, system};
 pub use svg::svg;
 pub use table::Table;
 pub use tradeoff::{Front, Tradeoff, TradeoffPoint};

@@ -58,7 +58,15 @@ impl Plot {
         }
         inner.h -= small * 1.5 + if x_name.is_empty() { 0.0 } else { small * 1.4 };
         inner.h = inner.h.max(4.0);
-        let y_axis = y.axis((inner.h / (small * 3.0)) as usize);
+        // two lines say where something is, three how far apart things are
+        let least = (inner.h / (small * 3.0)) as usize;
+        let mut y_axis = y.axis(least);
+        for more in least.max(2) + 1..=12 {
+            if y_axis.ticks.len() >= 3 {
+                break;
+            }
+            y_axis = y.axis(more);
+        }
         let gutter = y_axis.ticks.iter().map(|tick| text::width(&tick.label, numbers)).fold(0.0, f32::max)
             + small * 0.6;
         let gutter = gutter.min(room.w * 0.4);
@@ -114,6 +122,23 @@ impl Plot {
     pub(crate) fn shows(&self, x: f64, y: f64) -> bool {
         drawable(x, self.x.scale) && drawable(y, self.y.scale)
     }
+}
+
+/// A small arrow at an edge: what it points to lies beyond. `toward` is one of the four directions.
+pub(crate) fn arrow(
+    drawing: &mut Drawing,
+    style: &Style,
+    at: Point,
+    toward: [f32; 2],
+    color: crate::drawing::Color,
+) {
+    let (long, half) = (style.text * 0.62, style.text * 0.3);
+    let [dx, dy] = toward;
+    let tip = [at[0] + dx * long * 0.5, at[1] + dy * long * 0.5];
+    let foot = [at[0] - dx * long * 0.5, at[1] - dy * long * 0.5];
+    let side = [-dy * half, dx * half];
+    let corners = vec![tip, [foot[0] + side[0], foot[1] + side[1]], [foot[0] - side[0], foot[1] - side[1]]];
+    drawing.area(corners, color);
 }
 
 /// Tick labels below `inner`; one that would touch the last is left out.

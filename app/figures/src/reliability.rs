@@ -130,7 +130,11 @@ impl Figure for Reliability {
             empty(&mut drawing, style, room, "no predictions");
             return drawing;
         }
-        let look = style.look(self.look);
+        let mut look = style.look(self.look);
+        // ten letters of one system say nothing; its dots are those of the one that is looked at
+        if look.glyph.letter.take().is_some() {
+            (look.color, look.glyph.shape, look.glyph.hollow) = (style.accent, 0, false);
+        }
         let count = shown.iter().map(|bin| bin.count).sum::<usize>();
         let mut entries = vec![(Key::Bare, number::counted(count, "prediction"))];
         if let Some(error) = self.calibration_error() {

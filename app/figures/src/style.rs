@@ -14,9 +14,16 @@ pub struct Glyph {
     pub shape: u8,
     /// Drawn as an outline.
     pub hollow: bool,
+    /// Written into the shape.
+    pub letter: Option<char>,
 }
 
 impl Glyph {
+    /// How much larger than a plain shape it is drawn: a letter needs room.
+    pub fn scale(self) -> f32 {
+        if self.letter.is_some() { 1.3 } else { 1.0 }
+    }
+
     /// Corners of the shape about `center`, of about the same area as a circle of `radius`; a circle has none.
     pub fn outline(self, center: Point, radius: f32) -> Option<Vec<Point>> {
         let around = |count: usize, turn: f32, radii: &[f32]| -> Vec<Point> {
@@ -72,6 +79,23 @@ pub struct Look {
 
 /// Series that have a look of their own; more repeat.
 pub const MOST_LOOKS: usize = 16;
+/// Looks of systems begin here: grey squares with a letter. Colours and shapes are those of latents, and a system that
+/// wore them would be taken for one; a letter is read on a grey print and by every eye.
+const SYSTEMS: usize = 1 << 16;
+/// Letters of the alphabet.
+const LETTERS: usize = 26;
+
+/// The look of a system: a square with that letter (`A` to `Z`, whatever is given), hollow for a baseline.
+pub fn system(letter: char, hollow: bool) -> usize {
+    let letter = (letter.to_ascii_uppercase() as usize).saturating_sub('A' as usize) % LETTERS;
+    SYSTEMS + letter + if hollow { LETTERS } else { 0 }
+}
+
+/// Letter and hollowness of a system's look; `None` for that of a series.
+pub fn of_system(look: usize) -> Option<(char, bool)> {
+    let slot = look.checked_sub(SYSTEMS)? % (2 * LETTERS);
+    Some(((b'A' + (slot % LETTERS) as u8) as char, slot >= LETTERS))
+}
 
 const DARK_SERIES: [u32; 8] =
     [0x8fa2ff, 0xffc5a1, 0x0fa698, 0xf5484b, 0xa968ff, 0x2fe9f7, 0xd5f52a, 0xff9500];
@@ -202,10 +226,21 @@ impl Style {
 
     /// The look of series or latent `index`, counted from 0 and repeating after sixteen.
     pub fn look(&self, index: usize) -> Look {
+        if index >= SYSTEMS {
+            return self.of_system(index);
+        }
         let index = index % MOST_LOOKS;
         let (hue, hollow) = (index % 8, index >= 8);
         let color = if hollow { self.series[hue].mix(self.second, 0.5) } else { self.series[hue] };
-        Look { color, glyph: Glyph { shape: hue as u8, hollow }, dash: DASHES[index] }
+        Look { color, glyph: Glyph { shape: hue as u8, hollow, letter: None }, dash: DASHES[index] }
+    }
+
+    /// The look of the system `index` of [`system`]; any other index is a series.
+    fn of_system(&self, index: usize) -> Look {
+        let slot = (index - SYSTEMS) % (2 * LETTERS);
+        let (letter, hollow) = ((b'A' + (slot % LETTERS) as u8) as char, slot >= LETTERS);
+        let color = if hollow { self.faint } else { self.quiet };
+        Look { color, glyph: Glyph { shape: 1, hollow, letter: Some(letter) }, dash: &[] }
     }
 
     /// Type of names.
@@ -275,9 +310,25 @@ mod tests {
     }
 
     #[test]
+    fn systems_are_grey_squares_with_letters_and_never_look_like_a_latent() {
+        for style in [Style::paper(), Style::dark(), Style::light()] {
+            for (letter, hollow) in [('A', false), ('Z', false), ('R', true)] {
+                let look = style.look(system(letter, hollow));
+                assert_eq!((look.glyph.letter, look.glyph.hollow), (Some(letter), hollow));
+                assert_eq!(of_system(system(letter, hollow)), Some((letter, hollow)));
+                let Color { r, g, b, .. } = look.color;
+                assert!(r.max(g).max(b) - r.min(g).min(b) < 30, "{:?} is no grey", look.color);
+                assert!(look.color.contrast(style.ground) >= 4.5);
+                assert!((0..MOST_LOOKS).all(|series| style.look(series).color != look.color));
+            }
+        }
+        assert_eq!(of_system(3), None);
+    }
+
+    #[test]
     fn glyphs_are_about_as_large_as_a_circle() {
         for shape in 1..8 {
-            let corners = Glyph { shape, hollow: false }.outline([0.0, 0.0], 1.0).unwrap();
+            let corners = Glyph { shape, hollow: false, letter: None }.outline([0.0, 0.0], 1.0).unwrap();
             let area: f32 = (0..corners.len())
                 .map(|index| {
                     let (a, b) = (corners[index], corners[(index + 1) % corners.len()]);

@@ -1,9 +1,9 @@
 //! Two measures against each other, one point a system, with the front of those that no other beats in both.
 
-use crate::axis::{Direction, Scale, drawable};
+use crate::axis::{Direction, Scale, aside, drawable};
 use crate::drawing::{Align, Drawing, Item, Rect, Size, Stroke};
 use crate::heading::{Heading, empty, footnotes, inner, undefined};
-use crate::plot::{Plot, Wanted};
+use crate::plot::{Plot, Wanted, arrow};
 use crate::style::Style;
 use crate::{Figure, labels, number, text};
 
@@ -28,6 +28,8 @@ pub struct TradeoffPoint {
     pub emphasised: bool,
     /// Copied from a paper, not measured here: drawn hollow.
     pub published: bool,
+    /// A bound such as the truth: where it lies far beyond the others, the axes do not stretch to it.
+    pub bound: bool,
 }
 
 /// How the front is drawn.
@@ -119,25 +121,46 @@ impl Figure for Tradeoff {
             return drawing;
         }
         let ends = |interval: Option<(f64, f64)>| interval.into_iter().flat_map(|(low, high)| [low, high]);
+        let bounds: Vec<bool> = points.iter().map(|point| point.bound).collect();
+        let beyond = |value: fn(&TradeoffPoint) -> f64| {
+            aside(&points.iter().map(|point| (value(point), value(point))).collect::<Vec<_>>(), &bounds)
+        };
+        let (x_beyond, y_beyond) = (beyond(|point| point.x), beyond(|point| point.y));
         let x = Wanted {
             name: &self.x.0,
             better: Some(self.x.1),
             scale: self.x_scale,
-            values: points.iter().flat_map(|p| std::iter::once(p.x).chain(ends(p.x_interval))).collect(),
+            values: points
+                .iter()
+                .zip(&x_beyond)
+                .filter(|(_, beyond)| !**beyond)
+                .flat_map(|(p, _)| std::iter::once(p.x).chain(ends(p.x_interval)))
+                .collect(),
             exactly: None,
         };
         let y = Wanted {
             name: &self.y.0,
             better: Some(self.y.1),
             scale: self.y_scale,
-            values: points.iter().flat_map(|p| std::iter::once(p.y).chain(ends(p.y_interval))).collect(),
+            values: points
+                .iter()
+                .zip(&y_beyond)
+                .filter(|(_, beyond)| !**beyond)
+                .flat_map(|(p, _)| std::iter::once(p.y).chain(ends(p.y_interval)))
+                .collect(),
             exactly: None,
         };
         let y = with_room_below(y);
         let Some(plot) = Plot::lay(&mut drawing, style, room, &x, &y) else { return drawing };
         let obstacles = self.draw_front(&mut drawing, style, &plot, &points);
-        for point in &points {
-            let color = style.look(point.look).color;
+        let ink = |point: &TradeoffPoint| {
+            if point.emphasised { style.accent } else { style.look(point.look).color }
+        };
+        for (point, beyond) in points.iter().zip(x_beyond.iter().zip(&y_beyond)) {
+            let color = ink(point);
+            if *beyond.0 || *beyond.1 {
+                continue;
+            }
             let bar = Stroke::new(style.hair * 1.4, color.alpha(0.65));
             if let Some((low, high)) =
                 point.x_interval.filter(|(low, high)| low.is_finite() && high.is_finite())
@@ -150,12 +173,23 @@ impl Figure for Tradeoff {
                 drawing.line(vec![plot.at(point.x, low), plot.at(point.x, high)], bar);
             }
         }
-        let radius = |point: &TradeoffPoint| style.glyph() * if point.emphasised { 1.3 } else { 1.0 };
-        for point in &points {
+        let radius = |point: &TradeoffPoint| {
+            style.glyph() * style.look(point.look).glyph.scale() * if point.emphasised { 1.2 } else { 1.0 }
+        };
+        for (index, point) in points.iter().enumerate() {
             let mut look = style.look(point.look);
-            look.glyph.hollow = point.published;
+            look.glyph.hollow |= point.published;
             let at = plot.at(point.x, point.y);
-            drawing.glyph(at, radius(point), look.glyph, look.color, Some(style.ground), style.line);
+            drawing.glyph(at, radius(point), look.glyph, ink(point), Some(style.ground), style.line);
+            let reach = radius(point) * 1.3 + style.text * 0.4;
+            if x_beyond[index] {
+                let side = if plot.x.share(point.x) > 0.5 { 1.0 } else { -1.0 };
+                arrow(&mut drawing, style, [at[0] + side * reach, at[1]], [side, 0.0], ink(point));
+            }
+            if y_beyond[index] {
+                let side = if plot.y.share(point.y) > 0.5 { -1.0 } else { 1.0 };
+                arrow(&mut drawing, style, [at[0], at[1] + side * reach], [0.0, side], ink(point));
+            }
             let what = format!(
                 "{}: {} {}, {} {}",
                 text::name(&point.name),
@@ -169,6 +203,19 @@ impl Figure for Tradeoff {
         // The name that matters most finds its place first.
         let mut order: Vec<&TradeoffPoint> = points.clone();
         order.sort_by_key(|point| !point.emphasised);
+        // what lies beyond an axis says by how much
+        let named = |point: &TradeoffPoint| {
+            let place = points.iter().position(|other| other.id == point.id).unwrap_or(0);
+            let values: Vec<String> = [(x_beyond[place], point.x), (y_beyond[place], point.y)]
+                .into_iter()
+                .filter(|(beyond, _)| *beyond)
+                .map(|(_, value)| number::fixed(value, number::decimals_for([value])))
+                .collect();
+            match values.is_empty() {
+                true => text::name(&point.name),
+                false => format!("{} {}", text::name(&point.name), values.join(", ")),
+            }
+        };
         let wanted: Vec<labels::Wanted> = order
             .iter()
             .map(|point| {
@@ -176,7 +223,7 @@ impl Figure for Tradeoff {
                 labels::Wanted {
                     at: plot.at(point.x, point.y),
                     radius: radius(point) * 1.15,
-                    text: text::fit_name(&text::name(&point.name), face, room.w * 0.45),
+                    text: text::fit_name(&named(point), face, room.w * 0.45),
                     face,
                 }
             })

@@ -84,7 +84,8 @@ mod tests {
             .map(|x| [x as f32, 10.0 + (x as f32 * 0.9).sin() * 4.0])
             .chain((0..100).rev().map(|x| [x as f32, 4.0 + (x as f32 * 0.9).sin() * 4.0]))
             .collect();
-        let glyphs = (1..8).filter_map(|shape| Glyph { shape, hollow: false }.outline([9.0, 9.0], 5.0));
+        let glyphs =
+            (1..8).filter_map(|shape| Glyph { shape, hollow: false, letter: None }.outline([9.0, 9.0], 5.0));
         let polygons: Vec<Vec<Point>> = glyphs.chain([steps, band]).collect();
         for polygon in polygons {
             for polygon in [polygon.clone(), polygon.into_iter().rev().collect()] {

@@ -57,6 +57,7 @@ fn all(count: usize, clip_count: usize, hostile: bool, scale: Scale) -> Vec<(&'s
         look: at,
         emphasised: at == 0,
         published: at % 3 == 1,
+        bound: false,
     });
     let forest = names.iter().enumerate().map(|(at, name)| ForestRow {
         id: at as u64,
@@ -66,12 +67,14 @@ fn all(count: usize, clip_count: usize, hostile: bool, scale: Scale) -> Vec<(&'s
         look: at,
         emphasised: at == 0,
         published: at % 3 == 1,
+        bound: false,
     });
     let spread = names.iter().enumerate().map(|(at, name)| DistributionRow {
         name: name.clone(),
         look: at,
         clips: clips([clip_count, 1, 0, 40][at % 4], hostile),
         emphasised: false,
+        bound: at == 2,
     });
     let bars = names.iter().enumerate().map(|(at, name)| UsageBar {
         id: at as u64,

@@ -6,6 +6,8 @@ use egui::{Context, ViewportCommand};
 use crate::app::Studio;
 use crate::commands::Command;
 use crate::desk::Overlay;
+use crate::dialogs;
+use crate::evaluate::Opened;
 use crate::jobs::{Done, Slot};
 use crate::library::ClipKey;
 use crate::state::{Maker, Message, Severity, State, SystemRow, Workspace, file_name};
@@ -225,17 +227,10 @@ impl Studio {
 
     fn ask_for_files(&mut self, folder: bool) {
         self.jobs.start(Slot::Dialog, "Choosing what to open", move |_| {
-            let dialog = rfd::FileDialog::new();
             let picked = if folder {
-                dialog.pick_folder().into_iter().collect()
+                vec![dialogs::folder(text::TYPE_PATH)?]
             } else {
-                dialog
-                    .add_filter(
-                        "sound, predictions, checkpoints",
-                        &["wav", "flac", "ogg", "mp3", "npy", "safetensors"],
-                    )
-                    .pick_files()
-                    .unwrap_or_default()
+                dialogs::files(text::TYPE_PATH)?
             };
             Ok(Made::Picked(picked).into())
         });
@@ -284,8 +279,18 @@ impl Studio {
         self.jobs.start(Slot::Check, "Checking the corpus", move |control| work::check(&corpus, control));
     }
 
+    /// Starts making the reactions that were scored of the chosen clip.
+    fn show_as_scored(&mut self, opened: Opened) {
+        let system =
+            self.state.systems.get(self.state.system).map_or_else(String::new, |row| row.name.clone());
+        self.jobs.start(Slot::Takes, "Making the scored reactions", move |control| {
+            work::react_as_scored(&opened, &system, control)
+        });
+    }
+
     /// Starts making reactions to the chosen clip with the chosen system.
     fn generate(&mut self) {
+        self.state.evaluate.opened = None;
         let (Some(clip), Some(row)) = (&self.state.clip, self.state.systems.get(self.state.system)) else {
             return;
         };
@@ -302,15 +307,22 @@ impl Studio {
             let now = ctx.input(|input| input.time);
             let Done { slot, title, result, .. } = done;
             match result {
-                Ok(answer) => self.take_in_one(ctx, now, &title, answer),
+                Ok(answer) => {
+                    if !matches!(slot, Slot::Sparklines | Slot::Paired | Slot::Start) {
+                        self.state.succeeded_at = now;
+                    }
+                    self.take_in_one(ctx, now, &title, answer);
+                }
+                // A dialog that was closed without a choice is nothing to talk about.
+                Err(fault) if fault.is_cancelled() && matches!(slot, Slot::Dialog | Slot::Export) => {}
                 Err(fault) => {
                     if slot == Slot::Evaluate {
                         // What is finished stays; one that failed does not keep the others from their turn.
-                        if fault.is_cancelled() {
-                            self.state.evaluate.queue.clear();
-                        } else {
-                            self.score_next();
-                        }
+                        self.scoring_failed(&fault);
+                    }
+                    if slot == Slot::Export && fault.kind == clips::FaultKind::Unsupported {
+                        self.memory.export_to.get_or_insert_default();
+                        self.memory.export_focus = true;
                     }
                     if slot == Slot::Clip {
                         // What was shown before stays, and the list says so.
@@ -397,8 +409,14 @@ impl Studio {
                 self.playback.stop(true);
                 self.playback.transport().load(sound, frames);
                 self.playback.set_loop(None);
-                self.choose_fitting_system(now);
-                self.generate();
+                let key = self.state.clip.as_ref().map(|clip| clip.key);
+                match self.state.evaluate.opened.clone().filter(|opened| Some(opened.key) == key) {
+                    Some(opened) => self.show_as_scored(opened),
+                    None => {
+                        self.choose_fitting_system(now);
+                        self.generate();
+                    }
+                }
             }
             Made::Reactions(reactions) => {
                 self.state.reactions = *reactions;

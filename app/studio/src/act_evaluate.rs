@@ -6,10 +6,10 @@ use egui::Context;
 use study::{Board, Scored, Split};
 
 use crate::app::Studio;
-use crate::evaluate::{Choice, Do, Focus, TableForm, Who};
+use crate::evaluate::{Choice, Do, Focus, Opened, TableForm, Who};
 use crate::jobs::Slot;
 use crate::library::ClipKey;
-use crate::state::{Maker, Message, Severity, SystemRow, Workspace};
+use crate::state::{Maker, Message, ScoredAs, Severity, SystemRow, Workspace};
 use crate::work::Made;
 use crate::{scoring, text};
 
@@ -22,8 +22,7 @@ impl Studio {
             Do::Split(split) => {
                 if self.state.evaluate.split != split {
                     self.jobs.stop(Slot::Evaluate);
-                    self.state.evaluate.split = split;
-                    self.state.evaluate.clear();
+                    self.state.evaluate.turn_to(split);
                 }
             }
             Do::Toggle(choice) => {
@@ -60,7 +59,11 @@ impl Studio {
                 }
             }
             Do::Copy(form) => self.copy_table(ctx, form),
-            Do::Export => self.start_export(),
+            Do::Export => self.start_export(None),
+            Do::ExportTo(folder) => {
+                self.memory.export_to = None;
+                self.start_export(Some(folder));
+            }
             Do::Synthetic => {
                 self.jobs.start(Slot::Open, text::STAGE_SYNTHETIC, scoring::synthetic);
             }
@@ -89,10 +92,17 @@ impl Studio {
     fn start_scoring(&mut self, ctx: &Context) {
         self.show(ctx, Workspace::Evaluate);
         let Some(corpus) = self.state.library.corpus.clone() else { return };
+        let least = self.fewest_frames();
         let evaluate = &mut self.state.evaluate;
         let wanted = evaluate.taking_part(&self.state.systems);
+        if evaluate.least != least {
+            // other frames are compared: what was scored was scored over others
+            evaluate.clear();
+            evaluate.least = least;
+        }
         // Who is not wanted any more leaves the table; who was scored stays.
-        evaluate.scored.retain(|(choice, _)| wanted.contains(choice));
+        evaluate.gather(&wanted);
+        evaluate.failed.clear();
         evaluate.asked = wanted.len();
         evaluate.queue = wanted
             .into_iter()
@@ -103,8 +113,39 @@ impl Studio {
             return;
         }
         let which = evaluate.split;
-        self.jobs
-            .start(Slot::Evaluate, text::STAGE_SPLIT, move |control| scoring::read(corpus, which, control));
+        self.jobs.start(Slot::Evaluate, text::STAGE_SPLIT, move |control| {
+            scoring::read(corpus, which, least, control)
+        });
+    }
+
+    /// Frames of the shortest predictions that take part, where lengths are cut.
+    fn fewest_frames(&self) -> Option<usize> {
+        let evaluate = &self.state.evaluate;
+        let frames = |choice: &Choice| match &choice.who {
+            Who::Naive(_) => None,
+            Who::System(origin) => {
+                match &self.state.systems.iter().find(|row| row.origin == *origin)?.maker {
+                    Maker::System(_) => None,
+                    Maker::Imported(imported) => Some(imported.frames()),
+                }
+            }
+        };
+        let wanted = evaluate.taking_part(&self.state.systems);
+        wanted.iter().filter_map(frames).min().filter(|_| evaluate.settings.truncate)
+    }
+
+    /// A system could not be scored; the others get their turn.
+    pub(crate) fn scoring_failed(&mut self, fault: &clips::Fault) {
+        let evaluate = &mut self.state.evaluate;
+        let who = evaluate.running.take();
+        if fault.is_cancelled() {
+            evaluate.queue.clear();
+            return;
+        }
+        if let Some(choice) = who {
+            evaluate.failed.push((choice, fault.to_string()));
+        }
+        self.score_next();
     }
 
     /// The split is in memory.
@@ -123,9 +164,7 @@ impl Studio {
         let Some(split) = evaluate.read.clone() else { return };
         let Some(choice) = evaluate.queue.pop_front() else {
             // Who left the table was not scored again; the rest has to be put beside each other anew.
-            let stale =
-                evaluate.board.as_ref().is_some_and(|board| board.rows.len() != evaluate.scored.len());
-            if stale {
+            if evaluate.stale && !evaluate.scored.is_empty() {
                 let scored: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
                 let settings = evaluate.settings.clone();
                 self.jobs.start(Slot::Evaluate, text::STAGE_BOARD, move |control| {
@@ -134,6 +173,7 @@ impl Studio {
             }
             return;
         };
+        evaluate.running = Some(choice.clone());
         let systems = &self.state.systems;
         let label = choice.label(systems);
         let row = match &choice.who {
@@ -142,15 +182,29 @@ impl Studio {
         };
         let before: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
         let (settings, cache) = (evaluate.settings.clone(), evaluate.cache.clone());
+        // the letter of a system is its own, whoever else takes part later
+        let slot = match &choice.who {
+            Who::Naive(_) => None,
+            Who::System(_) => {
+                Some(evaluate.known.iter().position(|known| *known == choice).unwrap_or_else(|| {
+                    evaluate.known.push(choice.clone());
+                    evaluate.known.len() - 1
+                }))
+            }
+        };
         let title = text::scoring(&label, evaluate.asked - evaluate.queue.len(), evaluate.asked);
         self.jobs.start(Slot::Evaluate, title, move |control| {
-            scoring::score(choice, row, label, before, &split, &settings, cache.as_deref(), control)
+            scoring::score(choice, row, label, slot, before, &split, &settings, cache.as_deref(), control)
         });
     }
 
     /// The table was put together anew.
     pub(crate) fn take_board(&mut self, board: Arc<Board>) {
         let evaluate = &mut self.state.evaluate;
+        if board.split != evaluate.split {
+            return;
+        }
+        evaluate.stale = false;
         evaluate.focus.row = evaluate.focus.row.min(board.rows.len().saturating_sub(1));
         evaluate.against = None;
         evaluate.board = Some(board);
@@ -160,6 +214,10 @@ impl Studio {
     /// A system was scored.
     pub(crate) fn take_scored(&mut self, choice: Choice, scored: Scored, board: Arc<Board>) {
         let evaluate = &mut self.state.evaluate;
+        if board.split != evaluate.split {
+            return; // a late answer over the split that was looked at before
+        }
+        (evaluate.running, evaluate.stale) = (None, false);
         evaluate.scored.push((choice, scored));
         // The table keeps the order of the list: baselines first.
         evaluate.board = Some(board);
@@ -195,7 +253,7 @@ impl Studio {
         evaluate.focus = Focus { row: moved(evaluate.focus.row, down, board.rows.len()), column };
     }
 
-    /// Opens a clip of the split in Compare, answered by the system of a row as it was scored.
+    /// Opens a clip of the split in Compare with the samples that were scored of a row.
     fn open_in_compare(&mut self, ctx: &Context, row: usize, clip: usize) {
         let evaluate = &self.state.evaluate;
         let Some((choice, scored)) = evaluate.scored.get(row) else { return };
@@ -218,6 +276,34 @@ impl Studio {
         wishes.sampling = scored.entry.sampling;
         wishes.seed = evaluate.settings.seeds.first().copied().unwrap_or(1);
         wishes.samples = if scored.entry.latents() > 0 { 1 } else { evaluate.settings.samples.clamp(1, 16) };
+        let opened = evaluate.read.clone().zip(scored.outcomes.first()).map(|(read, outcome)| {
+            let column = evaluate.focus.column;
+            let of_clip = outcome.evaluation.per_clip.get(clip);
+            let parts = of_clip.map_or_else(Vec::new, |scores| match column {
+                study::Column::Measure(measures::Measure::Corr) => {
+                    scores.correlation.iter().map(|(value, _)| *value).collect()
+                }
+                study::Column::Measure(measures::Measure::Dist) => {
+                    scores.distance.iter().map(|(value, _)| *value).collect()
+                }
+                _ => Vec::new(),
+            });
+            Opened {
+                key: ClipKey::Corpus(split, clip),
+                entry: scored.entry.clone(),
+                split: read,
+                clip,
+                samples: outcome.evaluation.samples,
+                scored: ScoredAs {
+                    row: scored.entry.label.clone(),
+                    column,
+                    value: column.per_clip(outcome).and_then(|values| values.get(clip).copied().flatten()),
+                    parts,
+                    seed: outcome.seed,
+                },
+            }
+        });
+        self.state.evaluate.opened = opened;
         self.memory.wishes = None;
         self.state.system = place;
         self.memory.search.clear();
@@ -232,7 +318,9 @@ impl Studio {
         let now = ctx.input(|input| input.time);
         let Some(board) = self.state.evaluate.board.clone() else { return };
         let columns = self.state.evaluate.columns();
-        let table = study::tables::table(&board, &columns, self.state.evaluate.published);
+        // in a paper only where the split is theirs; on the screen they are marked
+        let published = self.state.evaluate.published && study::tables::beside_published(&board);
+        let table = study::tables::table(&board, &columns, published);
         let written = match form {
             TableForm::Latex => Ok(table.latex()),
             TableForm::Csv => table.csv(),
@@ -263,13 +351,14 @@ impl Studio {
         self.tell(message);
     }
 
-    fn start_export(&mut self) {
+    fn start_export(&mut self, into: Option<std::path::PathBuf>) {
         let evaluate = &self.state.evaluate;
         let Some(board) = evaluate.board.clone() else { return };
         let scored: Vec<Scored> = evaluate.scored.iter().map(|(_, scored)| scored.clone()).collect();
         self.jobs.start(Slot::Export, text::STAGE_EXPORT, move |control| {
-            let Some(folder) = rfd::FileDialog::new().pick_folder() else {
-                return Err(clips::Fault::cancelled());
+            let folder = match into {
+                Some(folder) => folder,
+                None => crate::dialogs::folder(text::TYPE_FOLDER)?,
             };
             scoring::export(&board, &scored, &folder, control)
         });

@@ -63,6 +63,12 @@ pub struct Memory {
     pub path_focus: bool,
     /// The path being typed.
     pub path: String,
+    /// The folder to export into, being typed; `None` unless it is asked for.
+    pub export_to: Option<String>,
+    /// The field of that folder asks for the keyboard.
+    pub export_focus: bool,
+    /// The cell that was last scrolled into view.
+    pub cell_shown: Option<crate::evaluate::Focus>,
     /// Words in the search field.
     pub search: String,
     /// The seed being typed.

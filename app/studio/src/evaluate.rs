@@ -9,7 +9,8 @@ use clips::corpus::Split;
 use listener::Naive;
 use study::{Board, Column, Draw, Scored, Settings};
 
-use crate::state::{Maker, SystemRow};
+use crate::library::ClipKey;
+use crate::state::{Maker, ScoredAs, SystemRow};
 
 /// Who may take part, and how it is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +106,46 @@ pub enum Beside {
     Seeds,
 }
 
+/// A clip on its way to Compare, with the samples that were scored of it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The clip in the list.
+    pub key: ClipKey,
+    /// What answered it.
+    pub entry: study::Entry,
+    /// The split that was scored.
+    pub split: Arc<study::Split>,
+    /// Row of the split.
+    pub clip: usize,
+    /// Samples that were scored.
+    pub samples: usize,
+    /// What they were scored as.
+    pub scored: ScoredAs,
+}
+
+/// The table of a split that is not looked at.
+pub struct Shelved {
+    read: Option<Arc<study::Split>>,
+    scored: Vec<(Choice, Scored)>,
+    aside: Vec<(Choice, Scored)>,
+    failed: Vec<(Choice, String)>,
+    board: Option<Arc<Board>>,
+    least: Option<usize>,
+}
+
+/// Why somebody who takes part has no numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// It could not be scored.
+    Failed(String),
+    /// It is being scored.
+    Running,
+    /// Its turn will come.
+    Waiting,
+    /// Nobody has asked for it yet.
+    NotYet,
+}
+
 /// The workspace.
 pub struct Evaluate {
     /// The split that is scored.
@@ -117,6 +158,20 @@ pub struct Evaluate {
     pub read: Option<Arc<study::Split>>,
     /// What was scored of the split.
     pub scored: Vec<(Choice, Scored)>,
+    /// Everybody who was ever scored, in the order of the first time: the place gives the letter in pictures.
+    pub known: Vec<Choice>,
+    /// What was scored of the split and is not in the table any more: taken back without being scored again.
+    pub aside: Vec<(Choice, Scored)>,
+    /// Who could not be scored, and why.
+    pub failed: Vec<(Choice, String)>,
+    /// Who is being scored.
+    pub running: Option<Choice>,
+    /// Tables of the other splits, kept until settings or corpus change.
+    pub shelf: Vec<(Split, Shelved)>,
+    /// Frames that the read split was cut to, for predictions that have no more.
+    pub least: Option<usize>,
+    /// Rows came or went since the table was put together.
+    pub stale: bool,
     /// Who is still to be scored.
     pub queue: VecDeque<Choice>,
     /// How many were asked for in all.
@@ -137,6 +192,8 @@ pub struct Evaluate {
     pub published: bool,
     /// The columns beyond the official six.
     pub beyond: bool,
+    /// The clip in Compare that shows what was scored of it, until other reactions are asked for.
+    pub opened: Option<Opened>,
     /// Where outcomes are kept; nowhere in scenes and tests.
     pub cache: Option<PathBuf>,
 }
@@ -149,6 +206,13 @@ impl Default for Evaluate {
             settings: Settings::default(),
             read: None,
             scored: Vec::new(),
+            known: Vec::new(),
+            aside: Vec::new(),
+            failed: Vec::new(),
+            running: None,
+            shelf: Vec::new(),
+            least: None,
+            stale: false,
             queue: VecDeque::new(),
             asked: 0,
             board: None,
@@ -159,16 +223,106 @@ impl Default for Evaluate {
             beside: Beside::default(),
             published: true,
             beyond: false,
+            opened: None,
             cache: study::Cache::usual_place(),
         }
     }
 }
 
 impl Evaluate {
-    /// Forgets what was scored, for another corpus, split or settings.
+    /// Looks at another split; the table of this one is kept.
+    pub fn turn_to(&mut self, split: Split) {
+        let kept = Shelved {
+            read: self.read.take(),
+            scored: std::mem::take(&mut self.scored),
+            aside: std::mem::take(&mut self.aside),
+            failed: std::mem::take(&mut self.failed),
+            board: self.board.take(),
+            least: self.least.take(),
+        };
+        self.shelf.retain(|(known, _)| *known != self.split);
+        self.shelf.push((self.split, kept));
+        self.split = split;
+        self.queue.clear();
+        self.running = None;
+        self.against = None;
+        self.generation += 1;
+        if let Some(place) = self.shelf.iter().position(|(known, _)| *known == split) {
+            let (_, kept) = self.shelf.swap_remove(place);
+            self.read = kept.read;
+            self.scored = kept.scored;
+            self.aside = kept.aside;
+            self.failed = kept.failed;
+            self.board = kept.board;
+            self.least = kept.least;
+        }
+        let rows = self.board.as_ref().map_or(0, |board| board.rows.len());
+        self.focus.row = self.focus.row.min(rows.saturating_sub(1));
+    }
+
+    /// Who leaves the table goes aside, together with its row; who comes back is taken from there.
+    pub fn gather(&mut self, wanted: &[Choice]) {
+        let leaves: Vec<bool> = self.scored.iter().map(|(choice, _)| !wanted.contains(choice)).collect();
+        if leaves.contains(&true) {
+            if let Some(board) = &self.board {
+                let mut board = Board::clone(board);
+                let mut places = leaves.iter();
+                board.rows.retain(|_| places.next().is_none_or(|leaves| !leaves));
+                self.focus.row = self.focus.row.min(board.rows.len().saturating_sub(1));
+                self.against = None;
+                self.board = (!board.rows.is_empty()).then(|| Arc::new(board));
+                self.generation += 1;
+            }
+            let (leave, stay) = std::mem::take(&mut self.scored)
+                .into_iter()
+                .partition(|(choice, _)| !wanted.contains(choice));
+            self.scored = stay;
+            let leave: Vec<(Choice, Scored)> = leave;
+            self.aside.extend(leave);
+        }
+        self.stale |= leaves.contains(&true);
+        let (back, aside) =
+            std::mem::take(&mut self.aside).into_iter().partition(|(choice, _)| wanted.contains(choice));
+        let back: Vec<(Choice, Scored)> = back;
+        self.stale |= !back.is_empty();
+        self.scored.extend(back);
+        self.aside = aside;
+    }
+
+    /// Who takes part and has no row yet, and why.
+    pub fn absent(&self, systems: &[SystemRow]) -> Vec<(Choice, Absent)> {
+        let rows = self.board.as_ref().map_or(0, |board| board.rows.len());
+        let has_row = |choice: &Choice| self.scored.iter().take(rows).any(|(known, _)| known == choice);
+        let why = |choice: &Choice| {
+            if let Some((_, why)) = self.failed.iter().find(|(known, _)| known == choice) {
+                Absent::Failed(why.clone())
+            } else if self.running.as_ref() == Some(choice) {
+                Absent::Running
+            } else if self.queue.contains(choice) {
+                Absent::Waiting
+            } else {
+                Absent::NotYet
+            }
+        };
+        self.taking_part(systems)
+            .into_iter()
+            .filter(|choice| !has_row(choice))
+            .map(|choice| {
+                let why = why(&choice);
+                (choice, why)
+            })
+            .collect()
+    }
+
+    /// Forgets what was scored, for another corpus or settings.
     pub fn clear(&mut self) {
         self.read = None;
         self.scored.clear();
+        self.aside.clear();
+        self.failed.clear();
+        self.shelf.clear();
+        self.running = None;
+        self.least = None;
         self.queue.clear();
         self.board = None;
         self.against = None;
@@ -245,6 +399,8 @@ pub enum Do {
     Copy(TableForm),
     /// Write tables, figures and the report into a folder.
     Export,
+    /// The same, into a folder that was typed.
+    ExportTo(PathBuf),
     /// Write a small synthetic corpus and open it.
     Synthetic,
 }
@@ -285,6 +441,7 @@ impl Do {
             Self::Copy(TableForm::Csv) => "Copy the table as CSV",
             Self::Copy(TableForm::Markdown) => "Copy the table as Markdown",
             Self::Copy(TableForm::Json) => "Copy the table as JSON",
+            Self::ExportTo(_) => "Write tables, figures and report",
             Self::Export => "Export tables, figures and report\u{2026}",
             Self::Synthetic => "Write a small synthetic corpus and open it",
         }

@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn systems_are_the_grey_of_the_window() {
+        for theme in [Theme::Dark, Theme::Light] {
+            let tokens = theme.tokens();
+            let look = |hollow| color(style(theme).look(figures::system('B', hollow)).color);
+            assert_eq!((look(false), look(true)), (tokens.dim, tokens.faint));
+        }
+    }
+
+    #[test]
     fn a_concave_area_is_filled_inside_only() {
         let corner = [[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [1.0, 1.0], [1.0, 4.0], [0.0, 4.0]];
         let mesh = filled(Pos2::ZERO, &corner, Color32::WHITE);

@@ -10,6 +10,7 @@ pub mod act_evaluate;
 pub mod app;
 pub mod commands;
 pub mod desk;
+pub mod dialogs;
 pub mod evaluate;
 pub mod faces;
 pub mod figure;

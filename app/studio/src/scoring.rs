@@ -14,12 +14,17 @@ use crate::state::{Maker, SystemRow};
 use crate::text;
 use crate::work::{Answer, Made};
 
-/// Reads the split that is scored.
+/// Reads the split that is scored, cut to the `least` frames that predictions have.
 ///
 /// # Errors
 /// As [`Split::read`].
-pub fn read(corpus: Arc<Corpus>, which: Which, control: &Control) -> Result<Answer> {
-    Ok(Made::Split(Arc::new(Split::read(corpus, which, None, control)?)).into())
+pub fn read(corpus: Arc<Corpus>, which: Which, least: Option<usize>, control: &Control) -> Result<Answer> {
+    let split = Split::read(corpus, which, None, control)?;
+    let split = match least {
+        Some(frames) => split.cut(frames, "the shortest predictions have no more"),
+        None => split,
+    };
+    Ok(Made::Split(Arc::new(split)).into())
 }
 
 /// Scores one choice and puts it beside those that were scored before.
@@ -30,6 +35,7 @@ pub fn score(
     choice: Choice,
     row: Option<SystemRow>,
     label: String,
+    slot: Option<usize>,
     before: Vec<Scored>,
     split: &Split,
     settings: &Settings,
@@ -38,7 +44,7 @@ pub fn score(
 ) -> Result<Answer> {
     // Without a place to keep outcomes they are made anew each time; that is no reason to fail.
     let cache = cache.and_then(|folder| Cache::open(folder).ok());
-    let entry = entry(&choice, row, label, split, control)?;
+    let entry = Entry { slot, ..entry(&choice, row, label, split, control)? };
     let scored = study::score_entry(&entry, split, settings, cache.as_ref(), control)?;
     let all: Vec<Scored> = before.into_iter().chain([scored.clone()]).collect();
     let board = Board::of(&all, split, settings, control)?;
@@ -83,7 +89,8 @@ fn entry(
     if choice.track == clips::Track::Online {
         spec += "@online";
     }
-    Ok(Entry { label, spec, answerer, track: choice.track, draw: choice.draw, sampling: Sampling::default() })
+    let sampling = Sampling::default();
+    Ok(Entry { label, spec, answerer, track: choice.track, draw: choice.draw, sampling, slot: None })
 }
 
 /// The system of a scored row, to be brought to Compare.

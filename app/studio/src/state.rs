@@ -149,6 +149,21 @@ pub struct Reaction {
     pub signature: Signature,
 }
 
+/// What the reactions on the wall were scored as in Evaluate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredAs {
+    /// Row of the table.
+    pub row: String,
+    /// Measure that led here.
+    pub column: study::Column,
+    /// Its value of this clip and seed.
+    pub value: Option<f64>,
+    /// What each sample adds to it, where the measure is a sum over samples.
+    pub parts: Vec<f64>,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
 /// The reactions to the chosen clip.
 #[derive(Debug, Clone, Default)]
 pub struct Reactions {
@@ -160,6 +175,8 @@ pub struct Reactions {
     pub seconds: f64,
     /// The system that made them.
     pub system: String,
+    /// The very samples of Evaluate, in their order there; `None` for reactions made here.
+    pub scored: Option<ScoredAs>,
 }
 
 impl Reactions {
@@ -179,9 +196,9 @@ impl Reactions {
     }
 
     /// Indices into `all` of the tiles on the wall: one a latent (its sample number `sample`), or one a sample for
-    /// systems without latents; at most sixteen.
+    /// systems without latents and for what was scored; at most sixteen.
     pub fn tiles(&self, sample: usize) -> Vec<usize> {
-        let latents = self.has_latents();
+        let latents = self.has_latents() && self.scored.is_none();
         (0..self.all.len())
             .filter(|index| !latents || self.all[*index].take.header.sample == sample)
             .take(MOST_LATENTS)
@@ -196,8 +213,11 @@ impl Reactions {
         })
     }
 
-    /// `z3`, or `s3` for systems without latents.
+    /// `z3`, or `s3` for systems without latents; `z3\u{b7}1` for the first sample of what was scored.
     pub fn name(&self, index: usize) -> String {
+        if self.scored.is_some() && self.has_latents() {
+            return format!("z{}\u{b7}{}", self.look_index(index) + 1, index + 1);
+        }
         let letter = if self.has_latents() { 'z' } else { 's' };
         format!("{letter}{}", self.look_index(index) + 1)
     }
@@ -305,6 +325,8 @@ pub struct State {
     pub evaluate: Evaluate,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
+    /// Seconds of the window when a job last succeeded: an older failure leaves the status bar.
+    pub succeeded_at: f64,
 }
 
 impl Default for State {
@@ -334,6 +356,7 @@ impl Default for State {
             inspector_open: true,
             evaluate: Evaluate::default(),
             messages: Vec::new(),
+            succeeded_at: 0.0,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod heading {
     pub const CHECK: &str = "Faults of the corpus";
     pub const KEYS: &str = "Keys of this screen";
     pub const POINTER: &str = "POINTER";
+    pub const AS_SCORED: &str = "AS SCORED";
     pub const WORST: &str = "WORST CLIPS";
     pub const BEST: &str = "BEST CLIPS";
     pub const COMPARED: &str = "COMPARED CLIP BY CLIP";
@@ -81,6 +82,10 @@ pub mod label {
     pub const INCOMPLETE: &str = "incomplete";
     pub const FAULTY: &str = "faulty";
     pub const IDLE: &str = "idle";
+    pub const WORKING: &str = "working";
+    pub const CUT_LENGTHS: &str = "cut lengths";
+    pub const EXPORT_TO: &str = "Folder to write into";
+    pub const WRITE: &str = "Write";
     pub const PALETTE: &str = "Ctrl+K";
     pub const PALETTE_HINT: &str = "Type what you want to do";
     pub const NOTHING_FITS: &str = "Nothing fits these words";
@@ -114,6 +119,12 @@ pub mod label {
     pub const EFFECT: &str = "Effect d_z";
     pub const CHANCE: &str = "p, sign flips";
     pub const COMPARING: &str = "comparing";
+    pub const PART: &str = "Of this sample";
+    pub const SAMPLES_SCORED: &str = "Samples";
+    /// `FRCorr of the clip`.
+    pub fn of_clip(measure: &str) -> String {
+        format!("{measure} of the clip")
+    }
     pub const LOADING: &str = "Loading the demo";
     pub const DROP: &str = "Drop to open";
     pub const TIME: &str = "Time";
@@ -154,6 +165,7 @@ pub mod empty {
     pub const CELL_REMEDY: &str = "Click a number of the table";
     pub const NO_CLIPS: &str = "This measure has no value by clip";
     pub const NO_CLIPS_REMEDY: &str = "It is a value of the whole set";
+    pub const INCOMPARABLE: &str = "These two cannot be compared";
     pub const NO_OTHER: &str = "Nothing to compare with";
     pub const NO_OTHER_REMEDY: &str = "Score a second system";
     pub const NO_LATENTS: &str = "This system has no latent intents";
@@ -295,6 +307,44 @@ pub const STAGE_EXPORT: &str = "Exporting the evaluation";
 pub fn paired((generation, a, b, column): &crate::desk::Compared) -> String {
     format!("Comparing rows {} and {} of table {generation} by {}", a + 1, b + 1, column.name())
 }
+/// What to do where there is no file dialog.
+pub const TYPE_PATH: &str =
+    "press Ctrl+L and type the path, drop it on the window, or name it on the command line";
+/// What to do where there is no dialog for an export.
+pub const TYPE_FOLDER: &str = "type the folder below the table; or use backchannel report --tables DIR";
+/// What the switch of lengths does.
+pub const CUT_LENGTHS_HINT: &str = "Predictions that are longer or shorter than the clips: compare the frames that all have. \
+                                    Without it they are refused";
+/// Head of the first column.
+pub const SYSTEM_HINT: &str =
+    "Who answered. The letter stands for it in the pictures; hollow: a naive baseline, or the truth";
+/// Head of the second column.
+pub const TRACK_HINT: &str = "What the system may see: offline the whole clip, online only what is past. Baselines and \
+                              predictions of others do not say";
+/// An empty cell of a published row.
+pub const NOT_PUBLISHED: &str = "Not published: the paper does not print this measure";
+/// Said of a bold value.
+pub const BOLD_HINT: &str =
+    "\u{25cf} best of the trained systems, or not told apart from it while another one is";
+/// A row that does not take part any more.
+pub const LEFT_OUT: &str = "not chosen";
+/// A row that is chosen and not scored.
+pub const NOT_SCORED: &str = "not scored yet";
+/// A row that waits for its turn.
+pub const WAITING: &str = "waiting";
+/// A row that is being scored.
+pub const SCORING: &str = "scoring";
+/// A row that could not be scored.
+pub const FAILED: &str = "failed";
+/// Said of a row that does not take part any more.
+pub const LEFT_OUT_HINT: &str = "Not chosen any more: it leaves the table with the next run, and is kept";
+/// How to see them.
+pub const MORE_HINT: &str =
+    "Scroll with Shift and the wheel, drag the bar below, or walk there with the arrow keys";
+/// Measures beyond the right edge.
+pub fn more_measures(count: usize) -> String {
+    format!("{} more \u{2192}", counted(count, "measure"))
+}
 /// A table lies on the clipboard.
 pub const COPIED: &str = "The table is on the clipboard";
 /// Said of published rows.
@@ -331,12 +381,12 @@ pub fn of_board(board: &study::Board) -> String {
 pub fn board_note(beside: crate::evaluate::Beside) -> &'static str {
     match beside {
         crate::evaluate::Beside::Interval => {
-            "\u{b1} is half of the 95 % interval over clips. Bold: best of the trained systems, where the paired intervals \
-             tell it from another. A click on a number leads to its clips"
+            "\u{b1} is half of the 95 % interval over clips. \u{25cf} best of the trained systems, where paired interval and test \
+             both tell it from another. A click on a number leads to its clips"
         }
         crate::evaluate::Beside::Seeds => {
-            "\u{b1} is the deviation over seeds. Bold: best of the trained systems, where the paired intervals tell it from \
-             another. A click on a number leads to its clips"
+            "\u{b1} is the deviation over seeds. \u{25cf} best of the trained systems, where paired interval and test both tell \
+             it from another. A click on a number leads to its clips"
         }
     }
 }

@@ -12,8 +12,9 @@ use clips::{Control, Fault, FaultKind, Result, Streams, Take};
 use listener::{LatentChoice, Request};
 use media::{Peaks, VideoSource};
 use speech::demo::DemoClip;
+use study::entry::Answerer;
 
-use crate::evaluate::Choice;
+use crate::evaluate::{Choice, Opened};
 use crate::library::ClipKey;
 use crate::motion::Motion;
 use crate::signature::{distances, signatures};
@@ -269,9 +270,32 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
     Ok(Answer { made: Made::Reactions(Box::new(reactions)), warnings })
 }
 
-/// Takes with their faces, signatures and distances.
+/// The very reactions that were scored in Evaluate, with what the window shows of them.
+///
+/// # Errors
+/// What the system or the file says, and a stop on request.
+pub fn react_as_scored(opened: &Opened, system: &str, control: &Control) -> Result<Answer> {
+    let started = Instant::now();
+    let takes =
+        opened.entry.takes(&opened.split, opened.clip, opened.samples, opened.scored.seed, control)?;
+    let seconds = started.elapsed().as_secs_f64();
+    control.check()?;
+    let made = matches!(opened.entry.answerer, Answerer::System(_));
+    let reactions = Reactions {
+        seconds: if made { seconds } else { 0.0 },
+        scored: Some(opened.scored.clone()),
+        ..reactions_in_order(takes, system)
+    };
+    Ok(Made::Reactions(Box::new(reactions)).into())
+}
+
+/// Takes by latent and sample with their faces, signatures and distances.
 pub fn reactions_of(mut takes: Vec<Take>, system: &str) -> Reactions {
     takes.sort_by_key(|take| (take.header.latent, take.header.sample));
+    reactions_in_order(takes, system)
+}
+
+fn reactions_in_order(takes: Vec<Take>, system: &str) -> Reactions {
     let signatures = signatures(&takes);
     let distances = distances(&takes);
     let all = takes
@@ -285,7 +309,7 @@ pub fn reactions_of(mut takes: Vec<Take>, system: &str) -> Reactions {
             Reaction { take, motion: Arc::new(motion), signature }
         })
         .collect();
-    Reactions { all, distances, seconds: 0.0, system: system.to_owned() }
+    Reactions { all, distances, seconds: 0.0, system: system.to_owned(), scored: None }
 }
 
 /// Small pictures of clips: valence of the real listener, else loudness of the speaker. Clips that cannot be read

@@ -48,7 +48,8 @@ fn window(folder: &Path) -> Window {
         Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {
             let mut studio = Studio::new(&creation.egui_ctx, None, &Options::default(), Transport::manual());
             studio.state.evaluate.cache = None;
-            studio.state.evaluate.settings = Settings { samples: 4, seeds: vec![1], bootstrap: 100 };
+            studio.state.evaluate.settings =
+                Settings { samples: 4, seeds: vec![1], bootstrap: 100, ..Settings::default() };
             Shell::around(studio)
         });
     settle(&mut window);
@@ -57,6 +58,18 @@ fn window(folder: &Path) -> Window {
     act(&mut window, Command::Open(folder.to_owned()));
     window.get_by_label_contains("Nothing is scored yet");
     window
+}
+
+/// What tells a take from another.
+type Plain = (Option<usize>, usize, clips::Attributes);
+
+fn told(take: &clips::Take) -> Plain {
+    (take.header.latent, take.header.sample, take.attributes.to_vec())
+}
+
+/// The takes on the wall, in order.
+fn on_the_wall(state: &studio::state::State) -> Vec<Plain> {
+    state.tiles().into_iter().map(|index| told(&state.reactions.all[index].take)).collect()
 }
 
 fn naive(naive: Naive) -> Choice {
@@ -125,12 +138,35 @@ fn every_number_leads_to_its_clips_and_a_clip_to_the_reactions_that_were_scored(
     assert_eq!(state.systems[state.system].name, "latent-intent \u{b7} demo");
     let split = state.evaluate.read.clone().unwrap();
     let (_, scored) = &state.evaluate.scored[latent];
-    let takes = scored.entry.takes(&split, worst, 1, 1, &Control::default()).unwrap();
-    let same = state.reactions.all.iter().any(|reaction| {
-        reaction.take.header.latent == takes[0].header.latent
-            && reaction.take.attributes == takes[0].attributes
-    });
-    assert!(same, "the reactions on the wall are those that were scored");
+    let takes = scored.entry.takes(&split, worst, 4, 1, &Control::default()).unwrap();
+    let wanted: Vec<Plain> = takes.iter().map(told).collect();
+    assert_eq!(
+        on_the_wall(state),
+        wanted,
+        "the reactions on the wall are the four that were scored, no more and no less"
+    );
+    let latent_of = takes[0].header.latent.unwrap() + 1;
+    assert_eq!(state.reactions.name(3), format!("z{latent_of}\u{b7}4"));
+    assert_eq!(state.tiles().len(), 4);
+    let as_scored = state.reactions.scored.as_ref().unwrap();
+    let value = board.rows[latent].cell(Column::OFFICIAL[1]).unwrap().per_clip[worst].unwrap();
+    assert_eq!(as_scored.value, Some(value));
+    assert!((as_scored.parts.iter().sum::<f64>() - value).abs() < 1e-9, "the samples add up to the clip");
+    window.get_by_label_contains("FRDist of the clip");
+
+    // samples that go round the latents too, each with its own
+    let spread = board.row("latent-intent \u{b7} demo spread").unwrap();
+    act(&mut window, Command::Do(Do::Clip { row: spread, clip: 1 }));
+    let state = &window.state().studio.state;
+    let (_, scored) = &state.evaluate.scored[spread];
+    let takes = scored.entry.takes(&split, 1, 4, 1, &Control::default()).unwrap();
+    assert_eq!(on_the_wall(state), takes.iter().map(told).collect::<Vec<_>>());
+    let latents: std::collections::BTreeSet<_> = takes.iter().map(|take| take.header.latent).collect();
+    assert_eq!(latents.len(), 4);
+    // asked for anew, the wall is that of Compare again
+    act(&mut window, Command::Generate);
+    let state = &window.state().studio.state;
+    assert!(state.reactions.scored.is_none() && state.tiles().len() == 8);
 
     // a baseline's clip shows the baseline
     act(&mut window, Command::Do(Do::Clip { row: board.row("mime").unwrap(), clip: 2 }));
@@ -156,6 +192,12 @@ fn one_that_fails_keeps_nobody_from_their_turn_and_work_can_be_stopped() {
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].what.contains("predictions of 2 clips") && !failures[0].remedy.is_empty());
     assert_eq!(state.evaluate.board.as_ref().unwrap().rows.len(), 6);
+    // the one that failed has a row with its reason; the bar is free again once something else succeeds
+    let failed_at = failures[0].at;
+    assert!(state.succeeded_at <= failed_at);
+    window.get_by_label_contains("few.npy, failed: ");
+    act(&mut window, Command::NextClip);
+    assert!(window.state().studio.state.succeeded_at > failed_at);
 
     // what was scored stays scored; other settings begin anew
     let ctx = window.ctx.clone();
@@ -169,11 +211,19 @@ fn one_that_fails_keeps_nobody_from_their_turn_and_work_can_be_stopped() {
     assert!(state.evaluate.queue.is_empty() || state.evaluate.scored.len() < 6);
     assert!(!window.state().studio.busy(Slot::Evaluate));
 
-    // another split forgets the table
+    // every split keeps its own table
+    act(&mut window, Command::Do(Do::Run));
+    let labels = |window: &Window| -> Option<Vec<String>> {
+        let board = window.state().studio.state.evaluate.board.clone()?;
+        Some(board.rows.iter().map(|row| row.label.clone()).collect())
+    };
+    let before = labels(&window).unwrap();
     act(&mut window, Command::Do(Do::Split(Split::Test)));
     assert!(window.state().studio.state.evaluate.board.is_none());
     let Focus { row, .. } = window.state().studio.state.evaluate.focus;
     assert_eq!(row, 0);
+    act(&mut window, Command::Do(Do::Split(Split::Val)));
+    assert_eq!(labels(&window).unwrap(), before);
 }
 
 #[test]
@@ -193,11 +243,23 @@ fn the_table_goes_to_the_clipboard_and_keys_mean_what_the_screen_says() {
     let board = window.state().studio.state.evaluate.board.clone().unwrap();
     let latex = study::tables::table(&board, &Column::OFFICIAL, true).latex();
     assert!(latex.contains("\\toprule") && latex.contains("random"), "{latex}");
-    // who is left out leaves the table with the next run
+    // who is left out stays in sight, marked, and leaves the table with the next run
     act(&mut window, Command::Do(Do::Toggle(naive(Naive::Random))));
+    window.run_steps(2);
+    window.get_by_label("random, not chosen");
     act(&mut window, Command::Do(Do::Run));
     let rows = &window.state().studio.state.evaluate.board.as_ref().unwrap().rows;
     assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["mime"]);
+    // who comes back is taken back as scored: nobody's numbers are made twice
+    act(&mut window, Command::Do(Do::Toggle(naive(Naive::Random))));
+    window.run_steps(2);
+    window.get_by_label("random, not scored yet");
+    let kept = window.state().studio.state.evaluate.aside[0].1.outcomes[0].clone();
+    act(&mut window, Command::Do(Do::Run));
+    let evaluate = &window.state().studio.state.evaluate;
+    assert_eq!(evaluate.board.as_ref().unwrap().rows.len(), 2);
+    assert!(evaluate.scored.iter().any(|(_, scored)| std::sync::Arc::ptr_eq(&scored.outcomes[0], &kept)));
+    assert_eq!(evaluate.board.as_ref().unwrap().row("mime"), Some(0));
     // plain keys of Compare do nothing here; keys with Ctrl mean the same everywhere
     let frame = window.state().studio.playback.frame();
     window.key_press(Key::Period);

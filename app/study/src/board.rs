@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clips::{Control, Result, Track};
+use listener::Naive;
 use listener::ceiling::is_yardstick;
 use measures::paired::{self, Comparison};
 use measures::uncertainty::{Interval, Resampling, Spread, interval};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::column::Column;
 use crate::entry::{Draw, Entry};
 use crate::latents::{self, LatentRow};
+use crate::looks;
 use crate::outcome::{Outcome, Settings};
 use crate::recognition::Recognition;
 use crate::split::Split;
@@ -46,6 +48,9 @@ pub struct Cell {
     pub bold: bool,
     /// Why there is no value; empty when there is one.
     pub why: String,
+    /// Why the value may not be set beside others of its column; empty where it may.
+    #[serde(default)]
+    pub caution: String,
 }
 
 /// One row of the table.
@@ -65,6 +70,9 @@ pub struct Row {
     pub draw: Option<Draw>,
     /// A naive baseline or the truth: never bold.
     pub naive: bool,
+    /// How it looks in every picture ([`figures::system`]): a letter of its own, hollow for what is naive.
+    #[serde(default)]
+    pub look: usize,
     /// Seeds that were run.
     pub seeds: Vec<u64>,
     /// Samples of each clip.
@@ -110,10 +118,16 @@ impl Board {
     /// Cancelled on request; outcomes of other splits.
     pub fn of(scored: &[Scored], split: &Split, settings: &Settings, control: &Control) -> Result<Self> {
         let resampling = Resampling { rounds: settings.bootstrap, seed: 0, ..Resampling::default() };
-        let mut rows = Vec::with_capacity(scored.len());
+        let (mut rows, mut trained) = (Vec::with_capacity(scored.len()), 0);
         for (index, scored) in scored.iter().enumerate() {
             control.step("intervals", index as u64, rows.capacity() as u64, scored.entry.label.clone())?;
-            rows.push(row_of(scored, &resampling, &control.silent())?);
+            let mut row = row_of(scored, &resampling, &control.silent())?;
+            if !row.naive {
+                let slot = scored.entry.slot.unwrap_or(trained);
+                row.look = looks::trained(slot);
+                trained += 1;
+            }
+            rows.push(row);
         }
         let mut board = Self {
             corpus: split.root().display().to_string(),
@@ -135,6 +149,16 @@ impl Board {
         let trained: Vec<usize> = (0..self.rows.len()).filter(|row| !self.rows[*row].naive).collect();
         for column in Column::all() {
             let Some(direction) = column.better() else { continue };
+            if let Some(why) = self.uneven(column) {
+                self.not_bold.insert(column.name().to_owned(), why.clone());
+                for row in &mut self.rows {
+                    let samples = figures::number::counted(row.samples, "sample");
+                    if let Some(cell) = row.cells.get_mut(column.name()).filter(|cell| cell.value.is_some()) {
+                        cell.caution = format!("of {samples}; {why}");
+                    }
+                }
+                continue;
+            }
             let taking: Vec<usize> = trained
                 .iter()
                 .copied()
@@ -160,7 +184,44 @@ impl Board {
         Ok(())
     }
 
-    /// Two rows by one column, clip by clip; `None` where one of them has no values by clip, or none in common.
+    /// Samples of a clip that most rows have (of equals the more): the rows whose sums over samples can be compared.
+    pub fn usual_samples(&self) -> usize {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        self.rows.iter().for_each(|row| *counts.entry(row.samples).or_default() += 1);
+        counts.into_iter().max_by_key(|(samples, rows)| (*rows, *samples)).map_or(0, |(samples, _)| samples)
+    }
+
+    /// Why the rows of a column cannot all be compared: it is a sum over samples, and the rows have unequal numbers of
+    /// them. `None` where they can.
+    pub fn uneven(&self, column: Column) -> Option<String> {
+        let first = self.rows.first()?.samples;
+        if !column.sums_over_samples() || self.rows.iter().all(|row| row.samples == first) {
+            return None;
+        }
+        let usual = self.usual_samples();
+        let others: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|row| row.samples != usual)
+            .map(|row| format!("{} has {}", row.label, row.samples))
+            .collect();
+        Some(format!(
+            "{} is a sum over samples: {}, the others {usual}; such values are not compared",
+            column.name(),
+            others.join(", ")
+        ))
+    }
+
+    /// Why two rows cannot be compared by a column; `None` where they can.
+    pub fn incomparable(&self, a: usize, b: usize, column: Column) -> Option<String> {
+        let (a, b) = (self.rows.get(a)?, self.rows.get(b)?);
+        (column.sums_over_samples() && a.samples != b.samples).then(|| {
+            format!("{} is a sum over samples, here of {} and of {}", column.name(), a.samples, b.samples)
+        })
+    }
+
+    /// Two rows by one column, clip by clip; `None` where one of them has no values by clip, or none in common, or
+    /// where they are sums over unequal numbers of samples ([`Board::incomparable`]).
     ///
     /// # Errors
     /// Cancelled on request.
@@ -172,6 +233,9 @@ impl Board {
         rounds: usize,
         control: &Control,
     ) -> Result<Option<Comparison>> {
+        if self.incomparable(a, b, column).is_some() {
+            return Ok(None);
+        }
         let (Some(direction), Some(a), Some(b)) = (column.better(), self.rows.get(a), self.rows.get(b))
         else {
             return Ok(None);
@@ -192,6 +256,11 @@ impl Board {
 }
 
 impl Row {
+    /// The real listeners themselves: a bound, no competitor.
+    pub fn is_truth(&self) -> bool {
+        self.system == Naive::Truth.name()
+    }
+
     /// The cell of a column.
     pub fn cell(&self, column: Column) -> Option<&Cell> {
         self.cells.get(column.name())
@@ -238,6 +307,7 @@ fn row_of(scored: &Scored, resampling: &Resampling, control: &Control) -> Result
         track: entry.has_track().then_some(entry.track),
         draw: (entry.latents() > 0).then_some(entry.draw),
         naive,
+        look: looks::naive(&entry.system_name()),
         seeds: scored.outcomes.iter().map(|outcome| outcome.seed).collect(),
         samples: scored.outcomes.first().map_or(0, |outcome| outcome.evaluation.samples),
         cells,
@@ -272,6 +342,7 @@ fn cell_of(
         per_clip,
         bold: false,
         why: if value.is_none() { column.why_empty(has_latents).to_owned() } else { String::new() },
+        caution: String::new(),
     })
 }
 

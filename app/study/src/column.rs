@@ -132,6 +132,11 @@ impl Column {
         }
     }
 
+    /// Whether it is a sum over samples, and so cannot be set beside that of a system with more or fewer of them.
+    pub fn sums_over_samples(self) -> bool {
+        matches!(self, Self::Measure(Measure::Corr | Measure::Dist))
+    }
+
     /// Decimals of a printed value.
     pub fn decimals(self) -> usize {
         match self {

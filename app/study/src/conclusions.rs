@@ -1,5 +1,5 @@
 //! What may be concluded from a board, in plain words, by rule: a sentence that says "ahead", "more" or "less" only where
-//! a 95 % interval leaves the other answer out.
+//! a 95 % interval leaves the other answer out and the sign-flip test agrees.
 //!
 //! What it is not: advice. Intervals are over clips, not corrected for the number of sentences, and blind to other
 //! training seeds; the first sentence says so.
@@ -32,6 +32,26 @@ pub fn conclusions(board: &Board, scored: &[Scored], control: &Control) -> Resul
     }
     if board.settings.bootstrap == 0 {
         said.push("No intervals were asked for: nothing can be said about which system is ahead".to_owned());
+    }
+    let uneven: Vec<&str> = Column::OFFICIAL
+        .into_iter()
+        .filter(|column| board.uneven(*column).is_some())
+        .map(Column::name)
+        .collect();
+    if !uneven.is_empty() {
+        let usual = board.usual_samples();
+        let others: Vec<String> = board
+            .rows
+            .iter()
+            .filter(|row| row.samples != usual)
+            .map(|row| format!("{} ({})", row.label, figures::number::counted(row.samples, "sample")))
+            .collect();
+        said.push(format!(
+            "{} are sums over samples. Nothing is concluded by them of {}, because the other systems have {usual} samples \
+             each; the values of a single sample are in the table of what the official numbers hide",
+            uneven.join(" and "),
+            others.join(", ")
+        ));
     }
     for column in Column::OFFICIAL {
         match column {
@@ -93,7 +113,14 @@ fn versus(board: &Board, a: usize, b: usize, column: Column, control: &Control) 
     let pairs = column.kind() == measures::uncertainty::Kind::Pairs;
     let share =
         |share: f64| if pairs { String::new() } else { format!(", better on {} of clips", percent(share)) };
-    Ok(Some(if range.contains(0.0) {
+    let by_chance = found.permutation.filter(|p| *p >= measures::paired::LEVEL);
+    Ok(Some(if let Some(p) = by_chance.filter(|_| !range.contains(0.0)) {
+        format!(
+            "By {name}, {name_a} and {name_b} cannot be told apart: {} leaves 0 out, but p of the sign-flip test is {}",
+            measured(1.0),
+            fixed(p, 3)
+        )
+    } else if range.contains(0.0) {
         format!("By {name}, {name_a} and {name_b} cannot be told apart: {}", measured(1.0))
     } else if column.better().is_some_and(|better| better.better(found.difference, 0.0)) {
         format!("By {name}, {name_a} is ahead of {name_b}: {}{}", measured(1.0), share(found.better))

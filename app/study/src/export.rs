@@ -21,7 +21,7 @@ const PIXELS_PER_POINT: f32 = 300.0 / 72.0;
 
 /// Writes everything into `folder`, which is made, and returns the files in a fixed order:
 ///
-/// - `table.*` (the official six and the published rows) and `table-all.*` (every column) as `.tex`, `.csv`, `.md`,
+/// - `table.*` (the official six; with the published rows where the split is theirs) and `table-all.*` (every column) as `.tex`, `.csv`, `.md`,
 ///   `.json`;
 /// - `tests.csv`: every system against the best by each column; `per_clip.csv`: every value of every clip;
 /// - `figures/NAME-column.*` and `figures/NAME-page.*` as `.svg` and `.png` (300 dots an inch), for the widths of a paper;
@@ -50,7 +50,7 @@ fn documents(board: &Board, scored: &[Scored], control: &Control) -> Result<Vec<
     let all: Vec<Column> = Column::all().collect();
     let mut files = Vec::new();
     for (name, columns) in [("table", &Column::OFFICIAL[..]), ("table-all", &all)] {
-        for (ending, text) in forms(&tables::table(board, columns, true))? {
+        for (ending, text) in forms(&tables::table(board, columns, tables::beside_published(board)))? {
             files.push((format!("{name}.{ending}"), text.into_bytes()));
         }
     }
@@ -91,6 +91,14 @@ fn digits(value: Option<f64>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
+/// A p with every digit it has, the small ones with their power of ten.
+fn probability(value: Option<f64>) -> String {
+    match value {
+        Some(p) if p < 1e-3 => format!("{p:e}"),
+        value => digits(value),
+    }
+}
+
 /// Every system against the best, a line a column and system.
 fn tests(board: &Board, control: &Control) -> Result<Vec<u8>> {
     let head = [
@@ -122,10 +130,10 @@ fn tests(board: &Board, control: &Control) -> Result<Vec<u8>> {
                 digits(Some(pair.difference)),
                 digits(pair.interval.map(|interval| interval.low)),
                 digits(pair.interval.map(|interval| interval.high)),
-                digits(pair.permutation),
+                probability(pair.permutation),
                 pair.exact.to_string(),
-                digits(pair.signed_rank),
-                digits(test.adjusted),
+                probability(pair.signed_rank),
+                probability(test.adjusted),
                 digits(pair.effect),
                 digits(Some(pair.better)),
                 pair.clips.to_string(),

@@ -77,13 +77,22 @@ fn slug(index: usize, row: &Row) -> String {
 fn tradeoff(board: &Board) -> Picture {
     let axes = [Column::Measure(Measure::Corr), Column::Measure(Measure::Div)];
     let figure = plots::tradeoff(board, axes, None, false);
+    let without: Vec<&str> =
+        plots::left_out(board, axes).into_iter().map(|row| board.rows[row].label.as_str()).collect();
+    let without = match without.as_slice() {
+        [] => String::new(),
+        names => {
+            format!(". Left out, because their FRCorr sums another number of samples: {}", names.join(", "))
+        }
+    };
     Picture {
         subject: Subject::Tradeoff,
         name: "tradeoff-FRCorr-FRDiv".to_owned(),
-        label: format!("FRCorr against FRDiv of {}", counted(board.rows.len(), "system")),
-        caption: "Appropriateness (FRCorr) against diversity (FRDiv) with 95 % intervals over clips. The line is the front of \
-                  systems that no other beats in both. FRDiv of noise is 1/6: towards the upper end alone is no aim"
-            .to_owned(),
+        label: format!("FRCorr against FRDiv of {}", counted(figure.points.len(), "system")),
+        caption: format!(
+            "Appropriateness (FRCorr) against diversity (FRDiv) with 95 % intervals over clips. The line is the front of \
+                  systems that no other beats in both. FRDiv of noise is 1/6: towards the upper end alone is no aim{without}"
+        ),
         figure: Box::new(figures::Tradeoff { heading: Heading::default(), ..figure }),
     }
 }
@@ -139,7 +148,11 @@ fn difference(board: &Board, column: Column, control: &Control) -> Result<Option
         name: format!("difference-{}", column.name()),
         label: format!("{} of {first} minus {second}, clip by clip", column.name()),
         caption,
-        figure: Box::new(figures::Differences { heading: Heading::default(), ..figure }),
+        // taken out of its caption it must still say of whom it is
+        figure: Box::new(figures::Differences {
+            heading: Heading { title: String::new(), ..figure.heading.clone() },
+            ..figure
+        }),
     }))
 }
 
@@ -177,7 +190,7 @@ fn signatures(index: usize, row: &Row) -> Picture {
 }
 
 fn reliability(index: usize, row: &Row, scored: &Scored) -> Option<Picture> {
-    let figure = plots::reliability(&row.label, index, scored.recognition.as_deref()?)?;
+    let figure = plots::reliability(&row.label, row.look, scored.recognition.as_deref()?)?;
     Some(Picture {
         subject: Subject::Reliability(index),
         name: format!("reliability-{}", slug(index, row)),

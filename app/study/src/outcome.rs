@@ -30,11 +30,13 @@ pub struct Settings {
     pub seeds: Vec<u64>,
     /// Bootstrap resamples over clips.
     pub bootstrap: usize,
+    /// Predictions longer than the split are cut to it; without it they are refused.
+    pub truncate: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { samples: 10, seeds: vec![1], bootstrap: 1000 }
+        Self { samples: 10, seeds: vec![1], bootstrap: 1000, truncate: false }
     }
 }
 
@@ -107,6 +109,7 @@ fn fresh(
     if let Answerer::File(predictions) = &entry.answerer {
         let ids: Vec<&str> = split.entries().iter().map(|entry| entry.id.as_str()).collect();
         predictions.require_clips(&ids, split.which.name())?;
+        predictions.require_frames(split.frames, settings.truncate || split.asked)?;
     }
     let count = split.entries().len();
     let mut writer = Writer::create(folder)?;

@@ -41,25 +41,46 @@ fn direction(column: Column) -> Direction {
     }
 }
 
+/// The name of a row in a picture of a column: with its samples, where those of others are more or fewer and the column
+/// sums over them.
+fn name_of(board: &Board, row: &Row, column: Column) -> String {
+    match board.uneven(column) {
+        Some(_) => format!("{}, {}", row.label, figures::number::counted(row.samples, "sample")),
+        None => row.label.clone(),
+    }
+}
+
+/// Rows that a trade-off leaves out, because one of its axes sums over samples and they have another number of them.
+pub fn left_out(board: &Board, axes: [Column; 2]) -> Vec<usize> {
+    if axes.iter().all(|column| board.uneven(*column).is_none()) {
+        return Vec::new();
+    }
+    let usual = board.usual_samples();
+    (0..board.rows.len()).filter(|row| board.rows[*row].samples != usual).collect()
+}
+
 /// One measure against another, a point a system, with the front of those that none beats in both.
 pub fn tradeoff(board: &Board, [x, y]: [Column; 2], focus: Option<usize>, with_published: bool) -> Tradeoff {
-    let ours = board.rows.iter().enumerate().map(|(index, row)| {
-        let value = |column: Column| row.cell(column).and_then(|cell| cell.value).unwrap_or(f64::NAN);
-        let interval = |column: Column| {
-            row.cell(column).and_then(|cell| cell.interval).map(|interval| (interval.low, interval.high))
-        };
-        TradeoffPoint {
-            id: index as u64,
-            name: row.label.clone(),
-            x: value(x),
-            y: value(y),
-            x_interval: interval(x),
-            y_interval: interval(y),
-            look: index,
-            emphasised: focus == Some(index),
-            published: false,
-        }
-    });
+    let without = left_out(board, [x, y]);
+    let ours =
+        board.rows.iter().enumerate().filter(|(index, _)| !without.contains(index)).map(|(index, row)| {
+            let value = |column: Column| row.cell(column).and_then(|cell| cell.value).unwrap_or(f64::NAN);
+            let interval = |column: Column| {
+                row.cell(column).and_then(|cell| cell.interval).map(|interval| (interval.low, interval.high))
+            };
+            TradeoffPoint {
+                id: index as u64,
+                name: row.label.clone(),
+                x: value(x),
+                y: value(y),
+                x_interval: interval(x),
+                y_interval: interval(y),
+                look: row.look,
+                emphasised: focus == Some(index),
+                published: false,
+                bound: row.is_truth(),
+            }
+        });
     let theirs = published_rows().enumerate().map(|(index, row)| TradeoffPoint {
         id: PUBLISHED + index as u64,
         name: row.system.to_owned(),
@@ -70,11 +91,20 @@ pub fn tradeoff(board: &Board, [x, y]: [Column; 2], focus: Option<usize>, with_p
         look: index,
         emphasised: false,
         published: true,
+        bound: false,
     });
     let points: Vec<TradeoffPoint> =
         if with_published { ours.chain(theirs).collect() } else { ours.collect() };
     Tradeoff {
-        heading: heading("Appropriateness against diversity", ""),
+        heading: heading(
+            "Appropriateness against diversity",
+            match without.len() {
+                0 => String::new(),
+                count => {
+                    format!("{} of other sample counts left out", figures::number::counted(count, "system"))
+                }
+            },
+        ),
         x: (x.name().to_owned(), direction(x)),
         y: (y.name().to_owned(), direction(y)),
         x_scale: Scale::Linear,
@@ -120,10 +150,11 @@ pub fn distribution(board: &Board, column: Column, focus: Option<usize>) -> Dist
             value: value.unwrap_or(f64::NAN),
         });
         Some(DistributionRow {
-            name: row.label.clone(),
-            look: index,
+            name: name_of(board, row, column),
+            look: row.look,
             clips: clips.collect(),
             emphasised: focus == Some(index),
+            bound: row.is_truth(),
         })
     });
     Distribution {
@@ -141,12 +172,13 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
         let cell = row.cell(column);
         ForestRow {
             id: index as u64,
-            name: row.label.clone(),
+            name: name_of(board, row, column),
             value: cell.and_then(|cell| cell.value).unwrap_or(f64::NAN),
             interval: cell.and_then(|cell| cell.interval).map(|interval| (interval.low, interval.high)),
-            look: index,
+            look: row.look,
             emphasised: false,
             published: false,
+            bound: row.is_truth(),
         }
     });
     let theirs = published_rows().enumerate().filter_map(|(index, row)| {
@@ -158,6 +190,7 @@ pub fn forest(board: &Board, column: Column, with_published: bool) -> Forest {
             look: index,
             emphasised: false,
             published: true,
+            bound: false,
         })
     });
     Forest {

@@ -6,7 +6,7 @@ use clips::{Control, Result};
 
 use crate::board::{Board, Scored};
 use crate::cache::Cache;
-use crate::entry::Entry;
+use crate::entry::{Answerer, Entry};
 use crate::outcome::{Settings, recognise, score};
 use crate::split::Split;
 
@@ -28,6 +28,17 @@ pub fn score_entry(
         .map(|seed| score(entry, split, settings, *seed, cache, control).map(Arc::new))
         .collect::<Result<_>>()?;
     let mut warnings = Vec::new();
+    if let Answerer::File(predictions) = &entry.answerer {
+        let [_, held, frames] = predictions.size();
+        if frames > split.frames {
+            warnings.push(format!(
+                "{}: reactions of {frames} frames are cut to {}",
+                predictions.path().display(),
+                split.frames
+            ));
+        }
+        warnings.extend(predictions.outside(settings.samples.min(held), split.frames, control)?);
+    }
     let recognition = match recognise(entry, split, cache, control) {
         Ok(found) => found.map(Arc::new),
         Err(fault) if fault.is_cancelled() => return Err(fault),

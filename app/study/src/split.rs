@@ -20,6 +20,8 @@ pub struct Split {
     pub which: corpus::Split,
     /// Frames of every clip: what was asked for, else the shortest clip, at most 750.
     pub frames: usize,
+    /// That many frames were asked for: longer predictions are cut to them as the truth is.
+    pub asked: bool,
     /// The true listener of each row, frames x 25.
     pub listeners: Arc<[Attributes]>,
     /// The speaker of each row, frames x 25.
@@ -74,6 +76,7 @@ impl Split {
             .collect::<Result<_>>()?;
         let shortest = people.iter().flatten().map(Vec::len).min().unwrap_or(0);
         let longest = people.iter().flatten().map(Vec::len).max().unwrap_or(0);
+        let asked = frames.is_some();
         let frames = frames.unwrap_or_else(|| shortest.min(CLIP_FRAMES));
         if let Some(row) = people.iter().position(|both| both.iter().any(|rows| rows.len() < frames.max(1))) {
             return Err(Fault::new(
@@ -101,6 +104,7 @@ impl Split {
             corpus,
             which,
             frames,
+            asked,
             listeners: listeners.into(),
             speakers: speakers.into(),
             neighbours: neighbours.rows.into(),
@@ -108,6 +112,28 @@ impl Split {
             fingerprint,
             warnings,
         })
+    }
+
+    /// The same split over its first `frames` frames, because `why`, which becomes a warning; itself where it is no longer.
+    #[must_use]
+    pub fn cut(self, frames: usize, why: &str) -> Self {
+        if frames >= self.frames || frames == 0 {
+            return self;
+        }
+        let short = |people: &[Attributes]| -> Vec<Attributes> {
+            people.iter().map(|rows| rows[..frames.min(rows.len())].to_vec()).collect()
+        };
+        let (speakers, listeners) = (short(&self.speakers), short(&self.listeners));
+        let mut warnings = self.warnings;
+        warnings.push(format!("the {} frames of every clip are cut to {frames}: {why}", self.frames));
+        Self {
+            frames,
+            fingerprint: fingerprint(self.corpus.clips(self.which), &speakers, &listeners, &self.neighbours),
+            speakers: speakers.into(),
+            listeners: listeners.into(),
+            warnings,
+            ..self
+        }
     }
 
     /// The rows.

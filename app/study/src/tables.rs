@@ -17,9 +17,19 @@ use crate::entry::Draw;
 const OTHER_CLIPS: &str = "Published rows are of the 1612 clips of the official REACT 2024 test split and 10 samples unless a \
                            footnote says otherwise; rows over other clips or samples cannot be compared with them";
 /// When a value is bold.
-pub const BOLD: &str = "Bold: the best trained system of a column and all whose paired 95 % interval of the difference to it \
-                        holds 0, provided that at least one other trained system is told apart from it; naive baselines, \
-                        the truth and published rows are never bold";
+pub const BOLD: &str = "Bold: the best trained system of a column and all not told apart from it, if at least one is. Told \
+                        apart needs both: the paired 95 % interval of the difference leaves 0 out, and p of the sign-flip \
+                        test, Holm-adjusted within the column, is below 0.05 (FRDvs has no such test). Naive baselines, the \
+                        truth and published rows are never bold";
+
+/// Clips of the official REACT 2024 test split.
+const OFFICIAL_CLIPS: usize = 1612;
+
+/// Whether published rows may stand in a table of this board without being asked for: it is over as many clips of a test
+/// split as theirs are.
+pub fn beside_published(board: &Board) -> bool {
+    board.split == clips::corpus::Split::Test && board.clips == OFFICIAL_CLIPS
+}
 
 /// The systems of a board by some of the columns, in its order; with the published rows below, where they have one of
 /// the columns.
@@ -29,6 +39,7 @@ pub fn table(board: &Board, columns: &[Column], with_published: bool) -> Table {
     if rows.iter().flat_map(|row| &row.cells).any(|cell| cell.bold) {
         notes.push(BOLD.to_owned());
     }
+    notes.extend(columns.iter().filter_map(|column| board.uneven(*column)));
     if with_published {
         let ours = rows.len();
         rows.extend(published::ROWS.iter().filter_map(|row| published_row(row, columns)));
@@ -74,11 +85,13 @@ fn direction(better: measures::Direction) -> figures::Direction {
 /// How the samples of a row were drawn, and where it differs from the title.
 pub fn note(board: &Board, row: &Row) -> String {
     let mut parts = Vec::new();
-    parts.extend(row.draw.map(|draw| match draw {
+    let drawn = row.draw.map(|draw| match draw {
         Draw::Best => "best".to_owned(),
         Draw::Spread => "spread".to_owned(),
         Draw::One(latent) => format!("z{}", latent + 1),
-    }));
+    });
+    // many a label says it already
+    parts.extend(drawn.filter(|word| !row.label.split_whitespace().any(|known| known == word)));
     if row.seeds.len() > 1 {
         parts.push(format!("{} seeds", row.seeds.len()));
     }
@@ -246,11 +259,14 @@ fn ranked(board: &Board, column: Column, naive: bool) -> Option<usize> {
     best_rows(board, column, naive).first().copied()
 }
 
-/// Rows with values by clip, the best first: trained ones, or the naive ones alike.
+/// Rows with values by clip, the best first: trained ones, or the naive ones alike. Of a sum over samples only the rows
+/// with the usual number of samples: no other can be better or worse than they are.
 pub fn best_rows(board: &Board, column: Column, with_naive: bool) -> Vec<usize> {
     let Some(better) = column.better() else { return Vec::new() };
+    let uneven = board.uneven(column).is_some().then(|| board.usual_samples());
     let mut rows: Vec<(usize, f64)> = (board.rows.iter().enumerate())
         .filter(|(_, row)| with_naive || !row.naive)
+        .filter(|(_, row)| uneven.is_none_or(|samples| row.samples == samples))
         .filter_map(|(index, row)| {
             let cell = row.cell(column).filter(|cell| cell.per_clip.iter().any(Option::is_some))?;
             Some((index, cell.value?))
@@ -294,7 +310,13 @@ pub fn tests(board: &Board, column: Column, rounds: usize, control: &Control) ->
     let rows = found.tests.iter().map(|test| {
         let row = &board.rows[test.row];
         let cells = match &test.found {
-            None => vec![table::Cell::undefined("no clip has a value of both"); 7],
+            None => {
+                let why = board.incomparable(test.row, found.best, column);
+                vec![
+                    table::Cell::undefined(&why.unwrap_or_else(|| "no clip has a value of both".to_owned()));
+                    7
+                ]
+            }
             Some(found) => {
                 let optional = |value: Option<f64>, why: &str| match value {
                     Some(value) => table::Cell::new(value),

@@ -37,7 +37,7 @@ static SET: LazyLock<Set> = LazyLock::new(|| {
     synth::write(&config, folder.path(), &Control::default()).unwrap();
     let split = open(folder.path());
     let entries: Vec<Entry> = ENTRIES.iter().map(|spec| entry(spec, &split)).collect();
-    let settings = Settings { samples: 8, seeds: vec![1, 2], bootstrap: 200 };
+    let settings = Settings { samples: 8, seeds: vec![1, 2], bootstrap: 200, ..Settings::default() };
     let (scored, board) = run(&entries, &split, &settings, None, &Control::default()).unwrap();
     Set { _folder: folder, split, scored, board }
 });
@@ -171,7 +171,7 @@ fn bold_is_for_trained_systems_that_can_be_told_apart() {
 fn a_stopped_outcome_goes_on_and_a_finished_one_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
-    let settings = Settings { samples: 4, seeds: vec![1], bootstrap: 50 };
+    let settings = Settings { samples: 4, seeds: vec![1], bootstrap: 50, ..Settings::default() };
     let entry = entry("demo", &SET.split);
     let fresh = score(&entry, &SET.split, &settings, 1, None, &Control::default()).unwrap();
 
@@ -227,7 +227,7 @@ fn what_cannot_take_part_is_refused_with_a_remedy() {
 #[test]
 fn predictions_on_the_disk_are_scored_as_the_system_that_made_them() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { samples: 3, seeds: vec![1], bootstrap: 0 };
+    let settings = Settings { samples: 3, seeds: vec![1], bootstrap: 0, ..Settings::default() };
     let random = entry("random", &SET.split);
     let mut values = Vec::new();
     for row in 0..SET.split.entries().len() {

@@ -187,7 +187,7 @@ fn values<R: std::io::Read>(path: &Path, (npy, shape, wide): Opened<R>) -> Resul
 fn unsupported(path: &Path, what: &str) -> Fault {
     Fault::new(FaultKind::WrongType, path, what)
         .at("header")
-        .remedy("save it as little-endian float32 in C order: numpy.save(path, x.astype('<f4'))")
+        .remedy("save it as little-endian float32 in C order: numpy.save(path, numpy.ascontiguousarray(x, dtype='<f4'))")
 }
 
 type Opened<R> = (npyz::NpyFile<R>, Vec<usize>, bool);

@@ -23,6 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::uncertainty::{Interval, Kind, Resampling, interval, mean, normal_share};
 
+/// Below this p (adjusted) a difference is taken for one.
+pub const LEVEL: f64 = 0.05;
+
 /// Most differences whose sign patterns are all tried.
 const MOST_EXACT: usize = 16;
 
@@ -243,6 +246,9 @@ pub struct Bold {
     pub clips: usize,
     /// Mean difference of each system to the best and its interval; `None` for the best and for what has none.
     pub to_best: Vec<Option<(f64, Interval)>>,
+    /// p of the sign-flip test of each system against the best, adjusted by [`holm`] for all of them; `None` for the best
+    /// and for means over pairs, which have no such test.
+    pub adjusted: Vec<Option<f64>>,
     /// Why nothing is bold; empty when something is.
     pub reason: String,
 }
@@ -251,12 +257,13 @@ pub struct Bold {
 /// with values share:
 ///
 /// 1. the best mean names the best system;
-/// 2. a system is *told apart* from it when the 95 % interval of their paired difference leaves 0 out;
+/// 2. a system is *told apart* from it when the 95 % interval of their paired difference leaves 0 out and p of the
+///    sign-flip test, adjusted by [`holm`] for all systems of the column, is below [`LEVEL`] (a mean over pairs of clips
+///    has no such test: there the interval alone decides);
 /// 3. bold are the best and all that are not told apart from it, but only when at least one other system *is* told
 ///    apart: where nothing can be told apart, nothing is bold.
 ///
-/// A system without any value is never bold and does not take part. No correction for the number of systems is made: the
-/// rule reads the intervals that are printed.
+/// A system without any value is never bold and does not take part.
 ///
 /// # Errors
 /// [`FaultKind::Mismatch`] for different numbers of clips; as [`crate::uncertainty::intervals`].
@@ -282,6 +289,7 @@ pub fn bold(
         best: None,
         clips: shared.len(),
         to_best: vec![None; columns.len()],
+        adjusted: vec![None; columns.len()],
         reason: String::new(),
     };
     if taking_part.len() < 2 || shared.len() < 2 {
@@ -299,11 +307,22 @@ pub fn bold(
     }
     let of_best = values(best.0);
     let mut apart = vec![false; columns.len()];
+    let independent = kind == Kind::Clips;
     for system in taking_part.iter().copied().filter(|system| *system != best.0) {
         let differences: Vec<f64> = values(system).iter().zip(&of_best).map(|(a, b)| a - b).collect();
         let Some(interval) = interval(&differences, kind, resampling, control)? else { continue };
         apart[system] = !interval.contains(0.0);
         found.to_best[system] = Some((mean(&differences), interval));
+        if independent {
+            found.adjusted[system] = permutation(&differences, resampling, control)?;
+        }
+    }
+    if independent {
+        found.adjusted = holm(&found.adjusted);
+        apart
+            .iter_mut()
+            .zip(&found.adjusted)
+            .for_each(|(apart, p)| *apart = *apart && p.is_some_and(|p| p < LEVEL));
     }
     found.best = Some(best.0);
     if apart.contains(&true) {
@@ -448,6 +467,16 @@ mod tests {
         assert_eq!(undecided.bold, [false, false]);
         assert!(undecided.reason.contains("told apart"));
         assert_eq!(of(&[best.clone(), none], Direction::Higher).bold, [false, false]);
+        // the interval alone is not enough: four clips of one sign have p 2/16, whatever their interval
+        let (ahead, behind) = (some(&[1.0, 1.1, 1.2, 1.1]), some(&[0.5, 0.5, 0.6, 0.6]));
+        let few = of(&[ahead, behind], Direction::Higher);
+        assert!(few.to_best[1].is_some_and(|(_, interval)| !interval.contains(0.0)), "{few:?}");
+        assert_eq!((few.bold.as_slice(), few.adjusted[1]), (&[false, false][..], Some(0.125)));
+        // and each p pays for the others: 2/64 alone is below 0.05, of two it is not
+        let (first, close) = (some(&[1.0, 1.1, 1.2, 1.1, 1.3, 1.0]), some(&[0.9, 1.2, 1.1, 1.2, 1.2, 1.1]));
+        let lower = some(&[0.1, 0.2, 0.1, 0.2, 0.1, 0.2]);
+        assert_eq!(of(&[first.clone(), lower.clone()], Direction::Higher).bold, [true, false]);
+        assert_eq!(of(&[first, lower, close], Direction::Higher).bold, [false; 3]);
         // clips that one of them lacks are not compared
         let mut gaps = far;
         gaps[3] = None;

@@ -33,7 +33,8 @@ pub struct Args {
     /// Leave out clips that cannot be read instead of stopping at the first
     #[arg(long)]
     keep_going: bool,
-    /// Folder for attributes.npy, coefficients.npy (where the corpus has them) and takes.json
+    /// Folder for attributes.npy, coefficients.npy (where the corpus has them) and takes.json; those of an earlier run in
+    /// it are replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// One JSON object on standard output

@@ -34,9 +34,14 @@ pub struct Args {
     /// Bootstrap resamples over clips
     #[arg(long, default_value_t = Settings::default().bootstrap)]
     bootstrap: usize,
-    /// Compare only this many frames of each clip; without it the shortest clip, at most 750
+    /// Compare only this many frames of each clip, of the truth and of predictions; without it the shortest clip, at most
+    /// 750
     #[arg(long)]
     frames: Option<usize>,
+    /// Where predictions have another length than the split, compare the frames that all have, with a warning; without it
+    /// they are refused
+    #[arg(long)]
+    truncate: bool,
     /// Where outcomes are kept, so that a second report is quick and an interrupted one goes on; without it the user's
     /// cache folder
     #[arg(long, value_name = "DIR")]
@@ -78,13 +83,26 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             format!("name one of them otherwise: --systems \"mine={}\"", entries[twice].spec),
         ));
     }
-    let split = Split::read(corpus, which, args.frames, &control)?;
+    let mut split = Split::read(corpus, which, args.frames, &control)?;
+    if args.truncate {
+        let shortest = entries.iter().filter_map(|entry| Some((entry.held_frames()?, &entry.label))).min();
+        if let Some((frames, label)) = shortest {
+            split = split.cut(frames, &format!("the reactions of {label} have no more"));
+        }
+    }
     split.warnings.iter().for_each(|warning| output.warn(warning));
-    let settings =
-        Settings { samples: args.samples, seeds: (1..=args.seeds).collect(), bootstrap: args.bootstrap };
+    let settings = Settings {
+        samples: args.samples,
+        seeds: (1..=args.seeds).collect(),
+        bootstrap: args.bootstrap,
+        truncate: args.truncate,
+    };
     let place = if args.no_cache { None } else { args.cache.clone().or_else(Cache::usual_place) };
     let cache = place.map(|folder| Cache::open(&folder)).transpose()?;
     let (scored, board) = study::run(&entries, &split, &settings, cache.as_ref(), &control)?;
+    for one in &scored {
+        one.warnings.iter().for_each(|warning| output.warn(format!("{}: {warning}", one.entry.label)));
+    }
     let page = study::report::html(&board, &scored, &control)?;
     write_atomically(&args.out, |file| std::io::Write::write_all(file, page.as_bytes()))?;
     let mut written = vec![args.out.clone()];

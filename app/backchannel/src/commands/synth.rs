@@ -16,7 +16,7 @@ pub struct Args {
     /// Sessions in the validation and in the test split, each; without it three tenths of the training split
     #[arg(long)]
     held_out: Option<usize>,
-    /// Length of a clip in seconds
+    /// Length of a clip in seconds, 4 to 120
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
     /// Seed of the templates and people; the world itself is fixed

@@ -26,7 +26,7 @@ impl Table {
         let numbers: String = wide.iter().map(|wide| if *wide { "r@{ }l" } else { "r" }).collect();
         let _ = writeln!(
             out,
-            "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
+            "\\setbox8\\hbox{{%\n\\begin{{tabular}}{{@{{}}l{}{numbers}@{{}}}}\n\\toprule",
             if groups { "l" } else { "" }
         );
         let mut heads = vec![String::from("System")];
@@ -118,15 +118,16 @@ impl Table {
             }),
         );
         notes.extend(self.uncertainty_note(true).iter().chain(&self.notes).map(|note| escape(note)));
-        out.push_str("\\end{tabular}}\n");
+        // Notes break at the width of the table and shrink with it: they are never larger than what they explain.
+        out.push_str("\\end{tabular}}%\n");
+        let _ = writeln!(
+            out,
+            "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n\\begin{{minipage}}{{\\wd8}}\\box8"
+        );
         if !notes.is_empty() {
-            // below the tabular, where long notes break
-            let _ = writeln!(
-                out,
-                "\\par\\smallskip\\begin{{minipage}}{{\\linewidth}}\\footnotesize\\raggedright\n{}\n\\end{{minipage}}",
-                notes.join("\\\\\n")
-            );
+            let _ = writeln!(out, "\\par\\smallskip\\scriptsize\\raggedright\n{}", notes.join("\\\\\n"));
         }
+        out.push_str("\\end{minipage}}\n");
         out.push_str("\\end{table}\n");
         out
     }

@@ -7,9 +7,9 @@ use egui::{Align, Layout, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::jobs::Slot;
-use crate::state::{Maker, Wishes};
+use crate::state::{Maker, ScoredAs, Wishes};
 use crate::text::{empty, heading, label};
-use crate::theme;
+use crate::theme::{self, Tokens};
 use crate::widgets::{self, chip_mono, divider, heat, primary_button, segments, slider, value_row};
 
 /// Draws the panel.
@@ -42,6 +42,9 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         return;
     };
     let reactions = &desk.state.reactions;
+    if let Some(scored) = &reactions.scored {
+        scored_ui(ui, tokens, scored, reactions.all.len(), index);
+    }
     let reaction = &reactions.all[index];
     let header = &reaction.take.header;
     let look = theme::latent_look(desk.state.theme, reactions.look_index(index));
@@ -89,7 +92,7 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         value_row(ui, tokens, label::AGREEMENT, &r, true);
     }
     let samples = reactions.samples();
-    if reactions.has_latents() && samples > 1 {
+    if reactions.has_latents() && samples > 1 && reactions.scored.is_none() {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
             for sample in 0..samples.min(20) {
@@ -101,6 +104,21 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
             }
         });
     }
+}
+
+/// What the reactions on the wall were scored as, and what the chosen one adds to it.
+fn scored_ui(ui: &mut Ui, tokens: &Tokens, scored: &ScoredAs, samples: usize, index: usize) {
+    widgets::heading(ui, tokens, heading::AS_SCORED, Some((&scored.row, tokens.dim)));
+    let decimals = scored.column.decimals() + 1;
+    let words = |value: Option<f64>| {
+        value.map_or_else(|| "\u{2014}".to_owned(), |value| figures::number::fixed(value, decimals))
+    };
+    value_row(ui, tokens, &label::of_clip(scored.column.name()), &words(scored.value), true);
+    if let Some(part) = scored.parts.get(index) {
+        value_row(ui, tokens, label::PART, &words(Some(*part)), true);
+    }
+    value_row(ui, tokens, label::SAMPLES_SCORED, &format!("{samples}, seed {}", scored.seed), true);
+    divider(ui, tokens);
 }
 
 /// Correlation of the valence of a take with the real listener's; `None` where either is constant or unknown.

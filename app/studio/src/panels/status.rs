@@ -19,9 +19,11 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         let transport = desk.playback.transport();
         let pace = match desk.memory.frames_per_second {
             Some(fps) if desk.playback.moving() => format!("{fps:.0} fps"),
+            _ if !desk.jobs.running().is_empty() => label::WORKING.to_owned(),
             _ => label::IDLE.to_owned(),
         };
-        let dot = if desk.playback.moving() { tokens.good } else { tokens.faint };
+        let busy = desk.playback.moving() || !desk.jobs.running().is_empty();
+        let dot = if busy { tokens.good } else { tokens.faint };
         item(ui, &pace, tokens.dim, Some(dot));
         let kind = desk.playback.badge();
         let quiet = kind == ClockKind::Wall && transport.has_sound() && !desk.playback.moving();
@@ -62,7 +64,10 @@ fn right_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
             _ => format!("{}\u{2026}", job.title),
         };
         (words, tokens.dim)
-    } else if let Some(message) = desk.state.messages.last() {
+    } else if let Some(message) = desk.state.messages.last().filter(|message| {
+        // what went wrong is in the messages; once something else went right, the bar is free again
+        message.severity != Severity::Failure || message.at >= desk.state.succeeded_at
+    }) {
         let ink = match message.severity {
             Severity::Note => tokens.faint,
             Severity::Warning => tokens.warn,

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use clips::corpus::Split;
 use clips::{Fault, FaultKind, Result};
+use listener::Naive;
 
 use crate::commands::Command;
-use crate::evaluate::{Card, Do};
+use crate::evaluate::{Card, Do, Focus};
 use crate::library::ClipKey;
 use crate::theme::Theme;
 use crate::tracks::Track;
@@ -120,6 +121,59 @@ pub fn frame_cost(frames: usize) -> Result<FrameCost> {
     costs.sort_by(f64::total_cmp);
     let at = |share: f64| costs[((costs.len() - 1) as f64 * share).round() as usize];
     Ok(FrameCost { median_ms: at(0.5), p95_ms: at(0.95), frames: costs.len(), software_device })
+}
+
+/// What the table of Evaluate costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TableCost {
+    /// Systems in the table.
+    pub systems: usize,
+    /// Clips of each.
+    pub clips: usize,
+    /// Columns of the table.
+    pub measures: usize,
+    /// Half of the frames cost less, in milliseconds.
+    pub median_ms: f64,
+    /// 95 of 100 frames cost less, in milliseconds.
+    pub p95_ms: f64,
+}
+
+/// Measures our own share of `frames` frames of an Evaluate screen with 8 systems over 288 clips, every measure and the
+/// published rows; every tenth frame the chosen cell moves on, and the pictures of it are drawn anew.
+///
+/// # Errors
+/// As [`screenshot`].
+pub fn table_cost(frames: usize) -> Result<TableCost> {
+    let mut stage = Stage::new([1920, 1080], Theme::Dark)?;
+    plays::study_of(&mut stage, 480, 1, &[Naive::MeanSequence, Naive::Truth])?;
+    stage.act(Command::Do(Do::Beyond));
+    let Some(board) = stage.studio.state.evaluate.board.clone() else {
+        return Err(Fault::new(FaultKind::Internal, "", "the study has no table"));
+    };
+    for _ in 0..8 {
+        stage.frame();
+    }
+    let columns = stage.studio.state.evaluate.columns();
+    let mut costs: Vec<f64> = (0..frames.max(1))
+        .map(|step| {
+            if step % 10 == 0 {
+                let (row, column) = (step / 10 % board.rows.len(), columns[step / 10 % columns.len()]);
+                stage.act(Command::Do(Do::Focus(Focus { row, column })));
+            }
+            stage.frame();
+            stage.wait();
+            stage.spent.as_secs_f64() * 1e3
+        })
+        .collect();
+    costs.sort_by(f64::total_cmp);
+    let at = |share: f64| costs[((costs.len() - 1) as f64 * share).round() as usize];
+    Ok(TableCost {
+        systems: board.rows.len(),
+        clips: board.clips,
+        measures: columns.len(),
+        median_ms: at(0.5),
+        p95_ms: at(0.95),
+    })
 }
 
 /// What a long list costs.

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use clips::{Control, Fault, FaultKind, Result, Streams};
 use egui::Pos2;
+use listener::Naive;
 use media::Transport;
-use study::Column;
+use study::{Column, Draw};
 
 use super::stage::{PATIENCE, Stage};
 use crate::commands::Command;
-use crate::evaluate::{Do, Focus};
+use crate::evaluate::{Choice, Do, Focus, Who};
 use crate::jobs::Slot;
 use crate::library::ClipKey;
 use crate::state::{Clip, Reactions, Workspace};
@@ -280,11 +281,27 @@ pub fn messages(stage: &mut Stage) -> Result<()> {
 
 /// A study of six systems over the validation split of a synthetic corpus.
 pub fn evaluate(stage: &mut Stage, steps: &[Do]) -> Result<()> {
+    study_of(stage, 80, 10, &[])?;
+    stage.act(Command::Do(Do::Focus(Focus { row: 3, column: Column::OFFICIAL[0] })));
+    steps.iter().for_each(|step| stage.act(Command::Do(step.clone())));
+    for _ in 0..4 {
+        stage.settle()?;
+    }
+    Ok(())
+}
+
+/// Scores who usually takes part, and some baselines more, over the validation split of a corpus of so many sessions.
+pub fn study_of(stage: &mut Stage, sessions: usize, samples: usize, more: &[Naive]) -> Result<()> {
     compare(stage)?;
+    stage.studio.state.evaluate.settings.samples = samples;
+    for naive in more {
+        let choice = Choice { who: Who::Naive(*naive), draw: Draw::Best, track: clips::Track::Offline };
+        stage.act(Command::Do(Do::Toggle(choice)));
+    }
     // One name for all runs: the picture shows it.
     let home = std::env::temp_dir().join("backchannel-study");
     let shown = (|| {
-        let config = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
+        let config = clips::synth::Config { clips: Some(sessions), held_out: None, seconds: 4.0, seed: 2 };
         clips::synth::write(&config, &home, &Control::default())?;
         stage.act(Command::Show(Workspace::Evaluate));
         stage.act(Command::Open(home.clone()));
@@ -297,11 +314,6 @@ pub fn evaluate(stage: &mut Stage, steps: &[Do]) -> Result<()> {
             if begun.elapsed() > PATIENCE {
                 return Err(Fault::new(FaultKind::Internal, "", "the study did not end in time"));
             }
-        }
-        stage.act(Command::Do(Do::Focus(Focus { row: 3, column: Column::OFFICIAL[0] })));
-        steps.iter().for_each(|step| stage.act(Command::Do(step.clone())));
-        for _ in 0..4 {
-            stage.settle()?;
         }
         Ok(())
     })();

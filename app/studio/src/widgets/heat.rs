@@ -17,7 +17,7 @@ pub fn matrix(
     chosen: Option<usize>,
 ) -> Option<(usize, usize, bool)> {
     let count = names.len().max(1);
-    let gutter = 26.0;
+    let gutter = if names.iter().any(|(name, _)| name.chars().count() > 3) { 38.0 } else { 26.0 };
     let width = ui.available_width();
     let cell_width = (width - gutter) / count as f32;
     let cell_height = (cell_width * 0.55).clamp(9.0, 15.0);

@@ -108,7 +108,7 @@ fn section(
         "compared" => compared(board),
         "conclusions" => concluded(board, scored, control)?,
         "measures" => measures(board),
-        "honest" => list(&HIDDEN) + &table(&tables::honest(board, scored)),
+        "honest" => list(&HIDDEN) + &of_synthetic(board) + &table(&tables::honest(board, scored)),
         "beyond" => beyond(board),
         "figures" => figures_of(pictures),
         "tests" => tests(board, control)?,
@@ -120,6 +120,34 @@ fn section(
         }
         _ => origin::origin(board, scored),
     })
+}
+
+/// What a synthetic corpus makes of two measures; nothing for others.
+fn of_synthetic(board: &Board) -> String {
+    let value = |row: &Row, column| row.cell(column).and_then(|cell| cell.value);
+    let mut said = Vec::new();
+    let silent =
+        |row: &Row| value(row, Column::Measure(Measure::ConstantShare)).is_some_and(|share| share >= 1.0);
+    if !board.rows.is_empty() && board.rows.iter().all(silent) {
+        said.push(
+            "FRSyn is 49 for every system here, random noise included: in every clip a column of the speaker never changes \
+             (synthetic faces leave some action units and expressions at rest), the official function finds no offset, and \
+             counts the largest."
+                .to_owned(),
+        );
+    }
+    let copied = board.rows.iter().find(|row| {
+        row.system == listener::Naive::Mime.name()
+            && value(row, Column::Frechet).is_some_and(|found| found < 1e-6)
+    });
+    if let Some(row) = copied {
+        said.push(format!(
+            "The Frechet distance of {} is 0 although it answers nobody: every pair stands in the list twice, with the roles \
+             exchanged, so that the speakers it copies are, as a set, the very listeners it is held against.",
+            row.label
+        ));
+    }
+    if said.is_empty() { String::new() } else { list(&said) }
 }
 
 fn table(table: &figures::Table) -> String {
@@ -157,7 +185,7 @@ fn compared(board: &Board) -> String {
 fn concluded(board: &Board, scored: &[Scored], control: &Control) -> Result<String> {
     let said = conclusions(board, scored, &control.silent())?;
     let rule = "By rule, from the numbers on this page: a system is called ahead only where the 95 % interval of its paired \
-                difference over clips leaves 0 out. The intervals are not corrected for the number of comparisons and say \
+                difference over clips leaves 0 out and p of the sign-flip test is below 0.05. The intervals are not corrected for the number of comparisons and say \
                 nothing about other training seeds.";
     Ok(if said.is_empty() {
         element("p", "Nothing: there is no trained system, or there are no intervals.")

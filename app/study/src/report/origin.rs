@@ -95,7 +95,7 @@ pub fn command(board: &Board, specs: &[&str]) -> String {
         format!("--seeds {}", board.settings.seeds.len()),
         format!("--bootstrap {}", board.settings.bootstrap),
         format!("--frames {}", board.frames),
-        "--out report.html".to_owned(),
+        if board.settings.truncate { "--truncate --out report.html" } else { "--out report.html" }.to_owned(),
     ];
     words.join(" ")
 }

@@ -80,6 +80,12 @@ pub(super) fn size_of(
         if frames < made {
             cut.push(format!("reactions of {made} frames are cut to the {frames} of the shortest truth"));
         }
+        let longest = truth.listeners.iter().chain(&truth.speakers[..clips]).map(Vec::len).max().unwrap_or(0);
+        if longest > frames {
+            cut.push(format!(
+                "truth of up to {longest} frames is cut to {frames}, the shortest series of all"
+            ));
+        }
     }
     if samples == 0 || frames == 0 {
         return Err(Fault::new(FaultKind::Empty, "", format!("{samples} samples of {frames} frames"))

@@ -24,10 +24,11 @@ struct Line {
     holm: Option<f64>,
 }
 
-/// Prints both evaluations and what sets them apart.
+/// Prints both evaluations and what sets them apart. `cut` says that one of them lost samples, so that both have as many.
 pub fn report(
     ours: &Evaluation,
     other: &Evaluation,
+    cut: Option<String>,
     args: &Args,
     output: &Output,
     control: &Control,
@@ -50,7 +51,7 @@ pub fn report(
     let corrected = holm(&lines.iter().map(|line| line.found.permutation).collect::<Vec<_>>());
     lines.iter_mut().zip(corrected).for_each(|(line, p)| line.holm = p);
     let mut text = format!(
-        "{} against {}\n{:<8} {:>12} {:>12} {:>12}  {:<26} {:>8} {:>8} {:>8}\n",
+        "{} against {}\n{:<8} {:>12} {:>12} {:>12}  {:<26} {:>12} {:>8} {:>8}\n",
         args.predictions.display(),
         args.against.as_ref().map_or_else(String::new, |path| path.display().to_string()),
         "",
@@ -58,7 +59,7 @@ pub fn report(
         "second",
         "difference",
         "95 % interval",
-        "better",
+        "first better",
         "d_z",
         "p (Holm)"
     );
@@ -72,7 +73,7 @@ pub fn report(
         // writing to a String cannot fail
         let _ = writeln!(
             text,
-            "{:<8} {:>12.5} {:>12.5} {:>+12.5}  {interval:<26} {:>6.1} % {:>8} {:>8}",
+            "{:<8} {:>12.5} {:>12.5} {:>+12.5}  {interval:<26} {:>10.1} % {:>8} {:>8}",
             line.measure,
             found.mean_a,
             found.mean_b,
@@ -82,5 +83,11 @@ pub fn report(
             optional(line.holm)
         );
     }
-    output.result(&serde_json::json!({ "first": ours, "second": other, "compared": lines }), text)
+    if lines.iter().any(|line| line.holm.is_none()) {
+        text += "p -: FRDvs is a mean over pairs of clips, whose differences are not independent; no test of clips applies\n";
+    }
+    let value = serde_json::json!({
+        "first": ours, "second": other, "compared": lines, "samples": ours.samples, "cut": cut,
+    });
+    output.result(&value, text)
 }

@@ -75,10 +75,29 @@ pub struct Args {
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let control = output.control();
-    let reactions = First::open(&args.predictions, args.samples, &control)?;
-    let [_, _, frames] = reactions.predictions.size();
-    let known = Known::read(args, frames, output, &control)?;
-    known.require(&reactions, args)?;
+    let mut reactions = First::open(&args.predictions, args.samples, &control)?;
+    let mut second =
+        args.against.as_ref().map(|path| First::open(path, args.samples, &control)).transpose()?;
+    let mut cut = None;
+    if let Some(second) = second.as_mut().filter(|second| second.samples != reactions.samples) {
+        let (ours, theirs) = (reactions.samples, second.samples);
+        let least = ours.min(theirs);
+        let words = format!(
+            "{ours} samples of each clip against {theirs}: FRCorr and FRDist are sums over samples, so the first {least} of \
+             each are compared"
+        );
+        output.warn(&words);
+        (reactions.samples, second.samples) = (least, least);
+        cut = Some(words);
+    }
+    let known = Known::read(args, output, &control)?;
+    for reactions in std::iter::once(&reactions).chain(&second) {
+        known.require(reactions, args)?;
+        let [_, _, frames] = reactions.predictions.size();
+        if let Some(warning) = reactions.predictions.outside(reactions.samples, frames, &control)? {
+            output.warn(warning);
+        }
+    }
     if args.protocol == "react2025" {
         return react2025::run(args, &reactions, &known, output, &control);
     }
@@ -86,13 +105,14 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     for warning in &evaluation.warnings {
         output.warn(warning);
     }
-    let Some(other) = &args.against else {
+    let Some(second) = second else {
         return output.result(&evaluation, table(&evaluation));
     };
-    let second = First::open(other, args.samples, &control)?;
-    known.require(&second, args)?;
     let rival = scored(&second, &known, args, &control)?;
-    against::report(&evaluation, &rival, args, output, &control)
+    for warning in &rival.warnings {
+        output.warn(format!("second: {warning}"));
+    }
+    against::report(&evaluation, &rival, cut, args, output, &control)
 }
 
 /// What predictions are held against.
@@ -107,14 +127,12 @@ struct Known {
 
 impl Known {
     /// Reads a split of a corpus, or the three arrays.
-    fn read(args: &Args, frames: usize, output: &Output, control: &Control) -> clips::Result<Self> {
+    fn read(args: &Args, output: &Output, control: &Control) -> clips::Result<Self> {
         let key = Key::new("evaluate/1");
         match (&args.corpus, &args.listeners, &args.speakers, &args.neighbours) {
             (Some(root), ..) => {
                 let corpus = Arc::new(Corpus::open(root, &control.silent())?);
-                // with --truncate the reactions give way, else the truth is read to their length
-                let frames = (!args.truncate).then_some(frames);
-                let split = Split::read(corpus, parse_split(&args.split)?, frames, control)?;
+                let split = Split::read(corpus, parse_split(&args.split)?, None, control)?;
                 split.warnings.iter().for_each(|warning| output.warn(warning));
                 Ok(Self {
                     ids: split.entries().iter().map(|entry| entry.id.clone()).collect(),
@@ -141,13 +159,20 @@ impl Known {
         }
     }
 
-    /// Refuses predictions of other clips.
+    /// Refuses predictions of other clips, and without --truncate of another length.
     fn require(&self, reactions: &First, args: &Args) -> clips::Result<()> {
-        if self.ids.is_empty() {
-            return Ok(());
+        let [_, _, frames] = reactions.predictions.size();
+        if !self.ids.is_empty() {
+            let ids: Vec<&str> = self.ids.iter().map(String::as_str).collect();
+            reactions.predictions.require_clips(&ids, &args.split)?;
+            // all clips of a split that was read have the same length
+            let truth = self.listeners.first().map_or(frames, Vec::len);
+            // those of 2025 have a way of their own
+            if !args.truncate && args.protocol == "react2024" {
+                reactions.predictions.require_frames(truth, false)?;
+            }
         }
-        let ids: Vec<&str> = self.ids.iter().map(String::as_str).collect();
-        reactions.predictions.require_clips(&ids, &args.split)
+        Ok(())
     }
 
     fn truth(&self) -> Truth<'_> {

@@ -85,7 +85,13 @@ fn by_clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
             desk.memory.comparison_wanted = Some(wanted);
             match desk.memory.comparison.as_ref().filter(|(known, _)| *known == wanted) {
                 None => return nothing(ui, (label::COMPARING, "")),
-                Some((_, None)) => return nothing(ui, (empty::NO_CLIPS, empty::NO_CLIPS_REMEDY)),
+                Some((_, None)) => {
+                    let why = board.incomparable(row, other, column);
+                    return match &why {
+                        Some(why) => nothing(ui, (empty::INCOMPARABLE, why)),
+                        None => nothing(ui, (empty::NO_CLIPS, empty::NO_CLIPS_REMEDY)),
+                    };
+                }
                 Some((_, Some(found))) => {
                     let found = found.clone();
                     let key = key_of(desk, below, &("difference", wanted));
@@ -100,7 +106,7 @@ fn by_clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
             let figure = found
                 .as_deref()
                 .zip(board.rows.get(row))
-                .and_then(|(found, shown)| plots::reliability(&shown.label, row, found));
+                .and_then(|(found, shown)| plots::reliability(&shown.label, shown.look, found));
             let Some(figure) = figure else {
                 return nothing(ui, (empty::NO_LATENTS, empty::NO_LATENTS_REMEDY));
             };

@@ -7,7 +7,7 @@ use measures::{Evaluation, Measure};
 use study::{Board, Column, Row, plots};
 
 use super::cards::{figure_ui, kept, key_of, slot};
-use super::table::titled;
+use super::layout::titled;
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Do, Focus};
@@ -63,9 +63,18 @@ fn cell_ui(desk: &Desk<'_>, ui: &mut Ui, row: &Row, column: Column) {
             value_row(ui, tokens, name, &value, true);
         }
     }
-    let synchrony = matches!(column, Column::Measure(Measure::Syn | Measure::SynAllSamples));
-    let ink = if synchrony { tokens.warn } else { tokens.faint };
+    if !cell.caution.is_empty() {
+        ui.label(egui::RichText::new(&cell.caution).font(theme::small()).color(tokens.warn));
+    }
+    let synchrony =
+        matches!(column, Column::Measure(Measure::Syn | Measure::SynAllSamples | Measure::ConstantShare));
     for warning in &row.warnings {
+        // what is said of synchrony stands beside synchrony
+        let of_synchrony = warning.contains("FRSyn");
+        if of_synchrony && !synchrony {
+            continue;
+        }
+        let ink = if of_synchrony || warning.contains("outside") { tokens.warn } else { tokens.faint };
         ui.label(egui::RichText::new(warning).font(theme::small()).color(ink));
     }
 }
@@ -123,6 +132,9 @@ fn compared_ui(desk: &mut Desk<'_>, ui: &mut Ui, board: &Board, row: usize, colu
         }
         Some((_, None)) => {
             value_row(ui, tokens, label::AHEAD, "\u{2014}", true).on_hover_text(empty::NO_CLIPS_REMEDY);
+            if let Some(why) = board.incomparable(row, other, column) {
+                ui.label(egui::RichText::new(why).font(theme::small()).color(tokens.warn));
+            }
         }
         Some((_, Some(found))) => {
             value_row(ui, tokens, label::AHEAD, &number::signed(found.difference, decimals), true);

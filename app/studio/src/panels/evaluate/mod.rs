@@ -3,6 +3,8 @@
 
 mod cards;
 mod details;
+mod foot;
+mod layout;
 mod strip;
 mod table;
 
@@ -29,9 +31,11 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     }
     let side = bar.inner_margin(Margin { left: 12, right: 12, top: 10, bottom: 4 });
     if desk.state.inspector_open {
+        // as wide as the window allows and never by what it shows: a panel that moves takes the table with it
+        let width = (ui.available_width() * 0.2).clamp(size::INSPECTOR + 26.0, 460.0).round();
         Panel::right("behind the number")
-            .default_size(size::INSPECTOR + 26.0)
-            .size_range(230.0..=460.0)
+            .exact_size(width)
+            .resizable(false)
             .frame(side)
             .show(ui, |ui| details::ui(desk, ui));
     }

@@ -8,7 +8,6 @@ use crate::desk::Desk;
 use crate::evaluate::{Beside, Do, choices};
 use crate::jobs::Slot;
 use crate::text::{self, label};
-use crate::theme;
 use crate::widgets::{self, chip, segments, text_cut};
 
 /// Draws the strip at the top of `area`; returns what it took.
@@ -47,6 +46,14 @@ fn how_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let words = ui.label(egui::RichText::new(label::SEEDS).color(tokens.dim));
     ui.add(egui::DragValue::new(&mut seeds).range(1..=10)).labelled_by(words.id);
     settings.seeds = (1..=seeds as u64).collect();
+    let imported = desk.state.systems.iter().any(|row| matches!(row.maker, crate::state::Maker::Imported(_)));
+    if (imported || settings.truncate)
+        && chip(ui, tokens, label::CUT_LENGTHS, settings.truncate)
+            .on_hover_text(text::CUT_LENGTHS_HINT)
+            .clicked()
+    {
+        settings.truncate ^= true;
+    }
     if settings != evaluate.settings {
         desk.commands.push(Command::Do(Do::Settings(settings)));
     }
@@ -69,7 +76,7 @@ fn how_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
 /// The button that scores, or how far it is.
 fn run_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let tokens = desk.tokens;
-    let width = ui.available_width().clamp(40.0, 300.0);
+    let width = ui.available_width().clamp(40.0, 420.0);
     let Some(job) = desk.jobs.in_slot(Slot::Evaluate) else {
         let evaluate = &desk.state.evaluate;
         let enabled = !evaluate.taking_part(&desk.state.systems).is_empty();
@@ -91,12 +98,16 @@ fn run_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     if ui.button(label::CANCEL).clicked() {
         desk.commands.push(Command::Do(Do::Cancel));
     }
-    let (rect, response) = ui.allocate_exact_size(vec2(width - 70.0, 30.0), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(width - 70.0, 34.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, &words));
     let painter = ui.painter();
-    let at = rect.left_top() + vec2(0.0, 8.0);
-    text_cut(painter, at, egui::Align2::LEFT_CENTER, &words, theme::small(), tokens.dim, rect.width());
-    let bar = Rect::from_min_size(rect.left_top() + vec2(0.0, 20.0), vec2(rect.width(), 5.0));
+    let stage = progress.as_ref().map_or_else(String::new, text::progress);
+    for (line, y, ink) in [(&job.title, 6.0, tokens.dim), (&stage, 20.0, tokens.faint)] {
+        let at = rect.left_top() + vec2(0.0, y);
+        let font = egui::FontId::proportional(11.0);
+        text_cut(painter, at, egui::Align2::LEFT_CENTER, line, font, ink, rect.width());
+    }
+    let bar = Rect::from_min_size(rect.left_top() + vec2(0.0, 29.0), vec2(rect.width(), 4.0));
     widgets::bar(painter, bar, share.max(0.02), tokens.accent, tokens.hover);
     response.on_hover_text(words);
 }

@@ -7,21 +7,18 @@ use figures::number;
 use measures::{Direction, Measure, published};
 use study::{Board, Cell, Column, Row};
 
+use super::foot::{more_ui, note_ui};
+use super::layout::{Layout, PAD, TRACK, beside_of, titled, words_of};
 use crate::commands::Command;
 use crate::desk::Desk;
-use crate::evaluate::{Beside, Do, Focus, TableForm};
+use crate::evaluate::{Absent, Choice, Do, Focus};
 use crate::text::{self, heading, label};
 use crate::theme::{self, Tokens};
-use crate::widgets::{chip, icons, text_cut};
+use crate::widgets::text_cut;
 
 const ROW: f32 = 27.0;
 const HEAD: f32 = 30.0;
 const NOTE: f32 = 30.0;
-const NAME: f32 = 226.0;
-const TRACK: f32 = 74.0;
-/// A measure is at least this wide.
-const LEAST: f32 = 96.0;
-
 /// Draws the table into `area`; returns what it took.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
     let Some(board) = desk.state.evaluate.board.clone() else { return area.with_max_y(area.top()) };
@@ -30,72 +27,117 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
         true => study::plots::published_rows().collect(),
         false => Vec::new(),
     };
-    let lines = board.rows.len() + published.len() + usize::from(!published.is_empty());
-    let wanted = HEAD + ROW * lines as f32 + NOTE + 2.0;
+    let absent = desk.state.evaluate.absent(&desk.state.systems);
+    let lines = board.rows.len() + absent.len() + published.len() + usize::from(!published.is_empty());
+    let wanted = HEAD + ROW * lines as f32 + NOTE + 10.0;
     let area = area.with_max_y(area.bottom().min(area.top() + wanted));
     let (above, note) = area.split_top_bottom_at_y(area.bottom() - NOTE);
-    let each = ((area.width() - NAME - TRACK) / columns.len() as f32).max(LEAST);
-    let width = NAME + TRACK + each * columns.len() as f32;
+    let layout = Layout::of(&board, &columns, desk.state.evaluate.beside, area.width());
+    let width = layout.width();
     let mut child = ui.new_child(UiBuilder::new().max_rect(above));
-    ScrollArea::horizontal().id_salt("columns").auto_shrink(false).show(&mut child, |ui| {
+    if width > area.width() + 1.0 {
+        // there is more to the right: the bar stays in sight
+        child.spacing_mut().scroll =
+            egui::style::ScrollStyle { bar_width: 6.0, ..egui::style::ScrollStyle::solid() };
+    }
+    let shown = ScrollArea::horizontal().id_salt("columns").auto_shrink(false).show(&mut child, |ui| {
         ui.set_min_width(width);
         ui.spacing_mut().item_spacing.y = 0.0;
-        head_ui(desk, ui, &columns, width, each);
+        head_ui(desk, ui, &columns, &layout);
+        ui.spacing_mut().scroll = egui::style::ScrollStyle::floating();
         ScrollArea::vertical().id_salt("rows").auto_shrink(false).show(ui, |ui| {
             ui.set_min_width(width);
             for (index, row) in board.rows.iter().enumerate() {
-                row_ui(desk, ui, &board, index, row, &columns, [width, each]);
+                row_ui(desk, ui, &board, index, row, &columns, &layout);
+            }
+            for (choice, why) in &absent {
+                absent_ui(desk, ui, choice, why, &layout);
             }
             if !published.is_empty() {
                 section_ui(desk, ui, width);
             }
             for row in published {
-                published_ui(desk, ui, row, &columns, [width, each]);
+                published_ui(desk, ui, row, &columns, &layout);
             }
         });
     });
-    note_ui(desk, ui, note);
+    let beyond = shown.state.clamped_offset().x + shown.inner_rect.width();
+    let hidden = layout.edges[1..].iter().filter(|edge| **edge > beyond + 4.0).count();
+    let taken = if hidden > 0 { more_ui(desk, ui, note, hidden) } else { 0.0 };
+    note_ui(desk, ui, note.with_min_x(note.left() + taken));
     area
 }
 
-fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, columns: &[Column], width: f32, each: f32) {
+fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, columns: &[Column], layout: &Layout) {
     let tokens = desk.tokens;
-    let (rect, _) = ui.allocate_exact_size(vec2(width, HEAD), Sense::hover());
-    let painter = ui.painter();
-    let name = |x: f32, words: &str| {
-        let at = pos2(x, rect.center().y);
-        painter.text(at, Align2::LEFT_CENTER, words, theme::strong(12.0), tokens.faint);
-    };
-    name(rect.left() + 8.0, heading::SYSTEM_COLUMN);
-    name(rect.left() + NAME, heading::TRACK_COLUMN);
-    painter.hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
+    let (rect, _) = ui.allocate_exact_size(vec2(layout.width(), HEAD), Sense::hover());
+    let numbers = layout.numbers(ui, rect);
     for (index, column) in columns.iter().enumerate() {
-        let place = cell_rect(rect, index, each);
+        let place = layout.cell(rect, index);
         let words = titled(*column);
-        let response = ui.interact(place, ui.scope_id().with(("head", column.name())), Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::ColumnHeader, true, &words));
+        let seen = layout.seen(ui, rect, place);
         let ink = if desk.state.evaluate.focus.column == *column { tokens.text } else { tokens.faint };
-        let at = pos2(place.right() - 10.0, place.center().y);
-        text_cut(ui.painter(), at, Align2::RIGHT_CENTER, &words, theme::strong(12.0), ink, each - 12.0);
-        if response.on_hover_text(column.meaning()).clicked() {
+        let at = pos2(place.right() - PAD, place.center().y);
+        text_cut(&numbers, at, Align2::RIGHT_CENTER, &words, theme::strong(12.0), ink, place.width() - 6.0);
+        if seen.width() < 8.0 {
+            continue;
+        }
+        let response = ui.interact(seen, ui.scope_id().with(("head", column.name())), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::ColumnHeader, true, &words));
+        if response.on_hover_text(head_hint(*column)).clicked() {
             let row = desk.state.evaluate.focus.row;
             desk.send(Command::Do(Do::Focus(Focus { row, column: *column })));
         }
     }
-}
-
-/// `FRDist ↓`.
-pub fn titled(column: Column) -> String {
-    match column.better() {
-        Some(Direction::Higher) => format!("{} \u{2191}", column.name()),
-        Some(Direction::Lower) => format!("{} \u{2193}", column.name()),
-        None => column.name().to_owned(),
+    let names = layout.names(ui, rect);
+    let track = Rect::from_min_max(
+        pos2(rect.left() + layout.name, rect.top()),
+        pos2(rect.left() + layout.name + TRACK, rect.bottom()),
+    );
+    numbers.text(
+        track.left_center(),
+        Align2::LEFT_CENTER,
+        heading::TRACK_COLUMN,
+        theme::strong(12.0),
+        tokens.faint,
+    );
+    let at = names.left_center() + vec2(8.0, 0.0);
+    ui.painter().text(at, Align2::LEFT_CENTER, heading::SYSTEM_COLUMN, theme::strong(12.0), tokens.faint);
+    for (place, name, hint) in [
+        (names, heading::SYSTEM_COLUMN, text::SYSTEM_HINT),
+        (layout.seen(ui, rect, track), heading::TRACK_COLUMN, text::TRACK_HINT),
+    ] {
+        if place.width() > 8.0 {
+            let response = ui.interact(place, ui.scope_id().with(("head", name)), Sense::hover());
+            response.widget_info(|| WidgetInfo::labeled(Role::ColumnHeader, true, name));
+            response.on_hover_text(hint);
+        }
     }
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
 }
 
-fn cell_rect(row: Rect, index: usize, each: f32) -> Rect {
-    let left = row.left() + NAME + TRACK + each * index as f32;
-    Rect::from_min_max(pos2(left, row.top()), pos2(left + each, row.bottom()))
+/// What a measure says and which end is better.
+fn head_hint(column: Column) -> String {
+    let better = match column.better() {
+        Some(Direction::Higher) => "Higher is better",
+        Some(Direction::Lower) => "Lower is better",
+        None => "Neither end is better",
+    };
+    format!("{}. {better}", column.meaning())
+}
+
+/// The square with the letter of a system, as it is in the pictures: filled, or hollow for a baseline.
+fn badge(painter: &egui::Painter, tokens: &Tokens, center: egui::Pos2, look: usize) {
+    let Some((letter, hollow)) = figures::of_system(look) else { return };
+    let place = Rect::from_center_size(center, vec2(14.0, 14.0));
+    let ink = if hollow {
+        painter.rect_stroke(place, 2.0, Stroke::new(1.0, tokens.faint), StrokeKind::Inside);
+        tokens.faint
+    } else {
+        painter.rect_filled(place, 2.0, tokens.dim);
+        tokens.panel
+    };
+    painter.text(center, Align2::CENTER_CENTER, letter, FontId::proportional(10.5), ink);
 }
 
 fn row_ui(
@@ -105,42 +147,76 @@ fn row_ui(
     index: usize,
     row: &Row,
     columns: &[Column],
-    [width, each]: [f32; 2],
+    layout: &Layout,
 ) {
     let tokens = desk.tokens;
-    let focus = desk.state.evaluate.focus;
-    let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::Row, true, focus.row == index, &row.label));
+    let evaluate = &desk.state.evaluate;
+    let focus = evaluate.focus;
+    let left_out = evaluate.scored.get(index).is_some_and(|(choice, _)| !evaluate.takes_part(choice));
+    let (rect, response) = ui.allocate_exact_size(vec2(layout.width(), ROW), Sense::click());
+    let said = if left_out { format!("{}, {}", row.label, text::LEFT_OUT) } else { row.label.clone() };
+    response.widget_info(|| WidgetInfo::selected(Role::Row, true, focus.row == index, &said));
     let fill = if focus.row == index {
         tokens.chosen
     } else if response.hovered() {
         tokens.hover
     } else {
-        egui::Color32::TRANSPARENT
+        tokens.ground
     };
     ui.painter().rect_filled(rect, 5.0, fill);
     if response.clicked() {
         desk.send(Command::Do(Do::Focus(Focus { row: index, column: focus.column })));
     }
-    let painter = ui.painter();
-    let look = theme::latent_look(desk.state.theme, index);
-    icons::glyph(painter, pos2(rect.left() + 14.0, rect.center().y), 4.3, look.glyph, look.color);
-    let at = pos2(rect.left() + 26.0, rect.center().y);
-    text_cut(painter, at, Align2::LEFT_CENTER, &row.label, theme::body(), tokens.text, NAME - 34.0);
+    let ink = if left_out { tokens.faint } else { tokens.text };
     let track = match row.track {
         Some(clips::Track::Offline) => "offline",
         Some(clips::Track::Online) => "online",
         None => "",
     };
-    let at = pos2(rect.left() + NAME, rect.center().y);
-    painter.text(at, Align2::LEFT_CENTER, track, theme::body(), tokens.dim);
+    let at = pos2(rect.left() + layout.name, rect.center().y);
+    layout.numbers(ui, rect).text(at, Align2::LEFT_CENTER, track, theme::body(), tokens.dim);
     for (place, column) in columns.iter().enumerate() {
         let Some(cell) = row.cell(*column) else { continue };
-        let area = cell_rect(rect, place, each);
-        let chosen = focus == Focus { row: index, column: *column };
-        cell_ui(desk, ui, board, (index, *column), cell, area, chosen);
+        cell_ui(desk, ui, board, (index, *column), cell, layout, (rect, place));
     }
-    response.on_hover_text(row.warnings.join("\n"));
+    let names = layout.names(ui, rect);
+    badge(ui.painter(), tokens, pos2(names.left() + 15.0, names.center().y), row.look);
+    let at = pos2(names.left() + 28.0, names.center().y);
+    let tag = if left_out { text::LEFT_OUT } else { "" };
+    let tag_width = if left_out { 66.0 } else { 0.0 };
+    let room = layout.name - 36.0 - tag_width;
+    text_cut(ui.painter(), at, Align2::LEFT_CENTER, &row.label, theme::body(), ink, room);
+    let at = pos2(names.right() - 6.0, names.center().y);
+    ui.painter().text(at, Align2::RIGHT_CENTER, tag, theme::small(), tokens.warn);
+    let mut hint = vec![row.label.clone()];
+    if left_out {
+        hint.push(text::LEFT_OUT_HINT.to_owned());
+    }
+    hint.extend(row.warnings.iter().cloned());
+    response.on_hover_text(hint.join("\n"));
+}
+
+/// Somebody who takes part and has no numbers, and why.
+fn absent_ui(desk: &Desk<'_>, ui: &mut Ui, choice: &Choice, why: &Absent, layout: &Layout) {
+    let tokens = desk.tokens;
+    let (rect, response) = ui.allocate_exact_size(vec2(layout.width(), ROW), Sense::hover());
+    let name = choice.label(&desk.state.systems);
+    let (tag, words, ink) = match why {
+        Absent::Failed(why) => (text::FAILED, why.as_str(), tokens.bad),
+        Absent::Running => (text::SCORING, "", tokens.dim),
+        Absent::Waiting => (text::WAITING, "", tokens.faint),
+        Absent::NotYet => (text::NOT_SCORED, "", tokens.faint),
+    };
+    let said = if words.is_empty() { format!("{name}, {tag}") } else { format!("{name}, {tag}: {words}") };
+    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, &said));
+    let names = layout.names(ui, rect);
+    let at = pos2(names.left() + 28.0, names.center().y);
+    text_cut(ui.painter(), at, Align2::LEFT_CENTER, &name, theme::body(), tokens.faint, layout.name - 36.0);
+    let at = pos2(names.right(), names.center().y);
+    let room = ui.clip_rect().right() - at.x - 12.0;
+    let line = if words.is_empty() { tag.to_owned() } else { format!("{tag}: {words}") };
+    text_cut(ui.painter(), at, Align2::LEFT_CENTER, &line, theme::small(), ink, room);
+    response.on_hover_text(said);
 }
 
 fn cell_ui(
@@ -149,50 +225,59 @@ fn cell_ui(
     board: &Board,
     (row, column): (usize, Column),
     cell: &Cell,
-    area: Rect,
-    chosen: bool,
+    layout: &Layout,
+    (rect, place): (Rect, usize),
 ) {
     let tokens = desk.tokens;
-    let response = ui.interact(area, ui.scope_id().with((row, column.name())), Sense::click());
-    let words = match cell.value {
-        // what has no room in decimals is a matter of its magnitude
-        Some(value) if value.abs() >= 1e5 => format!("{value:.1e}"),
-        Some(value) => number::fixed(value, column.decimals()),
-        None => "\u{2014}".to_owned(),
-    };
+    let chosen = desk.state.evaluate.focus == Focus { row, column };
+    let area = layout.cell(rect, place);
+    let here = Focus { row, column };
+    if chosen && desk.memory.cell_shown != Some(here) {
+        desk.memory.cell_shown = Some(here);
+        // the names cover the left edge
+        ui.scroll_to_rect(area.with_min_x(area.left() - layout.name), None);
+    }
+    let seen = layout.seen(ui, rect, area);
+    if seen.width() < 8.0 {
+        return;
+    }
+    let response = ui.interact(seen, ui.scope_id().with((row, column.name())), Sense::click());
+    let words = words_of(cell, column);
     let said = format!("{} of {}: {words}", column.name(), board.rows[row].label);
     response.widget_info(|| WidgetInfo::selected(Role::Cell, true, chosen, &said));
-    let beside = beside_of(desk.state.evaluate.beside, cell, column);
-    let painter = ui.painter();
+    let painter = layout.numbers(ui, rect);
     if chosen || response.hovered() {
         let ink = if chosen { tokens.accent } else { tokens.faint };
         painter.rect_stroke(area.shrink2(vec2(2.0, 2.5)), 5.0, Stroke::new(1.0, ink), StrokeKind::Inside);
     }
     let hollow = says_little(&board.rows[row], column);
-    let ink = match (cell.value, cell.bold) {
-        (None, _) => tokens.faint,
-        _ if hollow => tokens.faint,
-        (_, true) => tokens.accent,
-        _ => tokens.text,
+    let quiet = cell.value.is_none() || hollow || !cell.caution.is_empty();
+    let ink = if quiet {
+        tokens.faint
+    } else if cell.bold {
+        tokens.accent
+    } else {
+        tokens.text
     };
-    let right = area.right() - 10.0;
-    let tail = beside_width(column);
-    if let Some(beside) = beside {
+    let right = area.right() - PAD;
+    if let Some(beside) = beside_of(desk.state.evaluate.beside, cell, column) {
         let at = pos2(right, area.center().y + 0.5);
         painter.text(at, Align2::RIGHT_CENTER, beside, theme::mono_small(), tokens.faint);
     }
-    let at = pos2(right - tail, area.center().y);
-    let font = theme::mono();
-    painter.text(at, Align2::RIGHT_CENTER, &words, font.clone(), ink);
+    let at = pos2(right - layout.tails[place], area.center().y);
+    let number = painter.text(at, Align2::RIGHT_CENTER, &words, theme::mono(), ink);
     if cell.bold {
-        // the face has one weight: a second stroke makes it heavy
-        painter.text(at + vec2(0.5, 0.0), Align2::RIGHT_CENTER, &words, font, ink);
+        // the face has one weight: a dot is read on a grey print too
+        painter.circle_filled(number.left_center() - vec2(6.5, 0.0), 2.6, ink);
     }
     let mut hint = hint_of(cell, column);
-    if hollow {
-        hint += &format!("\n{}", text::HOLLOW);
+    for more in [hollow.then_some(text::HOLLOW), cell.bold.then_some(text::BOLD_HINT)].into_iter().flatten() {
+        hint.push(more.to_owned());
     }
-    let response = if hint.is_empty() { response } else { response.on_hover_text(hint) };
+    if !cell.caution.is_empty() {
+        hint.push(cell.caution.clone());
+    }
+    let response = if hint.is_empty() { response } else { response.on_hover_text(hint.join("\n")) };
     if response.double_clicked() {
         desk.send(Command::Do(Do::Focus(Focus { row, column })));
         desk.send(Command::Do(Do::Worst));
@@ -208,23 +293,9 @@ fn says_little(row: &Row, column: Column) -> bool {
     synchrony && share.is_some_and(|share| share > 0.5)
 }
 
-fn beside_of(beside: Beside, cell: &Cell, column: Column) -> Option<String> {
-    let decimals = column.decimals();
-    let half = match beside {
-        Beside::Interval => cell.interval.map(|interval| (interval.high - interval.low) * 0.5),
-        Beside::Seeds => cell.spread.and_then(|spread| spread.deviation),
-    };
-    cell.value.and(half).map(|half| number::spread(half, decimals))
-}
-
-/// Room for the uncertainty, the same in the whole column, so that values stand in line.
-fn beside_width(column: Column) -> f32 {
-    7.0 * (3 + column.decimals()) as f32 + 3.0
-}
-
-fn hint_of(cell: &Cell, column: Column) -> String {
+fn hint_of(cell: &Cell, column: Column) -> Vec<String> {
     if cell.value.is_none() {
-        return cell.why.clone();
+        return vec![cell.why.clone()];
     }
     let decimals = column.decimals() + 1;
     let mut lines = Vec::new();
@@ -238,7 +309,7 @@ fn hint_of(cell: &Cell, column: Column) -> String {
     if let Some((spread, deviation)) = cell.spread.and_then(|spread| Some((spread, spread.deviation?))) {
         lines.push(format!("{} {}", number::spread(deviation, decimals), text::counted(spread.n, "seed")));
     }
-    lines.join("\n")
+    lines
 }
 
 /// What the rows below are.
@@ -253,68 +324,56 @@ fn section_ui(desk: &Desk<'_>, ui: &mut Ui, width: f32) {
     response.on_hover_text(text::PUBLISHED_HINT);
 }
 
-fn published_ui(
-    desk: &mut Desk<'_>,
-    ui: &mut Ui,
-    row: &published::Row,
-    columns: &[Column],
-    [width, each]: [f32; 2],
-) {
+fn published_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: &published::Row, columns: &[Column], layout: &Layout) {
     let tokens = desk.tokens;
-    let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(layout.width(), ROW), Sense::hover());
     let said = format!("{}, {}", row.system, text::PUBLISHED_TAG);
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, &said));
-    let painter = ui.painter();
-    painter.circle_stroke(pos2(rect.left() + 14.0, rect.center().y), 3.6, Stroke::new(1.0, tokens.faint));
-    let at = pos2(rect.left() + 26.0, rect.center().y);
-    text_cut(painter, at, Align2::LEFT_CENTER, row.system, theme::body(), tokens.dim, NAME - 34.0);
+    let names = layout.names(ui, rect);
+    let ring = pos2(names.left() + 15.0, names.center().y);
+    ui.painter().circle_stroke(ring, 3.6, Stroke::new(1.0, tokens.faint));
+    let at = pos2(names.left() + 28.0, names.center().y);
+    text_cut(
+        ui.painter(),
+        at,
+        Align2::LEFT_CENTER,
+        row.system,
+        theme::body(),
+        tokens.dim,
+        layout.name - 36.0,
+    );
     let track = match row.track {
         published::Track::Naive => "",
         published::Track::Offline => "offline",
         published::Track::Online => "online",
     };
-    let at = pos2(rect.left() + NAME, rect.center().y);
-    painter.text(at, Align2::LEFT_CENTER, track, theme::body(), tokens.faint);
+    let numbers = layout.numbers(ui, rect);
+    let at = pos2(rect.left() + layout.name, rect.center().y);
+    numbers.text(at, Align2::LEFT_CENTER, track, theme::body(), tokens.faint);
+    let mut unprinted = Vec::new();
     for (place, column) in columns.iter().enumerate() {
         let printed = published::MEASURES
             .iter()
             .position(|name| *name == column.name())
-            .map_or("", |index| row.printed[index]);
-        let area = cell_rect(rect, place, each);
-        let at = pos2(area.right() - 10.0 - beside_width(*column), area.center().y);
+            .map_or("", |index| row.printed[index].trim());
+        let area = layout.cell(rect, place);
+        if printed.parse::<f64>().is_err() {
+            unprinted.push(layout.seen(ui, rect, area));
+        }
+        let words = if printed.is_empty() { "\u{2014}" } else { printed };
+        let at = pos2(area.right() - PAD - layout.tails[place], area.center().y);
         let font: FontId = theme::mono();
-        painter.text(at, Align2::RIGHT_CENTER, printed, font, tokens.dim);
+        let ink = if printed.is_empty() { tokens.faint } else { tokens.dim };
+        numbers.text(at, Align2::RIGHT_CENTER, words, font, ink);
     }
-    let mut hint = format!("{}\n{}", row.source.label(), text::PUBLISHED_HINT);
+    let pointer = response.hover_pos();
+    let empty = pointer.is_some_and(|at| unprinted.iter().any(|area| area.contains(at)));
+    let mut hint = format!("{}: {}\n{}", row.system, row.source.label(), text::PUBLISHED_HINT);
+    if empty {
+        hint = format!("{}\n{hint}", text::NOT_PUBLISHED);
+    }
     if !row.caution.is_empty() {
         hint += &format!("\n{}", row.caution);
     }
     response.on_hover_text(hint);
-}
-
-fn note_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
-    let tokens: &Tokens = desk.tokens;
-    let layout = egui::Layout::right_to_left(egui::Align::Center);
-    let mut left = area.right();
-    ui.scope_builder(UiBuilder::new().max_rect(area).layout(layout), |ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        for (words, command) in [
-            (label::EXPORT, Do::Export),
-            (label::CSV, Do::Copy(TableForm::Csv)),
-            (label::LATEX, Do::Copy(TableForm::Latex)),
-        ] {
-            let command = Command::Do(command);
-            if chip(ui, tokens, words, false).on_hover_text(command.hint()).clicked() {
-                desk.commands.push(command);
-            }
-        }
-        left = ui.min_rect().left();
-    });
-    let words = text::board_note(desk.state.evaluate.beside);
-    let at = pos2(area.left() + 2.0, area.center().y);
-    let room = left - area.left() - 14.0;
-    let place = text_cut(ui.painter(), at, Align2::LEFT_CENTER, words, theme::small(), tokens.faint, room);
-    let response = ui.interact(place, ui.scope_id().with("note"), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
-    response.on_hover_text(words);
 }
