@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clips::{Control, Result, Track};
-use listener::Naive;
-use listener::ceiling::is_yardstick;
+use listener::ceiling::{is_yardstick, knows_the_truth};
 use measures::paired::{self, Comparison};
 use measures::uncertainty::{Interval, Resampling, Spread, interval};
 use serde::{Deserialize, Serialize};
@@ -256,9 +255,9 @@ impl Board {
 }
 
 impl Row {
-    /// The real listeners themselves: a bound, no competitor.
+    /// Whether it knows the real listeners: a bound, no competitor.
     pub fn is_truth(&self) -> bool {
-        self.system == Naive::Truth.name()
+        knows_the_truth(&self.system)
     }
 
     /// The cell of a column.
