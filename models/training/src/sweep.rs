@@ -214,7 +214,12 @@ impl std::fmt::Display for Report {
             let state = serde_json::to_value(run.state).unwrap_or_default();
             write!(f, "{:width$}  {:8}", run.name, state.as_str().unwrap_or_default())?;
             let Some(summary) = &run.summary else {
-                writeln!(f, " {}", run.error.as_deref().unwrap_or(""))?;
+                // the whole story is in sweep.json
+                writeln!(
+                    f,
+                    " {}",
+                    run.error.iter().flat_map(|error| error.split("; ")).next().unwrap_or("")
+                )?;
                 continue;
             };
             let (watch, measured) = (&summary["watch"], &summary["validation"]);
