@@ -7,6 +7,7 @@
 pub mod batch;
 mod config;
 pub mod data;
+pub mod fields;
 pub mod objective;
 pub mod optimiser;
 pub mod run;
