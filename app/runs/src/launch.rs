@@ -46,7 +46,8 @@ impl Launch {
     /// Arguments of the program.
     pub fn arguments(&self) -> Vec<String> {
         let path = |path: &Path| path.to_string_lossy().into_owned();
-        let mut all: Vec<String> = ["train", "--system", &self.system, "--preset", &self.preset].map(str::to_owned).to_vec();
+        let mut all: Vec<String> =
+            ["train", "--system", &self.system, "--preset", &self.preset].map(str::to_owned).to_vec();
         all.extend(["--corpus".to_owned(), path(&self.corpus), "--run".to_owned(), path(&self.run)]);
         for change in &self.set {
             all.extend(["--set".to_owned(), change.clone()]);
@@ -92,7 +93,13 @@ impl Launch {
             .map_err(|error| Fault::new(FaultKind::Internal, &path, error.to_string()))?;
         write_atomically(&path, |file| std::io::Write::write_all(file, &text))?;
         let before = Status::read(&self.run).unwrap_or_default();
-        let status = Status { state: State::Queued, pid: None, message: String::new(), updated: Some(now()), ..before };
+        let status = Status {
+            state: State::Queued,
+            pid: None,
+            message: String::new(),
+            updated: Some(now()),
+            ..before
+        };
         status.write(&self.run)
     }
 }
@@ -110,7 +117,9 @@ pub fn dequeue(folder: &Path) -> Result<()> {
     for name in ["launch.json", "status.json", "config.toml"] {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Fault::write(&path, &error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Fault::write(&path, &error));
+            }
             _ => {}
         }
     }
@@ -165,8 +174,9 @@ pub struct OwnProgram;
 
 impl Launcher for OwnProgram {
     fn start(&self, launch: &Launch) -> Result<u32> {
-        let program = std::env::current_exe()
-            .map_err(|error| Fault::new(FaultKind::Internal, "", format!("where this program is: {error}")))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Fault::new(FaultKind::Internal, "", format!("where this program is: {error}"))
+        })?;
         let words = launch.run.join("stderr.txt");
         let errors = File::create(&words).map_err(|error| Fault::write(&words, &error))?;
         let mut command = match nice() {
@@ -260,7 +270,9 @@ mod tests {
         launch(root.path(), "first", 1.0).enqueue().unwrap();
         assert!(launch(root.path(), "first", 3.0).enqueue().is_err());
         let rows = || crate::list(Some(root.path()), &[]);
-        let names = |state| rows().into_iter().filter(|row| row.state == state).map(|row| row.name).collect::<Vec<_>>();
+        let names = |state| {
+            rows().into_iter().filter(|row| row.state == state).map(|row| row.name).collect::<Vec<_>>()
+        };
         assert_eq!(names(State::Queued).len(), 2);
         let all = rows();
         let turn = next(&all).unwrap();
@@ -276,7 +288,11 @@ mod tests {
         assert!(!root.path().join("second").exists() && next(&rows()).is_none());
         let told = told.0.into_inner().unwrap();
         assert_eq!(told.len(), 1);
-        assert!(told[0].contains("--corpus 'a corpus' --run") && told[0].ends_with("--set seed=2"), "{}", told[0]);
+        assert!(
+            told[0].contains("--corpus 'a corpus' --run") && told[0].ends_with("--set seed=2"),
+            "{}",
+            told[0]
+        );
     }
 
     #[test]

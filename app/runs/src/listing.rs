@@ -123,7 +123,12 @@ fn row(path: PathBuf, known: &mut Known) -> Row {
         value: glance.2.clone(),
         sparks: glance.3.clone(),
         // The settings are written once, when a run begins.
-        began: launch.as_ref().map(|launch| launch.asked).or_else(|| modified("config.toml")).or(grew).unwrap_or(0.0),
+        began: launch
+            .as_ref()
+            .map(|launch| launch.asked)
+            .or_else(|| modified("config.toml"))
+            .or(grew)
+            .unwrap_or(0.0),
         asked: launch.filter(|_| state == State::Queued).map(|launch| launch.asked),
         status,
         path,
@@ -183,7 +188,9 @@ fn sparks(path: &Path, length: u64) -> Vec<f32> {
         for part in 0..SPARKS as u64 {
             let from = (length - SAMPLE) * part / (SPARKS as u64 - 1);
             bytes.clear();
-            let read = file.seek(SeekFrom::Start(from)).and_then(|_| (&mut file).take(SAMPLE).read_to_end(&mut bytes));
+            let read = file
+                .seek(SeekFrom::Start(from))
+                .and_then(|_| (&mut file).take(SAMPLE).read_to_end(&mut bytes));
             if read.is_ok() {
                 take(&bytes, from == 0, usize::MAX);
             }
@@ -205,7 +212,12 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("config.toml"), "seed = 1").unwrap();
             let text: String = (1..=steps)
-                .map(|step| format!("{{\"stage\":1,\"step\":{step},\"losses\":{{\"total\":{}}}}}\n", 10.0 / f64::from(step)))
+                .map(|step| {
+                    format!(
+                        "{{\"stage\":1,\"step\":{step},\"losses\":{{\"total\":{}}}}}\n",
+                        10.0 / f64::from(step)
+                    )
+                })
                 .collect();
             std::fs::write(folder.join("metrics.jsonl"), text).unwrap();
             std::fs::write(folder.join("log.txt"), "2026-11-21 12:40:07 done in 3 s\n").unwrap();

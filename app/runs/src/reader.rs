@@ -94,7 +94,8 @@ impl Run {
 
     /// Where a step of a stage lies on the axis of all steps.
     pub fn step_of(&self, (stage, step): (u64, u64)) -> f64 {
-        let begun = self.stages.iter().rev().find(|(known, _)| *known <= stage).map_or(0.0, |(_, at)| at.step);
+        let begun =
+            self.stages.iter().rev().find(|(known, _)| *known <= stage).map_or(0.0, |(_, at)| at.step);
         begun + step as f64
     }
 
@@ -128,7 +129,10 @@ pub struct Reader {
 impl Reader {
     /// Follows the run of a folder, or reads the file of another program. Nothing is read yet.
     pub fn new(path: &Path) -> Self {
-        let imported = !path.is_dir() || (!path.join("metrics.jsonl").exists() && !path.join("launch.json").exists() && !path.join("config.toml").exists());
+        let imported = !path.is_dir()
+            || (!path.join("metrics.jsonl").exists()
+                && !path.join("launch.json").exists()
+                && !path.join("config.toml").exists());
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let none = Place { step: 0.0, epoch: 0.0, seconds: 0.0 };
         Self {
@@ -390,13 +394,19 @@ mod tests {
         reader.look();
         assert_eq!(reader.run().generation, generation);
         append(folder.path(), &line(2, 1, 4.0));
-        append(folder.path(), "{\"stage\":2,\"step\":2,\"warning\":\"latents are dying out\",\"losses\":{\"to");
+        append(
+            folder.path(),
+            "{\"stage\":2,\"step\":2,\"warning\":\"latents are dying out\",\"losses\":{\"to",
+        );
         reader.look();
         let seen = reader.run();
         assert!(seen.generation > generation);
         let last = *seen.series("loss/total").unwrap().points().last().unwrap();
         assert_eq!((last.at.step, last.at.epoch, last.mean), (21.0, 2.1, 4.0));
-        assert_eq!(seen.stages.iter().map(|(stage, at)| (*stage, at.step)).collect::<Vec<_>>(), [(1, 0.0), (2, 20.0)]);
+        assert_eq!(
+            seen.stages.iter().map(|(stage, at)| (*stage, at.step)).collect::<Vec<_>>(),
+            [(1, 0.0), (2, 20.0)]
+        );
         assert_eq!(seen.step_of((2, 5)), 25.0);
         append(folder.path(), "tal\":3.5},\"checkpoint\":\"s2-000002.safetensors\"}\n");
         reader.look();

@@ -108,7 +108,9 @@ impl Series {
     /// The point nearest to `x` on an axis; places the axis does not know are passed over.
     pub fn nearest(&self, x: f64, axis: impl Fn(&Place) -> f64) -> Option<usize> {
         let far = |index: usize| (axis(&self.points[index].at) - x).abs();
-        (0..self.points.len()).filter(|index| far(*index).is_finite()).min_by(|a, b| far(*a).total_cmp(&far(*b)))
+        (0..self.points.len())
+            .filter(|index| far(*index).is_finite())
+            .min_by(|a, b| far(*a).total_cmp(&far(*b)))
     }
 }
 

@@ -214,12 +214,8 @@ mod tests {
 
     #[test]
     fn a_run_that_says_it_runs_and_does_not_was_interrupted() {
-        let running = |pid, updated| Status {
-            state: State::Running,
-            pid,
-            updated: Some(updated),
-            ..Status::default()
-        };
+        let running =
+            |pid, updated| Status { state: State::Running, pid, updated: Some(updated), ..Status::default() };
         let own = std::process::id();
         assert_eq!(running(Some(own), 95.0).believed(None, 100.0), State::Running);
         assert_eq!(running(Some(own), 50.0).believed(None, 100.0), State::Interrupted);

@@ -136,8 +136,12 @@ impl Table {
     /// Event files in a folder, by name.
     pub fn event_files(folder: &Path) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-        let mut files: Vec<PathBuf> =
-            entries.flatten().take(4096).map(|entry| entry.path()).filter(|path| Self::is_events(path)).collect();
+        let mut files: Vec<PathBuf> = entries
+            .flatten()
+            .take(4096)
+            .map(|entry| entry.path())
+            .filter(|path| Self::is_events(path))
+            .collect();
         files.sort();
         files
     }

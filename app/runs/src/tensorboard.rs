@@ -154,16 +154,21 @@ impl<R: Read> Frames<'_, R> {
         if masked(length) != u32::from_le_bytes(sum) {
             return Err(broken(self.at, "the length of a record does not fit its checksum"));
         }
-        let length = u64::from_le_bytes([head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]]);
+        let length =
+            u64::from_le_bytes([head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]]);
         let mut data = Vec::new();
         if length > LARGEST_FRAME {
-            let passed = std::io::copy(&mut (&mut self.reader).take(length.saturating_add(4)), &mut std::io::sink())
-                .map_err(|error| Fault::io(self.path, &error))?;
+            let passed =
+                std::io::copy(&mut (&mut self.reader).take(length.saturating_add(4)), &mut std::io::sink())
+                    .map_err(|error| Fault::io(self.path, &error))?;
             self.at = self.at.saturating_add(12).saturating_add(passed);
             return Ok((passed == length.saturating_add(4)).then_some(data));
         }
         // Memory grows with what is there, not with what is promised.
-        (&mut self.reader).take(length).read_to_end(&mut data).map_err(|error| Fault::io(self.path, &error))?;
+        (&mut self.reader)
+            .take(length)
+            .read_to_end(&mut data)
+            .map_err(|error| Fault::io(self.path, &error))?;
         let mut sum = [0; 4];
         if (data.len() as u64) < length || !self.fill(&mut sum)? {
             return Ok(None);

@@ -159,8 +159,9 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), "seed = 1").unwrap();
         let write = |steps: u32| {
-            let text: String =
-                (1..=steps).map(|step| format!("{{\"step\":{step},\"losses\":{{\"total\":1.5}}}}\n")).collect();
+            let text: String = (1..=steps)
+                .map(|step| format!("{{\"step\":{step},\"losses\":{{\"total\":1.5}}}}\n"))
+                .collect();
             std::fs::write(folder.join("metrics.jsonl"), text).unwrap();
         };
         write(10);
@@ -179,7 +180,8 @@ mod tests {
             ..Wish::default()
         };
         watcher.ask(wish);
-        let points = |seen: &Seen| seen.runs[0].series("loss/total").map_or(0, |series| series.points().len());
+        let points =
+            |seen: &Seen| seen.runs[0].series("loss/total").map_or(0, |series| series.points().len());
         wait(&watcher, &|seen| seen.rows.len() == 1 && points(seen) == 10);
         write(15);
         wait(&watcher, &|seen| points(seen) == 15);

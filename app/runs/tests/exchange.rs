@@ -99,12 +99,10 @@ fn files_of_tensorboards_own_writer_are_read() {
     std::fs::write(&path, bytes(OF_TENSORBOARD)).unwrap();
     let table = Table::read(&path, &Control::default()).unwrap();
     assert_eq!(table.columns, ["loss/total", "rate"]);
-    let rows: Vec<_> = table.rows.iter().map(|row| (row.stage, row.step, row.seconds, row.values.clone())).collect();
+    let rows: Vec<_> =
+        table.rows.iter().map(|row| (row.stage, row.step, row.seconds, row.values.clone())).collect();
     let single = |value: f32| f64::from(value);
-    assert_eq!(
-        rows,
-        [(1, 0, 0.5, vec![1.5, -2.25]), (1, 7, 1.5, vec![single(0.1), single(3e-5)])]
-    );
+    assert_eq!(rows, [(1, 0, 0.5, vec![1.5, -2.25]), (1, 7, 1.5, vec![single(0.1), single(3e-5)])]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::motion::Motion;
 use crate::signature::Signature;
 use crate::theme::{MOST_LATENTS, Theme};
 use crate::tracks::{FIRST_TRACKS, Track, View};
+use crate::train::Train;
 
 /// Columns of the spectrum for every frame.
 const SPECTRUM_COLUMNS: usize = 4;
@@ -31,6 +32,8 @@ pub enum Workspace {
     Compare,
     /// Systems by measures, from every number to its clips.
     Evaluate,
+    /// Runs: started, followed, compared.
+    Train,
     /// Faces only, for an audience.
     Present,
 }
@@ -303,6 +306,8 @@ pub struct State {
     pub inspector_open: bool,
     /// The Evaluate workspace.
     pub evaluate: Evaluate,
+    /// The Train workspace.
+    pub train: Train,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
 }
@@ -333,6 +338,7 @@ impl Default for State {
             list_open: true,
             inspector_open: true,
             evaluate: Evaluate::default(),
+            train: Train::default(),
             messages: Vec::new(),
         }
     }
@@ -360,7 +366,7 @@ impl State {
         match seat {
             Seat::Speaker => self.speaker_video,
             Seat::Listener => self.listener_video,
-            Seat::Tile(_) | Seat::Stage => false,
+            Seat::Tile(_) | Seat::Preview(_) | Seat::Stage => false,
         }
     }
 

@@ -4,8 +4,7 @@
 use crate::config::Config;
 
 /// Groups in the order of a form.
-pub const GROUPS: [&str; 8] =
-    ["model", "schedule", "optimiser", "losses", "latent", "inputs", "data", "run"];
+pub const GROUPS: [&str; 8] = ["model", "schedule", "optimiser", "losses", "latent", "inputs", "data", "run"];
 /// Group of a setting without an entry.
 pub const OTHER: &str = "other";
 
@@ -43,7 +42,12 @@ pub const FIELDS: &[Field] = &[
         "Both stages with K latents and ranking, or the first stage alone without a latent",
         &["latent-intent", "latent-intent-plain"],
     ),
-    choice("run", "preset", "Where the other values started from; says so in the run folder", &["tiny", "small", "base"]),
+    choice(
+        "run",
+        "preset",
+        "Where the other values started from; says so in the run folder",
+        &["tiny", "small", "base"],
+    ),
     field("run", "seed", "Seed of every draw: same seed, same bytes"),
     field("run", "watch_every", "Steps between two looks at the validation clips"),
     field("run", "save_every", "Steps between two saved states"),
@@ -52,13 +56,26 @@ pub const FIELDS: &[Field] = &[
     field("model", "key_width", "Width of queries and keys"),
     field("model", "encoder_units", "Gated attention units of the encoder"),
     field("model", "decoder_layers", "Layers of the decoder"),
-    choice("model", "attention", "How scores become weights: softmax, or squared ReLU as first published", &["softmax", "relu2"]),
+    choice(
+        "model",
+        "attention",
+        "How scores become weights: softmax, or squared ReLU as first published",
+        &["softmax", "relu2"],
+    ),
     field("model", "token_widths", "Widths of the token embeddings: 3DMM, AU, VA, expression"),
-    field("model", "feature_widths", "Widths of the projected inputs: AU, VA, expression, 3DMM, MFCC, wav2vec2"),
+    field(
+        "model",
+        "feature_widths",
+        "Widths of the projected inputs: AU, VA, expression, 3DMM, MFCC, wav2vec2",
+    ),
     field("model", "book_m3d", "Centres of the code book of coefficients"),
     field("model", "book_ex", "Centres of the code book of expressions"),
     field("schedule", "stage1_steps", "Steps of the first stage: the true listener, without a latent"),
-    field("schedule", "stage2_steps", "Steps of the second stage: all appropriate listeners, with the latent"),
+    field(
+        "schedule",
+        "stage2_steps",
+        "Steps of the second stage: all appropriate listeners, with the latent",
+    ),
     field("schedule", "stage1_rate", "Peak learning rate of the first stage"),
     field("schedule", "stage2_rate", "Peak learning rate of the second stage"),
     field("schedule", "warmup", "Steps over which the learning rate rises in each stage"),
@@ -82,7 +99,11 @@ pub const FIELDS: &[Field] = &[
     field("data", "frames", "Frames of a training crop, 25 a second"),
     choice("data", "mode", "Which tracks a batch may be on", &["mix", "offline", "online"]),
     field("data", "true_pairs_only", "Positives are the true listener only, not the neighbours"),
-    field("data", "alternatives_only", "Learn only from rows that have an alternative answer, where there are any"),
+    field(
+        "data",
+        "alternatives_only",
+        "Learn only from rows that have an alternative answer, where there are any",
+    ),
 ];
 
 /// The entry of a key.
@@ -110,17 +131,17 @@ mod tests {
     #[test]
     fn every_setting_has_its_group_and_help() {
         let all = settings(&Config::tiny());
-        let without: Vec<&str> = all
-            .iter()
-            .filter(|(_, group, _)| *group == OTHER)
-            .map(|(key, _, _)| key.as_str())
-            .collect();
+        let without: Vec<&str> =
+            all.iter().filter(|(_, group, _)| *group == OTHER).map(|(key, _, _)| key.as_str()).collect();
         assert!(without.is_empty(), "say what these are in fields.rs: {without:?}");
         for field in FIELDS {
             assert!(all.iter().any(|(key, _, _)| key == field.key), "{} is no setting", field.key);
             assert!(GROUPS.contains(&field.group), "{}", field.key);
             let help = field.help;
-            assert!(help.starts_with(char::is_uppercase) && !help.ends_with('.') && help.len() < 100, "{help}");
+            assert!(
+                help.starts_with(char::is_uppercase) && !help.ends_with('.') && help.len() < 100,
+                "{help}"
+            );
             assert_eq!(FIELDS.iter().filter(|other| other.key == field.key).count(), 1, "{}", field.key);
         }
     }
