@@ -179,7 +179,10 @@ impl Trend {
                 plot.x.place(next.0, plot.inner.x, plot.inner.right()) - right
             });
             // A share holds for the steps up to where it was looked at.
-            let left = from.unwrap_or((right - ahead).max(plot.inner.x));
+            // The first one holds from where its stage began at the earliest.
+            let begun = self.marks.iter().map(|(at, _)| *at).filter(|at| at < x).fold(plot.x.low, f64::max);
+            let begun = plot.x.place(begun, plot.inner.x, plot.inner.right());
+            let left = from.unwrap_or((right - ahead).max(begun));
             from = Some(right);
             let total: f64 = shares.iter().filter(|share| share.is_finite()).sum();
             let mut top = plot.inner.y;
@@ -231,7 +234,8 @@ impl Trend {
         let width = if line.other { style.line * 0.75 } else { style.line * 1.15 };
         let dash: &[f32] = if line.other { &[5.0, 3.5] } else { &[] };
         let stroke = Stroke::new(width, color).dashed(dash);
-        for point in all.iter().step_by(each).chain(all.last()) {
+        let end = all.len().checked_sub(1).filter(|last| last % each != 0).map(|last| &all[last]);
+        for point in all.iter().step_by(each).chain(end) {
             if shown(point.smooth) && point.x.is_finite() {
                 piece.push(at(point.x, point.smooth));
             } else {
@@ -239,8 +243,9 @@ impl Trend {
             }
         }
         if let [only] = piece.as_slice() {
-            drawing.mark_point(0, &line.name, *only, 2.0);
-            drawing.fill(Rect::new(only[0] - 1.5, only[1] - 1.5, 3.0, 3.0), 1.5, color);
+            let radius = style.glyph() * 0.7;
+            let place = Rect::new(only[0] - radius, only[1] - radius, 2.0 * radius, 2.0 * radius);
+            drawing.fill(place, radius, color);
         }
         drawing.line(piece, stroke);
     }
@@ -282,7 +287,8 @@ impl Figure for Trend {
             let x = plot.x.place(*x, inner.x, inner.right());
             let stroke = Stroke::new(style.hair, style.faint).dashed(&[3.0, 3.0]);
             drawing.line(vec![[x, inner.y], [x, inner.bottom()]], stroke);
-            if inner.h > 80.0 && !words.is_empty() {
+            // Small charts lie under a large one that says so.
+            if inner.h > 140.0 && !words.is_empty() {
                 let room = inner.right() - x - 6.0;
                 let fits = text::width(words, style.notes()) <= room;
                 let (at, align) = if fits { (x + 5.0, Align::Start) } else { (x - 5.0, Align::End) };

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 /// Streams of the listener in the order of the line's `streams`.
 pub const STREAMS: [&str; 4] = ["3DMM", "AU", "VA", "expression"];
+/// What only a stage with a latent can measure.
+const OF_LATENT: [&str; 6] =
+    ["loss/rm", "loss/bow", "loss/usage", "watch/usage", "watch/entropy", "watch/z_gap"];
 /// Most numbers of one line.
 const MOST_VALUES: usize = 192;
 /// Longest name of a number.
@@ -89,7 +92,9 @@ impl Record {
 
     fn add(&mut self, name: String, value: &Value) {
         let room = self.values.len() < MOST_VALUES && name.len() <= LONGEST_NAME;
-        if let Some(value) = value.as_f64().filter(|value| value.is_finite() && room) {
+        // A stage without a latent says 0 of what it has not: that is no measurement.
+        let absent = self.stage == 1 && OF_LATENT.contains(&name.as_str()) && value.as_f64() == Some(0.0);
+        if let Some(value) = value.as_f64().filter(|value| value.is_finite() && room && !absent) {
             self.values.push((name, value));
         }
     }
@@ -126,6 +131,16 @@ mod tests {
             assert_eq!(record.value(name), Some(value), "{name}");
         }
         assert_eq!(record.warning.as_deref(), Some("odd"));
+    }
+
+    #[test]
+    fn what_a_stage_has_not_is_no_measurement() {
+        let line = br#"{"stage":1,"step":1,"losses":{"total":0,"rm":0.0},"watch":{"usage":0,"clg":2}}"#;
+        let record = Record::parse(line).unwrap();
+        assert_eq!((record.value("loss/rm"), record.value("watch/usage")), (None, None));
+        assert_eq!((record.value("loss/total"), record.value("watch/clg")), (Some(0.0), Some(2.0)));
+        let line = br#"{"stage":2,"step":1,"losses":{"rm":0.0}}"#;
+        assert_eq!(Record::parse(line).unwrap().value("loss/rm"), Some(0.0));
     }
 
     #[test]

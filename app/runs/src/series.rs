@@ -90,13 +90,18 @@ impl Series {
     }
 
     /// Exponential moving average with bias correction, one value a point: `weight` of the past for every single
-    /// measurement (0 leaves the series as it is).
-    pub fn smoothed(&self, weight: f64) -> Vec<f64> {
+    /// measurement (0 leaves the series as it is). It begins anew after each of the `breaks` (steps, ascending), beyond
+    /// which the quantity means something else.
+    pub fn smoothed(&self, weight: f64, breaks: &[f64]) -> Vec<f64> {
         let weight = if weight.is_finite() { weight.clamp(0.0, 0.9999) } else { 0.0 };
         let (mut mean, mut total) = (0.0, 0.0);
+        let mut breaks = breaks.iter().peekable();
         self.points
             .iter()
             .map(|point| {
+                while breaks.next_if(|at| **at < point.at.step).is_some() {
+                    (mean, total) = (0.0, 0.0);
+                }
                 let kept = weight.powf(f64::from(point.count));
                 mean = kept * mean + (1.0 - kept) * point.mean;
                 total = kept * total + (1.0 - kept);
@@ -157,15 +162,17 @@ mod tests {
     fn smoothing_corrects_its_bias_and_leaves_constants_alone() {
         let mut series = Series::default();
         (0..50).for_each(|step| series.push(at(step), 4.0));
-        assert!(series.smoothed(0.97).iter().all(|value| (value - 4.0).abs() < 1e-12));
+        assert!(series.smoothed(0.97, &[]).iter().all(|value| (value - 4.0).abs() < 1e-12));
         let mut series = Series::default();
         [1.0, 2.0, 4.0].into_iter().enumerate().for_each(|(step, value)| series.push(at(step), value));
-        assert_eq!(series.smoothed(0.0), [1.0, 2.0, 4.0]);
+        assert_eq!(series.smoothed(0.0, &[]), [1.0, 2.0, 4.0]);
         // by hand: (1), (0.5 * 1 + 2) / 1.5, (0.25 * 1 + 0.5 * 2 + 4) / 1.75
         let by_hand = [1.0, 2.5 / 1.5, 5.25 / 1.75];
-        for (got, wanted) in series.smoothed(0.5).into_iter().zip(by_hand) {
+        for (got, wanted) in series.smoothed(0.5, &[]).into_iter().zip(by_hand) {
             assert!((got - wanted).abs() < 1e-12, "{got} {wanted}");
         }
+        // after a break nothing is known of what was before
+        assert_eq!(series.smoothed(0.5, &[1.0])[2], 4.0);
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub mod label {
     pub const MORE_CHARTS: &str = "rate, norm\u{2026}";
     pub const WHOLE_RUN: &str = "whole run";
     pub const DIFFERING: &str = "settings";
-    pub const TENSORBOARD: &str = "TensorBoard";
+    pub const EXPORT_RUN: &str = "export";
     pub const NO_LATENT: &str = "no latent";
     pub const PREVIEW_FRAME: &str = "Frame of the preview";
     pub const PRESENT: &str = "Present";
@@ -551,9 +551,9 @@ pub fn run_hint(run: &runs::Run) -> String {
     lines.join("\n")
 }
 
-/// `94 % ranked right`.
+/// `94 %`, of pairs ranked right.
 pub fn ranked_right(share: f64) -> String {
-    format!("{} of pairs", figures::number::percent(share))
+    figures::number::percent(share)
 }
 
 /// `6.4 of 8 in use`.

@@ -166,20 +166,26 @@ fn title_of(chart: &Chart, content: &Content) -> String {
     }
 }
 
-fn points(series: &Series, weight: f64, along: Along) -> Vec<TrendPoint> {
-    let smooth = series.smoothed(weight);
-    series
-        .points()
-        .iter()
-        .zip(smooth)
-        .map(|(point, smooth)| TrendPoint {
-            x: along.of(&point.at),
-            smooth,
-            low: point.low,
-            high: point.high,
-        })
-        .filter(|point| point.x.is_finite())
-        .collect()
+fn points(run: &Run, series: &Series, weight: f64, along: Along) -> Vec<TrendPoint> {
+    let stages: Vec<(f64, f64)> =
+        run.stages.iter().map(|(_, at)| (at.step, along.of(at))).filter(|(step, _)| *step > 0.0).collect();
+    let breaks: Vec<f64> = stages.iter().map(|(step, _)| *step).collect();
+    let smooth = series.smoothed(weight, &breaks);
+    let mut points: Vec<TrendPoint> = Vec::with_capacity(smooth.len() + stages.len());
+    let mut stages = stages.into_iter().peekable();
+    for (point, smooth) in series.points().iter().zip(smooth) {
+        // A loss of another stage is another quantity: the line does not lead there.
+        while let Some((_, x)) = stages.next_if(|(step, _)| *step < point.at.step) {
+            let nothing = f64::NAN;
+            points.push(TrendPoint { x, smooth: nothing, low: nothing, high: nothing });
+        }
+        let x = along.of(&point.at);
+        if x.is_finite() {
+            points.push(TrendPoint { x, smooth, low: point.low, high: point.high });
+        }
+    }
+    points.retain(|point| point.x.is_finite());
+    points
 }
 
 /// Watched now and then, a value is a mean already: the smoothing of single steps would hide all of it.
@@ -195,13 +201,13 @@ pub fn trend(train: &Train, run: &Run, chart: &Chart) -> Trend {
     let mut lines: Vec<TrendLine> = Vec::new();
     for (name, words, look) in &found.lines {
         let Some(series) = run.series(name) else { continue };
-        let points = points(series, weight_of(name, train.smoothing), along);
+        let points = points(run, series, weight_of(name, train.smoothing), along);
         lines.push(TrendLine { name: words.clone(), look: *look, other: false, points });
     }
     for other in train.others() {
         for (name, _, look) in &found.lines {
             let Some(series) = other.series(name) else { continue };
-            let points = points(series, weight_of(name, train.smoothing), along);
+            let points = points(other, series, weight_of(name, train.smoothing), along);
             lines.push(TrendLine { name: other.name.clone(), look: *look, other: true, points });
         }
     }

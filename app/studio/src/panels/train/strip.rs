@@ -8,7 +8,7 @@ use crate::commands::Command;
 use crate::desk::Desk;
 use crate::text::{self, label};
 use crate::theme;
-use crate::train::{Along, Do};
+use crate::train::{Along, Chart, Do};
 use crate::widgets::{self, chip, icon_button, icons::Icon, segments, text_cut};
 
 /// Draws the strip at the top of `area`; returns what it took.
@@ -181,14 +181,17 @@ fn how_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         }
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        for (words, what) in [(label::TENSORBOARD, Do::ExportEvents), (label::CSV, Do::ExportCsv)] {
-            if ui.available_width() > 80.0
-                && chip(ui, tokens, words, false).on_hover_text(what.text()).clicked()
-            {
-                commands.push(what);
-            }
+        if ui.available_width() < 70.0 {
+            return;
         }
+        let export = chip(ui, tokens, label::EXPORT_RUN, false);
+        egui::Popup::menu(&export).show(|ui| {
+            for what in [Do::ExportCsv, Do::ExportEvents, Do::Picture(Chart::Loss)] {
+                if ui.button(what.text()).clicked() {
+                    commands.push(what);
+                }
+            }
+        });
     });
     commands.into_iter().for_each(|what| desk.send(Command::Train(what)));
 }
