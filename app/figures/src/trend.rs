@@ -106,11 +106,12 @@ impl Trend {
                     .flat_map(|point| [point.low, point.high])
                     .filter(|value| drawable(*value, self.scale))
                     .collect();
-                edges.sort_by(f64::total_cmp);
                 let cut = edges.len() / 100;
-                edges = edges.get(cut..edges.len() - cut).map_or(Vec::new(), |kept| {
-                    kept.first().into_iter().chain(kept.last()).copied().collect()
-                });
+                if let Some(last) = edges.len().checked_sub(1) {
+                    let low = *edges.select_nth_unstable_by(cut, f64::total_cmp).1;
+                    let high = *edges.select_nth_unstable_by(last - cut, f64::total_cmp).1;
+                    edges = vec![low, high];
+                }
             }
             let smooth = shown.iter().filter(inside).map(|point| point.smooth);
             Axis::around(smooth.chain(edges), self.scale, count)
@@ -124,6 +125,14 @@ impl Trend {
         let inner = Rect::new(gutter, top, (size.width - gutter - small * 0.9).max(8.0), inner_h);
         let x = Axis::linear(first, last, (inner.w / (small * 7.0)) as usize);
         TrendPlot { inner, x, y }
+    }
+
+    /// The picture in axes that were laid out for the same style and size.
+    pub fn draw_in(&self, style: &Style, size: Size, plot: &TrendPlot) -> Drawing {
+        let mut drawing = Drawing::new(style, size);
+        self.heading(&mut drawing, style);
+        self.data(&mut drawing, style, plot);
+        drawing
     }
 
     fn heading(&self, drawing: &mut Drawing, style: &Style) {
@@ -251,23 +260,16 @@ impl Trend {
     }
 }
 
-impl Figure for Trend {
-    fn height(&self, _: &Style, width: f32) -> f32 {
-        (width * 0.5).clamp(120.0, 420.0)
-    }
-
-    fn draw(&self, style: &Style, size: Size) -> Drawing {
-        let mut drawing = Drawing::new(style, size);
-        self.heading(&mut drawing, style);
-        let plot = self.plot(style, size);
+impl Trend {
+    fn data(&self, drawing: &mut Drawing, style: &Style, plot: &TrendPlot) {
         let (inner, small, numbers) = (plot.inner, style.small, style.numbers());
         if inner.w < 30.0 || inner.h < 16.0 {
-            return drawing;
+            return;
         }
         if self.is_empty() {
             let at = [inner.x + inner.w * 0.5, inner.y + inner.h * 0.5];
             drawing.text(at, "no values yet", style.notes(), style.faint, Align::Middle);
-            return drawing;
+            return;
         }
         let grid = Stroke::new(style.hair, style.grid);
         for tick in &plot.y.ticks {
@@ -277,9 +279,9 @@ impl Figure for Trend {
             drawing.text(at, &tick.label, numbers, style.faint, Align::End);
         }
         if !self.shares.is_empty() {
-            self.shares(&mut drawing, style, &plot);
+            self.shares(drawing, style, plot);
         }
-        crate::plot::x_ticks(&mut drawing, style, &plot.x, inner);
+        crate::plot::x_ticks(drawing, style, &plot.x, inner);
         for (x, words) in &self.marks {
             if *x <= plot.x.low || *x >= plot.x.high {
                 continue;
@@ -296,9 +298,18 @@ impl Figure for Trend {
             }
         }
         for line in self.lines.iter().rev() {
-            self.line(&mut drawing, style, &plot, line);
+            self.line(drawing, style, plot, line);
         }
-        drawing
+    }
+}
+
+impl Figure for Trend {
+    fn height(&self, _: &Style, width: f32) -> f32 {
+        (width * 0.5).clamp(120.0, 420.0)
+    }
+
+    fn draw(&self, style: &Style, size: Size) -> Drawing {
+        self.draw_in(style, size, &self.plot(style, size))
     }
 }
 

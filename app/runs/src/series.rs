@@ -96,13 +96,18 @@ impl Series {
         let weight = if weight.is_finite() { weight.clamp(0.0, 0.9999) } else { 0.0 };
         let (mut mean, mut total) = (0.0, 0.0);
         let mut breaks = breaks.iter().peekable();
+        // Nearly all points hold as many measurements: the power is computed once.
+        let mut power = (1, weight);
         self.points
             .iter()
             .map(|point| {
                 while breaks.next_if(|at| **at < point.at.step).is_some() {
                     (mean, total) = (0.0, 0.0);
                 }
-                let kept = weight.powf(f64::from(point.count));
+                if power.0 != point.count {
+                    power = (point.count, weight.powf(f64::from(point.count)));
+                }
+                let kept = power.1;
                 mean = kept * mean + (1.0 - kept) * point.mean;
                 total = kept * total + (1.0 - kept);
                 mean / total

@@ -270,6 +270,7 @@ fn runs_are_compared_curves_zoomed_and_checkpoints_looked_at() {
     };
     let before = train(&window).1;
     [Key::X, Key::L, Key::G].into_iter().for_each(|key| window.key_press(key));
+    settle(&mut window);
     act(&mut window, Command::Train(Do::Zoom(Some((1.0, 2.0)))));
     assert_eq!(train(&window), (Along::Epoch, !before, true, Some((1.0, 2.0))));
     window.key_press(Key::A);

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use egui::{Align2, FontId, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
-use figures::{Figure, Scale, Size, Trend, TrendLine, TrendPlot, TrendPoint, number};
+use figures::{Scale, Size, Trend, TrendLine, TrendPlot, TrendPoint, number};
 use runs::{Run, Series};
 
 use crate::commands::Command;
@@ -14,6 +14,9 @@ use crate::text;
 use crate::theme;
 use crate::train::{Along, Chart, Do, Train};
 use crate::widgets::{icon_button, icons::Icon};
+
+/// Most points of a line that are drawn.
+const MOST_DRAWN: usize = 1500;
 
 /// Series of a chart: name in the run, words, look (`None`: the accent).
 type Line = (String, String, Option<usize>);
@@ -166,23 +169,40 @@ fn title_of(chart: &Chart, content: &Content) -> String {
     }
 }
 
-fn points(run: &Run, series: &Series, weight: f64, along: Along) -> Vec<TrendPoint> {
-    let stages: Vec<(f64, f64)> =
-        run.stages.iter().map(|(_, at)| (at.step, along.of(at))).filter(|(step, _)| *step > 0.0).collect();
+/// The shown part of a series, smoothed, as many points as a wide screen can tell apart.
+fn points(run: &Run, series: &Series, weight: f64, train: &Train) -> Vec<TrendPoint> {
+    let along = train.along;
+    // What is looked at now and then is one line; what is smoothed begins anew with a stage, for a loss of another stage
+    // is another quantity.
+    let stages = run.stages.iter().filter(|(_, at)| at.step > 0.0 && weight > 0.0);
+    let stages: Vec<(f64, f64)> = stages.map(|(_, at)| (at.step, along.of(at))).collect();
     let breaks: Vec<f64> = stages.iter().map(|(step, _)| *step).collect();
     let smooth = series.smoothed(weight, &breaks);
-    let mut points: Vec<TrendPoint> = Vec::with_capacity(smooth.len() + stages.len());
+    let all = series.points();
+    let (from, to) = match train.zoom {
+        // One beyond each end, so that the line goes on to the edge.
+        Some((low, high)) => (
+            all.partition_point(|point| along.of(&point.at) < low).saturating_sub(1),
+            (all.partition_point(|point| along.of(&point.at) <= high) + 1).min(all.len()),
+        ),
+        None => (0, all.len()),
+    };
+    let from = from.min(to);
+    let each = (to - from).div_ceil(MOST_DRAWN).max(1);
+    let mut points: Vec<TrendPoint> = Vec::with_capacity((to - from) / each + stages.len() + 1);
     let mut stages = stages.into_iter().peekable();
-    for (point, smooth) in series.points().iter().zip(smooth) {
-        // A loss of another stage is another quantity: the line does not lead there.
-        while let Some((_, x)) = stages.next_if(|(step, _)| *step < point.at.step) {
+    for (part, smooth) in all[from..to].chunks(each).zip(smooth[from..to].chunks(each)) {
+        let last = part.len() - 1;
+        while let Some((_, x)) = stages.next_if(|(step, _)| *step < part[last].at.step) {
             let nothing = f64::NAN;
             points.push(TrendPoint { x, smooth: nothing, low: nothing, high: nothing });
         }
-        let x = along.of(&point.at);
-        if x.is_finite() {
-            points.push(TrendPoint { x, smooth, low: point.low, high: point.high });
-        }
+        points.push(TrendPoint {
+            x: along.of(&part[last].at),
+            smooth: smooth[last],
+            low: part.iter().map(|point| point.low).fold(f64::MAX, f64::min),
+            high: part.iter().map(|point| point.high).fold(f64::MIN, f64::max),
+        });
     }
     points.retain(|point| point.x.is_finite());
     points
@@ -201,13 +221,13 @@ pub fn trend(train: &Train, run: &Run, chart: &Chart) -> Trend {
     let mut lines: Vec<TrendLine> = Vec::new();
     for (name, words, look) in &found.lines {
         let Some(series) = run.series(name) else { continue };
-        let points = points(run, series, weight_of(name, train.smoothing), along);
+        let points = points(run, series, weight_of(name, train.smoothing), train);
         lines.push(TrendLine { name: words.clone(), look: *look, other: false, points });
     }
     for other in train.others() {
         for (name, _, look) in &found.lines {
             let Some(series) = other.series(name) else { continue };
-            let points = points(other, series, weight_of(name, train.smoothing), along);
+            let points = points(other, series, weight_of(name, train.smoothing), train);
             lines.push(TrendLine { name: other.name.clone(), look: *look, other: true, points });
         }
     }
@@ -280,8 +300,8 @@ pub fn card_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect, chart: &Chart) {
             style.paper = None;
             let trend = trend(&desk.state.train, run, chart);
             let size = Size::new(inner.width(), inner.height());
-            let drawing = Arc::new(trend.draw(&style, size));
             let plot = trend.plot(&style, size);
+            let drawing = Arc::new(trend.draw_in(&style, size, &plot));
             let kept = KeptTrend {
                 key,
                 drawing,
