@@ -20,17 +20,18 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("figures", &["clips"]),
     ("media", &["clips"]),
     ("study", &["clips", "figures", "listener", "measures", "speech", "tokens"]),
+    ("runs", &["clips"]),
     (
         "studio",
         &[
-            "clips", "face", "figures", "listener", "measures", "media", "speech", "study", "tokens",
+            "clips", "face", "figures", "listener", "measures", "media", "runs", "speech", "study", "tokens",
             "training",
         ],
     ),
     (
         "backchannel",
         &[
-            "clips", "face", "figures", "listener", "measures", "media", "speech", "studio", "study",
+            "clips", "face", "figures", "listener", "measures", "media", "runs", "speech", "studio", "study",
             "tokens", "training",
         ],
     ),

@@ -26,6 +26,8 @@ const PICTURES: &[(&str, &[&str])] = &[
         "evaluate-difference.png",
         &["screenshot", "evaluate-difference", "--theme", "dark", "--size", "1280x800"],
     ),
+    ("train-dark.png", &["screenshot", "train", "--theme", "dark", "--size", "1600x1000"]),
+    ("train-compare.png", &["screenshot", "train-compare", "--theme", "light", "--size", "1280x800"]),
     ("check.png", &["screenshot", "check", "--theme", "dark", "--size", "1280x800"]),
     ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
     ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),

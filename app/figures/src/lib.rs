@@ -27,6 +27,7 @@ mod forest;
 mod reliability;
 mod signatures;
 mod tradeoff;
+mod trend;
 mod usage;
 
 pub use axis::{Direction, Scale};
@@ -43,6 +44,7 @@ pub use style::{Look, Style, of_system, system};
 pub use svg::svg;
 pub use table::Table;
 pub use tradeoff::{Front, Tradeoff, TradeoffPoint};
+pub use trend::{Trend, TrendLine, TrendPlot, TrendPoint};
 pub use triangles::triangles;
 pub use usage::{Usage, UsageBar};
 

@@ -112,9 +112,10 @@ impl Studio {
             }
             Command::Show(workspace) => self.show(ctx, workspace),
             Command::Do(what) => self.evaluating(ctx, what),
+            Command::Train(what) => self.training(ctx, what),
             Command::Present => {
                 let other = match self.state.workspace {
-                    Workspace::Compare | Workspace::Evaluate => Workspace::Present,
+                    Workspace::Compare | Workspace::Evaluate | Workspace::Train => Workspace::Present,
                     Workspace::Present => Workspace::Compare,
                 };
                 self.show(ctx, other);
@@ -196,6 +197,8 @@ impl Studio {
     fn close(&mut self, ctx: &Context) {
         if self.memory.overlay != Overlay::None {
             self.memory.overlay = Overlay::None;
+        } else if self.state.train.card.is_some() && self.state.workspace == Workspace::Train {
+            self.state.train.card = None;
         } else if self.state.workspace == Workspace::Present {
             self.show(ctx, Workspace::Compare);
         } else if let Some(message) = self.state.messages.iter_mut().rev().find(|message| message.floating) {
@@ -209,9 +212,13 @@ impl Studio {
         if workspace == Workspace::Evaluate {
             self.start_plain();
         }
+        if workspace == Workspace::Train {
+            self.follow_runs(ctx);
+        }
         if self.state.workspace != workspace {
             self.state.workspace = workspace;
             ctx.send_viewport_cmd(ViewportCommand::Fullscreen(workspace == Workspace::Present));
+            self.ask_for_runs();
         }
     }
 
@@ -324,6 +331,10 @@ impl Studio {
                         self.memory.export_to.get_or_insert_default();
                         self.memory.export_focus = true;
                     }
+                    if matches!(slot, Slot::Runs | Slot::Launch) {
+                        self.memory.run_awaited = None;
+                        self.runs_changed();
+                    }
                     if slot == Slot::Clip {
                         // What was shown before stays, and the list says so.
                         self.state.chosen_clip = self.state.clip.as_ref().map(|clip| clip.key);
@@ -433,6 +444,31 @@ impl Studio {
                     self.act(ctx, Command::Open(path));
                 }
             }
+            Made::Run(path) => self.take_run(ctx, path),
+            Made::Preview(shown) => {
+                if self.memory.preview_asked.as_ref() == Some(&shown.path) {
+                    self.state.train.frame =
+                        self.state.train.frame.min(
+                            shown.motions.first().map_or(0, |motion| motion.frames.len()).saturating_sub(1),
+                        );
+                    self.state.train.shown = Some(shown);
+                }
+            }
+            Made::Card(name, words) => self.state.train.card = Some((name, words)),
+            Made::CorpusOfForm(picked) => {
+                if let Some(path) = picked {
+                    self.state.train.form.corpus = path.display().to_string();
+                }
+            }
+            Made::Launched => self.runs_changed(),
+            Made::Written(path) => self.tell(Message {
+                severity: Severity::Note,
+                about: title.to_owned(),
+                what: text::written(&path),
+                remedy: String::new(),
+                at: now,
+                floating: true,
+            }),
             Made::Sparklines(pictures) => {
                 for (key, picture) in pictures {
                     self.memory.sparklines.insert(key, Some(picture));

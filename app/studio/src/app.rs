@@ -39,6 +39,7 @@ pub struct Studio {
     /// Videos of the people.
     pub videos: Videos,
     pub(crate) memory: Memory,
+    pub(crate) watcher: Option<runs::Watcher>,
     pub(crate) opened_by_arguments: bool,
     pub(crate) kept_tile: bool,
     /// Time for faces in one frame; `None` draws all, however long it takes.
@@ -76,6 +77,7 @@ impl Studio {
             faces: Faces::new(gpu),
             videos: Videos::default(),
             memory,
+            watcher: None,
             opened_by_arguments: false,
             kept_tile: false,
             face_budget: Some(FACE_BUDGET),
@@ -136,6 +138,8 @@ impl Studio {
     fn before(&mut self, ctx: &Context) {
         let (now, delta) = ctx.input(|input| (input.time, input.unstable_dt));
         self.take_in(ctx);
+        self.see_runs(ctx);
+        self.memory.chart_cursor = self.memory.chart_cursor_next.take();
         self.playback.tick(now);
         if self.playback.moving() {
             let fps = 1.0 / delta.max(1e-3);
@@ -240,7 +244,7 @@ impl Studio {
 
     /// Whether no worker is busy; scenes and tests wait for it.
     pub fn settled(&self) -> bool {
-        self.jobs.running().is_empty()
+        self.jobs.running().is_empty() && self.watcher.as_ref().is_none_or(runs::Watcher::settled)
     }
 }
 
@@ -261,6 +265,7 @@ fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
         Workspace::Present => panels::present::ui(desk, ui, window),
         Workspace::Compare => compare_ui(desk, ui),
         Workspace::Evaluate => panels::evaluate::ui(desk, ui),
+        Workspace::Train => panels::train::ui(desk, ui),
     }
     if desk.state.workspace != Workspace::Present {
         // An audience sees faces; the messages wait in their list.
@@ -361,7 +366,10 @@ impl Shell {
     /// The shell around a new studio.
     pub fn new(creation: &eframe::CreationContext<'_>, options: &Options) -> Self {
         let gpu = creation.wgpu_render_state.clone();
-        Self::around(Studio::new(&creation.egui_ctx, gpu, options, Transport::new()))
+        let mut studio = Studio::new(&creation.egui_ctx, gpu, options, Transport::new());
+        // Runs that wait get their turn, whatever screen is shown.
+        studio.follow_runs(&creation.egui_ctx);
+        Self::around(studio)
     }
 
     /// The shell around a studio.

@@ -9,6 +9,7 @@ use crate::evaluate::{Card, Do, TableForm};
 use crate::library::{ClipKey, Facet, Shelf};
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
+use crate::train::{self, Do as T};
 
 /// One action.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,8 @@ pub enum Command {
     Show(Workspace),
     /// Something in the Evaluate workspace.
     Do(Do),
+    /// Something in the Train workspace.
+    Train(train::Do),
     /// Full screen faces, and back.
     Present,
     /// In Present: the wall or one face.
@@ -150,7 +153,7 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 // Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
-pub const GROUPS: [(&str, &[Command]); 7] = [
+pub const GROUPS: [(&str, &[Command]); 8] = [
     (
         "File",
         &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
@@ -200,12 +203,40 @@ pub const GROUPS: [(&str, &[Command]); 7] = [
             C::Do(Do::Synthetic),
         ],
     ),
+    (
+        "Train",
+        &[
+            C::Train(T::Start),
+            C::Train(T::PauseOrGoOn),
+            C::Train(T::Order(runs::Order::Stop)),
+            C::Train(T::Order(runs::Order::StopAtEpoch)),
+            C::Train(T::TakeUp),
+            C::Train(T::Dequeue),
+            C::Train(T::Move(1)),
+            C::Train(T::Move(-1)),
+            C::Train(T::Alone),
+            C::Train(T::MovePreview(1)),
+            C::Train(T::MovePreview(-1)),
+            C::Train(T::Play),
+            C::Train(T::MoveFrame(1)),
+            C::Train(T::MoveFrame(-1)),
+            C::Train(T::LogY),
+            C::Train(T::NextAlong),
+            C::Train(T::Zoom(None)),
+            C::Train(T::More),
+            C::Train(T::Settings),
+            C::Train(T::OpenRun),
+            C::Train(T::ExportCsv),
+            C::Train(T::ExportEvents),
+        ],
+    ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (
         "Window",
         &[
             C::Show(Workspace::Compare),
             C::Show(Workspace::Evaluate),
+            C::Show(Workspace::Train),
             C::Present,
             C::PresentOne,
             C::SwitchTheme,
@@ -278,6 +309,8 @@ impl Command {
             C::Show(Workspace::Compare) => "Workspace: compare".to_owned(),
             C::Show(Workspace::Evaluate) => "Workspace: evaluate".to_owned(),
             C::Show(Workspace::Present) => "Workspace: present".to_owned(),
+            C::Show(Workspace::Train) => "Workspace: train".to_owned(),
+            C::Train(it) => it.text().to_owned(),
             C::Do(Do::Move(1, _)) => "The row below".to_owned(),
             C::Do(Do::Move(-1, _)) => "The row above".to_owned(),
             C::Do(Do::Move(_, 1)) => "The next measure".to_owned(),
@@ -348,6 +381,21 @@ impl Command {
             C::Generate => one(PLAIN, Key::G),
             C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
+            C::Show(Workspace::Train) => one(COMMAND, Key::Num3),
+            C::Train(T::Start) => one(COMMAND.plus(SHIFT), Key::Enter),
+            C::Train(T::PauseOrGoOn) => one(PLAIN, Key::P),
+            C::Train(T::Move(1)) => one(PLAIN, Key::ArrowDown),
+            C::Train(T::Move(-1)) => one(PLAIN, Key::ArrowUp),
+            C::Train(T::MovePreview(1)) => one(PLAIN, Key::ArrowRight),
+            C::Train(T::MovePreview(-1)) => one(PLAIN, Key::ArrowLeft),
+            C::Train(T::Play) => one(PLAIN, Key::Space),
+            C::Train(T::MoveFrame(1)) => one(PLAIN, Key::Period),
+            C::Train(T::MoveFrame(-1)) => one(PLAIN, Key::Comma),
+            C::Train(T::LogY) => one(PLAIN, Key::L),
+            C::Train(T::NextAlong) => one(PLAIN, Key::X),
+            C::Train(T::Zoom(None)) => one(PLAIN, Key::A),
+            C::Train(T::More) => one(PLAIN, Key::G),
+            C::Train(T::Settings) => one(PLAIN, Key::D),
             C::Do(Do::Run) => one(COMMAND, Key::Enter),
             C::Do(Do::Worst) => one(PLAIN, Key::Enter),
             C::Do(Do::Copy(TableForm::Latex)) => one(COMMAND.plus(SHIFT), Key::L),
@@ -405,6 +453,7 @@ impl Command {
     /// Whether its keys are read in a workspace.
     pub fn belongs_to(&self, workspace: Workspace) -> bool {
         let of_evaluate = matches!(self, C::Do(_));
+        let of_train = matches!(self, C::Train(_));
         let held = self.keys().iter().all(|keys| keys.modifiers.command || keys.modifiers.ctrl);
         let of_window = matches!(
             self,
@@ -418,7 +467,8 @@ impl Command {
         );
         match workspace {
             Workspace::Evaluate => of_evaluate || held || of_window,
-            Workspace::Compare | Workspace::Present => !of_evaluate || held,
+            Workspace::Train => of_train || held || of_window,
+            Workspace::Compare | Workspace::Present => !(of_evaluate || of_train) || held,
         }
     }
 }
@@ -458,7 +508,7 @@ mod tests {
     #[test]
     fn no_two_actions_claim_one_key() {
         let mut seen: Vec<(KeyboardShortcut, Command)> = Vec::new();
-        for workspace in [Workspace::Compare, Workspace::Evaluate, Workspace::Present] {
+        for workspace in [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Present] {
             seen.clear();
             for command in Command::with_keys(workspace) {
                 for keys in command.keys() {
@@ -473,7 +523,8 @@ mod tests {
 
     #[test]
     fn words_are_sentence_case_without_a_full_stop() {
-        for command in Command::with_keys(Workspace::Compare).chain(Command::with_keys(Workspace::Evaluate)) {
+        let all = [Workspace::Compare, Workspace::Evaluate, Workspace::Train];
+        for command in all.into_iter().flat_map(Command::with_keys) {
             let text = command.text();
             assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");
         }

@@ -12,10 +12,12 @@ use crate::faces::Faces;
 use crate::figure::Kept;
 use crate::jobs::Jobs;
 use crate::library::ClipKey;
+use crate::panels::train::charts::KeptTrend;
 use crate::playback::Playback;
 use crate::state::State;
 use crate::theme::Tokens;
 use crate::tracks::Track;
+use crate::train::Chart;
 use crate::video::Videos;
 use crate::work::{Answer, Sparkline};
 
@@ -93,6 +95,20 @@ pub struct Memory {
     pub sparklines_wanted: Vec<ClipKey>,
     /// Scrolls the chosen clip into view.
     pub reveal_clip: bool,
+    /// Curves of the Train workspace.
+    pub trends: HashMap<Chart, KeptTrend>,
+    /// Where the pointer is on the axis of all curves, as of the last frame.
+    pub chart_cursor: Option<f64>,
+    /// The same, found in this frame.
+    pub chart_cursor_next: Option<f64>,
+    /// A part of a chart's axis being dragged, and where it began.
+    pub chart_drag: Option<(Chart, f64)>,
+    /// The preview that was last asked for.
+    pub preview_asked: Option<std::path::PathBuf>,
+    /// Seconds since the preview's frame began.
+    pub preview_clock: f64,
+    /// A run that is being put into the queue, to be looked at.
+    pub run_awaited: Option<std::path::PathBuf>,
     /// Frames a second while something moves.
     pub frames_per_second: Option<f32>,
     /// Name of what draws.

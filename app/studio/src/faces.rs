@@ -22,6 +22,8 @@ pub enum Seat {
     Listener,
     /// A tile of the wall.
     Tile(usize),
+    /// A face of a checkpoint preview.
+    Preview(usize),
     /// The one face of Present.
     Stage,
 }

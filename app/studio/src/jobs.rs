@@ -29,6 +29,12 @@ pub enum Slot {
     Paired,
     /// Writing tables, figures and reports (exclusive).
     Export,
+    /// Starting a run (exclusive).
+    Launch,
+    /// Small changes in run folders, and cards read from them.
+    Runs,
+    /// The faces of a checkpoint preview (exclusive).
+    Preview,
     /// A file dialog (exclusive).
     Dialog,
     /// Small pictures of clips in the list (exclusive).
@@ -37,7 +43,7 @@ pub enum Slot {
 
 impl Slot {
     fn exclusive(self) -> bool {
-        !matches!(self, Self::Start | Self::Open)
+        !matches!(self, Self::Start | Self::Open | Self::Runs)
     }
 }
 

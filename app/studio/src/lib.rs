@@ -7,6 +7,7 @@
 
 pub mod act;
 pub mod act_evaluate;
+pub mod act_train;
 pub mod app;
 pub mod commands;
 pub mod desk;
@@ -28,6 +29,7 @@ mod testing;
 pub mod text;
 pub mod theme;
 pub mod tracks;
+pub mod train;
 pub mod video;
 pub mod widgets;
 pub mod work;

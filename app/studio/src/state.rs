@@ -17,6 +17,7 @@ use crate::motion::Motion;
 use crate::signature::Signature;
 use crate::theme::{MOST_LATENTS, Theme};
 use crate::tracks::{FIRST_TRACKS, Track, View};
+use crate::train::Train;
 
 /// Columns of the spectrum for every frame.
 const SPECTRUM_COLUMNS: usize = 4;
@@ -31,6 +32,8 @@ pub enum Workspace {
     Compare,
     /// Systems by measures, from every number to its clips.
     Evaluate,
+    /// Runs: started, followed, compared.
+    Train,
     /// Faces only, for an audience.
     Present,
 }
@@ -323,6 +326,8 @@ pub struct State {
     pub inspector_open: bool,
     /// The Evaluate workspace.
     pub evaluate: Evaluate,
+    /// The Train workspace.
+    pub train: Train,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
     /// Seconds of the window when a job last succeeded: an older failure leaves the status bar.
@@ -355,6 +360,7 @@ impl Default for State {
             list_open: true,
             inspector_open: true,
             evaluate: Evaluate::default(),
+            train: Train::default(),
             messages: Vec::new(),
             succeeded_at: 0.0,
         }
@@ -383,7 +389,7 @@ impl State {
         match seat {
             Seat::Speaker => self.speaker_video,
             Seat::Listener => self.listener_video,
-            Seat::Tile(_) | Seat::Stage => false,
+            Seat::Tile(_) | Seat::Preview(_) | Seat::Stage => false,
         }
     }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 pub const PROGRAM: &str = "backchannel";
 
 /// What the studio opens.
-pub const OPENABLE: &str = "open a sound (wav, flac, ogg, mp3), predictions (.npy), a checkpoint (.safetensors) or a \
-                            corpus folder";
+pub const OPENABLE: &str = "open a sound (wav, flac, ogg, mp3), predictions (.npy), a checkpoint (.safetensors), a corpus \
+                            folder or a training run";
 
 /// Stage of reading a clip.
 pub const STAGE_CLIP: &str = "reading the clip";
@@ -34,6 +34,12 @@ pub mod heading {
     pub const PUBLISHED: &str = "PUBLISHED, ON THE REACT 2024 TEST SET";
     pub const SYSTEM_COLUMN: &str = "System";
     pub const TRACK_COLUMN: &str = "Track";
+    pub const RUNS: &str = "RUNS";
+    pub const NEW_RUN: &str = "NEW RUN";
+    pub const PREVIEW: &str = "CHECKPOINT PREVIEW";
+    pub const CHECKPOINTS: &str = "CHECKPOINTS";
+    pub const LOG: &str = "LOG";
+    pub const DIFFERING: &str = "Settings that differ";
 }
 
 /// Labels.
@@ -92,10 +98,28 @@ pub mod label {
     pub const NO_MESSAGES: &str = "Nothing has happened yet";
     pub const COMPARE: &str = "Compare";
     pub const EVALUATE: &str = "Evaluate";
+    pub const TRAIN: &str = "Train";
+    pub const RUNS: &str = "Runs";
+    pub const PRESET: &str = "Preset";
+    pub const CORPUS: &str = "Corpus";
+    pub const RUN_NAME: &str = "Name";
+    pub const NO_CORPUS: &str = "none is open";
+    pub const START_RUN: &str = "Start training";
+    pub const QUEUE_RUN: &str = "Add to the queue";
+    pub const FOLLOW_RUN: &str = "Follow a run\u{2026}";
+    pub const SMOOTHING: &str = "smoothing";
+    pub const LOG_Y: &str = "log y";
+    pub const MORE_CHARTS: &str = "rate, norm\u{2026}";
+    pub const WHOLE_RUN: &str = "whole run";
+    pub const DIFFERING: &str = "settings";
+    pub const EXPORT_RUN: &str = "export";
+    pub const NO_LATENT: &str = "no latent";
+    pub const PREVIEW_FRAME: &str = "Frame of the preview";
     pub const PRESENT: &str = "Present";
     pub const RUN: &str = "Evaluate";
     pub const RUN_NEXT: &str = "Go on";
     pub const SYNTHETIC_CORPUS: &str = "Write a synthetic corpus";
+    pub const SYSTEM: &str = "System";
     pub const SPLIT: &str = "Split";
     pub const SAMPLES_A_CLIP: &str = "Samples";
     pub const SEEDS: &str = "Seeds";
@@ -170,6 +194,16 @@ pub mod empty {
     pub const NO_OTHER_REMEDY: &str = "Score a second system";
     pub const NO_LATENTS: &str = "This system has no latent intents";
     pub const NO_LATENTS_REMEDY: &str = "Choose a row of a system with latents";
+    pub const RUNS: &str = "No runs yet";
+    pub const RUNS_REMEDY: &str = "Press Start training on the left, or follow a run that was started on the command line: drop its folder here";
+    pub const RUNS_NO_CORPUS: &str = "A run learns from a corpus: open one, write a synthetic one, or follow a run that was started on the command line";
+    pub const RUN_COMING: &str = "Reading the run";
+    pub const PREVIEW: &str = "No previews yet";
+    pub const PREVIEW_REMEDY: &str = "Faces appear with the first saved checkpoint";
+    pub const CHECKPOINTS: &str = "None is saved yet";
+    pub const LOG: &str = "Nothing is logged yet";
+    pub const NO_DIFFERENCE: &str = "No setting differs";
+    pub const NO_DIFFERENCE_REMEDY: &str = "Compare with another run: Ctrl+click it in the list";
     pub const VIDEO: &str = "The video cannot be shown";
     pub const FACES: &str = "Faces cannot be drawn";
     pub const FACES_REMEDY: &str = "Curves and numbers still work; see the messages";
@@ -181,6 +215,16 @@ pub const POINTER_EVALUATE: [(&str, &str); 4] = [
     ("Double click a number", "open its worst clip"),
     ("Click a dot or a bar", "open that clip"),
     ("Click a clip", "open it in Compare"),
+];
+
+/// What the pointer does in Train, for the help.
+pub const POINTER_TRAIN: [(&str, &str); 6] = [
+    ("Click a run", "look at it"),
+    ("Ctrl+click a run", "compare with it"),
+    ("Point at a curve", "all values there"),
+    ("Drag on a curve", "zoom all curves"),
+    ("Double click a curve", "show the whole run"),
+    ("Double click a checkpoint", "open it in Compare"),
 ];
 
 /// What the pointer does, for the help.
@@ -389,4 +433,226 @@ pub fn board_note(beside: crate::evaluate::Beside) -> &'static str {
              it from another. A click on a number leads to its clips"
         }
     }
+}
+
+/// Words of the charts of a run.
+pub mod chart {
+    #![allow(missing_docs, reason = "each is its own text")]
+    pub const LOSS: &str = "Total loss";
+    pub const STREAMS: &str = "CLG by stream";
+    pub const MATCHING: &str = "Reaction matching";
+    pub const LATENTS: &str = "Latent use";
+    pub const VALIDATION: &str = "Validation";
+    pub const ALL_STREAMS: &str = "this run tells no streams apart";
+    pub const WATCHED: &str = "watched; no measures in this run";
+    pub const RATE: &str = "Learning rate";
+    pub const NORM: &str = "Gradient norm";
+    pub const WATCH: &str = "Watched on validation";
+    pub const TERMS: &str = "Terms of the loss";
+}
+
+/// Telling a run something.
+pub const STAGE_ORDER: &str = "Telling the run";
+/// Reading a card.
+pub const STAGE_CARD: &str = "Reading the card";
+/// Choosing a run to follow.
+pub const STAGE_CHOOSE_RUN: &str = "Choosing a run to follow";
+/// Choosing a corpus to train on.
+pub const STAGE_CHOOSE_CORPUS: &str = "Choosing a corpus to train on";
+/// Reading a preview.
+pub const STAGE_PREVIEW: &str = "Reading the preview";
+/// Writing numbers of a run.
+pub const STAGE_EXPORT_RUN: &str = "Exporting the run";
+/// Why a run cannot go on.
+pub const NO_CORPUS_OF_RUN: &str = "the run does not say which corpus it was trained on";
+/// Why nothing can be started.
+pub const NO_CORPUS_FOR_RUN: &str = "Open a corpus, or write its folder above";
+/// What a compared run is chosen with.
+pub const COMPARE_HINT: &str = "Ctrl+click, or click its dot, to compare";
+/// What smoothing does.
+pub const SMOOTHING_HINT: &str = "Weight of the past in the smoothed lines (an exponential mean with bias correction); 0 shows the raw values";
+/// What the corpus field takes.
+pub const CORPUS_HELP: &str = "Folder of the corpus; empty takes the one that is open";
+/// What the name field takes.
+pub const RUN_NAME_HELP: &str = "Name of the run folder; empty takes the next free one";
+/// What the strip of previews does.
+pub const PREVIEW_HINT: &str = "Click or drag: the same clip, answered at each checkpoint";
+/// A run that ended without a word.
+pub const FAILED_SILENTLY: &str = "it said nothing; see stderr.txt in its folder";
+/// A run whose process is gone.
+pub const INTERRUPTED: &str = "Interrupted: the run says that it trains, and its process is gone. Press play to go on from \
+                               its last saved state";
+
+/// `2 changed`.
+pub fn changed_settings(count: usize) -> String {
+    format!("{count} changed")
+}
+
+/// The first letter large.
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Starting a run.
+pub fn starting(name: &str) -> String {
+    format!("Starting {name}")
+}
+
+/// Where something was written.
+pub fn written(path: &Path) -> String {
+    format!("Written to {}", path.display())
+}
+
+/// Why a run failed.
+pub fn failed(why: &str) -> String {
+    format!("Failed: {why}")
+}
+
+/// A warning of a run.
+pub fn warned(step: f64, words: &str) -> String {
+    format!("Warning at step {step:.0}: {words}")
+}
+
+/// `stage 2 \u{b7} running`, `done \u{b7} FRCorr 0.166`.
+pub fn of_run(row: &runs::Row) -> String {
+    let state = row.state.name();
+    let value =
+        row.value.as_ref().map(|(name, value)| format!("{name} {}", figures::number::fixed(*value, 3)));
+    match (row.state.alive(), row.place, value) {
+        (true, Some((stage, step)), _) => format!("stage {stage} \u{b7} step {step} \u{b7} {state}"),
+        (false, _, Some(value)) => format!("{state} \u{b7} {value}"),
+        _ => state.to_owned(),
+    }
+}
+
+/// Name of a run, and what it is: `latent-intent, tiny, stage 2`.
+pub fn of_run_title(run: &runs::Run) -> (String, String) {
+    let word = |key: &str| run.config.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let stage = run.last.map(|(stage, _, _)| format!("stage {stage}"));
+    let parts: Vec<String> = [word("system"), word("preset"), stage].into_iter().flatten().collect();
+    (format!("training run {}", run.name), parts.join(", "))
+}
+
+/// `stage 2 \u{b7} epoch 11 / 40 \u{b7} step 8,820 / 30,000`.
+pub fn where_run_stands(run: &runs::Run) -> String {
+    let status = &run.status;
+    let live = run.state.alive();
+    let mut parts = vec![run.state.name().to_owned()];
+    let last = run.last.map(|(stage, step, steps)| (Some(stage), Some(step), steps));
+    let (stage, step, steps) = last.unwrap_or((status.stage, status.step, status.steps));
+    if let Some(stage) = stage {
+        parts.push(format!("stage {stage}"));
+    }
+    if let Some(epoch) = status.epoch.filter(|_| live) {
+        parts.push(match status.epochs {
+            Some(epochs) => format!("epoch {epoch:.0} / {epochs:.0}"),
+            None => format!("epoch {epoch:.1}"),
+        });
+    }
+    if let Some(step) = step {
+        let count = |number: u64| figures::number::count(number as usize);
+        parts.push(match steps.or(status.steps) {
+            Some(steps) => format!("step {} / {}", count(step), count(steps)),
+            None => format!("step {}", count(step)),
+        });
+    }
+    if live && !status.message.is_empty() {
+        parts.push(status.message.clone());
+    }
+    capital(&parts.join(" \u{b7} "))
+}
+
+/// Seconds as people say them: `14 min 20 s`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Time left and speed of one that trains, time taken of one that does not.
+pub fn time_of_run(run: &runs::Run) -> String {
+    let status = &run.status;
+    let taken =
+        status.seconds.or_else(|| run.end.map(|end| end.seconds)).filter(|seconds| seconds.is_finite());
+    let mut parts = Vec::new();
+    if run.state.alive() {
+        parts.extend(status.clips_per_second.map(|speed| format!("{speed:.0} clips/s")));
+        parts.extend(status.left_seconds.map(|left| format!("{} left", duration(left))));
+    }
+    if parts.is_empty() {
+        parts.extend(taken.map(|taken| format!("{} of training", duration(taken))));
+    }
+    parts.join(" \u{b7} ")
+}
+
+/// A tooltip of where a run stands.
+pub fn run_hint(run: &runs::Run) -> String {
+    let mut lines = vec![run.path.display().to_string()];
+    if let Some(launch) = &run.launch {
+        lines.push(launch.command());
+    }
+    if !run.status.message.is_empty() {
+        lines.push(run.status.message.clone());
+    }
+    lines.join("\n")
+}
+
+/// `94 %`, of pairs ranked right.
+pub fn ranked_right(share: f64) -> String {
+    figures::number::percent(share)
+}
+
+/// `6.4 of 8 in use`.
+pub fn latent_use(usage: Option<f64>, latents: usize) -> String {
+    match (usage, latents) {
+        (Some(usage), 0) => format!("{usage:.1} in use"),
+        (Some(usage), latents) => format!("{usage:.1} of {latents} in use"),
+        (None, _) => String::new(),
+    }
+}
+
+/// `dashed: base-05, base-04`.
+pub fn compared_with<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { String::new() } else { format!("dashed: {}", names.join(", ")) }
+}
+
+/// `with 2 runs`.
+pub fn compared_runs(count: usize) -> String {
+    format!("with {} \u{d7}", counted(count, "run"))
+}
+
+/// `stage 2 begins`.
+pub fn stage_begins(stage: u64) -> String {
+    format!("stage {stage} begins")
+}
+
+/// `stage 2 \u{b7} step 400`.
+pub fn place((stage, step): (u64, u64)) -> String {
+    format!("stage {stage} \u{b7} {}", figures::number::count(step as usize))
+}
+
+/// More latents than faces.
+pub fn first_faces(shown: usize, all: usize) -> String {
+    format!("The first {shown} of {all} latents")
+}
+
+/// Which clip the faces answer.
+pub fn answers_clip(clip: &str) -> String {
+    format!("Answering {}", clip.replace('/', " \u{b7} "))
+}
+
+/// Title of a card.
+pub fn card_of(name: &str) -> String {
+    format!("CARD OF {}", name.to_uppercase())
+}
+
+/// A chart for those who hear it.
+pub fn chart_said(title: &str, numbers: &[(String, Option<usize>, bool, String)]) -> String {
+    let said: Vec<String> = numbers.iter().map(|(words, _, _, value)| format!("{words} {value}")).collect();
+    format!("Chart {title}: {}", said.join(", "))
 }

@@ -57,6 +57,18 @@ pub enum Made {
     Compared(crate::desk::Compared, Option<Arc<measures::paired::Comparison>>),
     /// Tables, figures and a report were written into this folder.
     Exported(PathBuf),
+    /// A run folder, or numbers of another program.
+    Run(PathBuf),
+    /// The faces of a checkpoint preview.
+    Preview(crate::train::Shown),
+    /// The card of a checkpoint: its name and its words.
+    Card(String, String),
+    /// The corpus of the new run.
+    CorpusOfForm(Option<PathBuf>),
+    /// Something in a run folder was changed.
+    Launched,
+    /// Numbers or a picture of a run were written here.
+    Written(PathBuf),
     /// Small pictures of clips.
     Sparklines(Vec<(ClipKey, Sparkline)>),
 }
@@ -92,6 +104,9 @@ pub enum ClipSource {
 /// A fault naming the path and what the studio opens.
 pub fn open(path: &Path, control: &Control) -> Result<Answer> {
     let meta = std::fs::metadata(path).map_err(|error| Fault::io(path, &error))?;
+    if runs::is_run(path) {
+        return Ok(Made::Run(path.to_owned()).into());
+    }
     if meta.is_dir() {
         let corpus = Corpus::open(path, control)?;
         if [Split::Train, Split::Val, Split::Test].into_iter().all(|split| corpus.clips(split).is_empty()) {

@@ -10,6 +10,7 @@ mod card;
 mod clock;
 mod config;
 pub mod data;
+pub mod fields;
 pub mod guard;
 pub mod keep;
 pub mod objective;

@@ -200,6 +200,7 @@ fn measures(output: &Output) -> clips::Result<Vec<Row>> {
 fn frame() -> clips::Result<Vec<Row>> {
     let costs = studio::scenes::frame_cost(120)?;
     let table = studio::scenes::table_cost(120)?;
+    let train = studio::scenes::train_frame_cost(120)?;
     Ok(vec![
         Row::less_is_better(
             "frame",
@@ -220,6 +221,20 @@ fn frame() -> clips::Result<Vec<Row>> {
             4.0,
         ),
         Row::less_is_better("frame", "the same, 95th percentile", table.p95_ms, "ms", 4.0),
+        Row::less_is_better(
+            "frame",
+            "our CPU share of a Train frame, a run of 30,000 steps, median",
+            train.median_ms,
+            "ms",
+            4.0,
+        ),
+        Row::less_is_better(
+            "frame",
+            "the same, 95th percentile (every curve drawn anew)",
+            train.p95_ms,
+            "ms",
+            4.0,
+        ),
     ])
 }
 

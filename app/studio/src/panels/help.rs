@@ -6,7 +6,7 @@ use crate::commands::{Command, GROUPS};
 use crate::desk::Desk;
 use crate::panels::palette::key_cap;
 use crate::state::Workspace;
-use crate::text::{POINTER, POINTER_EVALUATE, heading};
+use crate::text::{POINTER, POINTER_EVALUATE, POINTER_TRAIN, heading};
 use crate::theme::{self, Tokens};
 use crate::widgets;
 
@@ -23,7 +23,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
             |ui| {
                 ui.spacing_mut().item_spacing = vec2(28.0, 0.0);
                 let workspace = desk.state.workspace;
-                let evaluates = workspace == Workspace::Evaluate;
+                let clips = matches!(workspace, Workspace::Compare | Workspace::Present);
                 ui.columns(3, |columns| {
                     // each group goes to the shortest column so far
                     let mut used = [0usize; 3];
@@ -43,7 +43,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                         if here.is_empty() {
                             continue;
                         }
-                        let digits = *group == *"Reactions" && !evaluates;
+                        let digits = *group == *"Reactions" && clips;
                         let column = &mut columns[next(here.len() + 2 * usize::from(digits))];
                         group_ui(column, tokens, group, &here);
                         if digits {
@@ -52,7 +52,11 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                             column.add_space(12.0);
                         }
                     }
-                    let gestures: &[(&str, &str)] = if evaluates { &POINTER_EVALUATE } else { &POINTER };
+                    let gestures: &[(&str, &str)] = match workspace {
+                        Workspace::Evaluate => &POINTER_EVALUATE,
+                        Workspace::Train => &POINTER_TRAIN,
+                        Workspace::Compare | Workspace::Present => &POINTER,
+                    };
                     let column = &mut columns[next(gestures.len())];
                     widgets::heading(column, tokens, heading::POINTER, None);
                     for (gesture, words) in gestures {

@@ -12,5 +12,6 @@ pub mod sound_tracks;
 pub mod status;
 pub mod top_bar;
 pub mod tracks;
+pub mod train;
 pub mod transport;
 pub mod wall;

@@ -3,6 +3,7 @@
 
 mod plays;
 mod stage;
+mod training;
 
 use std::path::Path;
 
@@ -20,12 +21,14 @@ use plays::{
     compare_sound_only, compare_video, compare_zoom, evaluate, evaluate_empty, messages, over, present,
 };
 use stage::Stage;
+pub use training::train_frame_cost;
+use training::{train, train_compare, train_empty};
 
 /// Brings a stage into the state of a scene.
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 20] = [
+const SCENES: [(&str, Prepare); 23] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -46,6 +49,9 @@ const SCENES: [(&str, Prepare); 20] = [
     ("evaluate-difference", |stage| evaluate(stage, &[Do::Card(Card::Difference), Do::Move(0, 1)])),
     ("evaluate-beyond", |stage| evaluate(stage, &[Do::Beyond, Do::Published, Do::Card(Card::Reliability)])),
     ("evaluate-empty", evaluate_empty),
+    ("train", train),
+    ("train-compare", train_compare),
+    ("train-empty", train_empty),
 ];
 
 /// Names of all scenes.

@@ -31,6 +31,7 @@ pub fn compare(stage: &mut Stage) -> Result<()> {
     stage.studio.face_budget = None;
     stage.studio.state.theme = theme;
     stage.studio.state.evaluate.cache = None;
+    stage.studio.state.train.root = None;
     crate::theme::apply(&stage.ctx, theme);
     // A clip is read, then reactions are made, then the list's small pictures: each begins when the one before ends.
     for _ in 0..4 {

@@ -37,6 +37,7 @@ impl Stage {
         studio.face_budget = None;
         studio.state.theme = theme;
         studio.state.evaluate.cache = None;
+        studio.state.train.root = None;
         crate::theme::apply(&ctx, theme);
         let mut stage = Self {
             ctx,

@@ -31,6 +31,11 @@ pub enum Icon {
     Person,
     Down,
     Expand,
+    Stop,
+    StopAtEnd,
+    Pin,
+    Card,
+    Export,
 }
 
 /// Paints an icon into the middle of `rect`; its side is the shorter side of `rect`.
@@ -53,6 +58,33 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
         Icon::Pause => {
             bar(-0.36, -0.65, 0.65, 0.17);
             bar(0.36, -0.65, 0.65, 0.17);
+        }
+        Icon::Stop => {
+            painter.rect_filled(Rect::from_two_pos(at(-0.55, -0.55), at(0.55, 0.55)), side * 0.06, color);
+        }
+        Icon::StopAtEnd => {
+            painter.rect_filled(Rect::from_two_pos(at(-0.8, -0.45), at(0.1, 0.45)), side * 0.06, color);
+            line(vec![at(0.62, -0.75), at(0.62, 0.75)]);
+        }
+        Icon::Pin => {
+            line(vec![at(0.0, 0.1), at(0.0, 0.85)]);
+            line(vec![at(-0.5, 0.1), at(0.5, 0.1)]);
+            line(vec![at(-0.3, 0.1), at(-0.22, -0.7), at(0.22, -0.7), at(0.3, 0.1)]);
+        }
+        Icon::Card => {
+            painter.rect_stroke(
+                Rect::from_two_pos(at(-0.6, -0.75), at(0.6, 0.75)),
+                side * 0.08,
+                stroke,
+                StrokeKind::Middle,
+            );
+            line(vec![at(-0.3, -0.3), at(0.3, -0.3)]);
+            line(vec![at(-0.3, 0.1), at(0.3, 0.1)]);
+        }
+        Icon::Export => {
+            line(vec![at(0.0, -0.8), at(0.0, 0.3)]);
+            line(vec![at(-0.4, -0.1), at(0.0, 0.32), at(0.4, -0.1)]);
+            line(vec![at(-0.7, 0.35), at(-0.7, 0.75), at(0.7, 0.75), at(0.7, 0.35)]);
         }
         Icon::StepBack => {
             bar(-0.55, -0.6, 0.6, 0.1);

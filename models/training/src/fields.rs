@@ -1,0 +1,160 @@
+//! What each setting of a run is about: its group, a line of help, and its choices where there are few. Forms and lists are
+//! made from this and from [`Config`]; a setting that has no entry here still appears, under "other".
+
+use crate::config::Config;
+
+/// Groups in the order of a form.
+pub const GROUPS: [&str; 8] = ["model", "schedule", "optimiser", "losses", "latent", "inputs", "data", "run"];
+/// Group of a setting without an entry.
+pub const OTHER: &str = "other";
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Key in the config file and in `--set`.
+    pub key: &'static str,
+    /// One of [`GROUPS`].
+    pub group: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// All values, where they are names.
+    pub choices: &'static [&'static str],
+}
+
+const fn field(group: &'static str, key: &'static str, help: &'static str) -> Field {
+    Field { key, group, help, choices: &[] }
+}
+
+const fn choice(
+    group: &'static str,
+    key: &'static str,
+    help: &'static str,
+    choices: &'static [&'static str],
+) -> Field {
+    Field { key, group, help, choices }
+}
+
+/// All settings that are described, in the order of a form.
+pub const FIELDS: &[Field] = &[
+    choice(
+        "run",
+        "system",
+        "Both stages with K latents and ranking, or the first stage alone without a latent",
+        &["latent-intent", "latent-intent-plain"],
+    ),
+    choice(
+        "run",
+        "preset",
+        "Where the other values started from; says so in the run folder",
+        &["tiny", "small", "base"],
+    ),
+    field("run", "seed", "Seed of every draw: same seed, same bytes"),
+    field("run", "watch_every", "Steps between two looks at the validation clips"),
+    field("run", "save_every", "Steps between two saved states"),
+    field("model", "latents", "Values K of the latent intent; one reaction each"),
+    field("model", "width", "Model width; the head of the attention works on it"),
+    field("model", "key_width", "Width of queries and keys"),
+    field("model", "encoder_units", "Gated attention units of the encoder"),
+    field("model", "decoder_layers", "Layers of the decoder"),
+    choice(
+        "model",
+        "attention",
+        "How scores become weights: softmax, or squared ReLU as first published",
+        &["softmax", "relu2"],
+    ),
+    field("model", "token_widths", "Widths of the token embeddings: 3DMM, AU, VA, expression"),
+    field(
+        "model",
+        "feature_widths",
+        "Widths of the projected inputs: AU, VA, expression, 3DMM, MFCC, wav2vec2",
+    ),
+    field("model", "book_m3d", "Centres of the code book of coefficients"),
+    field("model", "book_ex", "Centres of the code book of expressions"),
+    field("schedule", "stage1_steps", "Steps of the first stage: the true listener, without a latent"),
+    field(
+        "schedule",
+        "stage2_steps",
+        "Steps of the second stage: all appropriate listeners, with the latent",
+    ),
+    field("schedule", "stage1_rate", "Peak learning rate of the first stage"),
+    field("schedule", "stage2_rate", "Peak learning rate of the second stage"),
+    field("schedule", "warmup", "Steps over which the learning rate rises in each stage"),
+    field("schedule", "final_rate", "The learning rate ends at this share of its peak"),
+    field("optimiser", "batch", "Clips of a batch; reaction matching contrasts within it"),
+    field("optimiser", "decay", "Weight decay of matrices"),
+    field("optimiser", "clip", "Largest global norm of the gradient"),
+    field("losses", "weight_likelihood", "Weight of CLG, the conditional likelihood of the reaction"),
+    field("losses", "weight_matching", "Weight of RM, which tells appropriate reactions from others"),
+    field("losses", "weight_bag", "Weight of BOW, the bag of words that the latent must foretell"),
+    field("losses", "weight_usage", "Weight of the bonus that keeps latents from dying out"),
+    field("latent", "gumbel_temperature", "Temperature of the Gumbel-softmax draw of the latent"),
+    field("latent", "straight_through", "The hard choice forward, the soft one backward"),
+    field("latent", "latent_dropout", "Share of clips generated without a latent; makes guidance possible"),
+    field("inputs", "history_random", "Share of clips whose history is corrupted at a random rate"),
+    field("inputs", "history_hidden", "Share of clips whose history is hidden altogether"),
+    field("inputs", "drop_w2v", "Share of clips without wav2vec2 states"),
+    field("inputs", "drop_mfcc", "Share of clips without cepstra"),
+    field("inputs", "drop_m3d", "Share of clips without coefficients"),
+    field("inputs", "drop_face", "Share of clips without any face, so that sound alone works"),
+    field("data", "frames", "Frames of a training crop, 25 a second"),
+    choice("data", "mode", "Which tracks a batch may be on", &["mix", "offline", "online"]),
+    field("data", "true_pairs_only", "Positives are the true listener only, not the neighbours"),
+    field(
+        "data",
+        "alternatives_only",
+        "Learn only from rows that have an alternative answer, where there are any",
+    ),
+];
+
+/// The entry of a key.
+pub fn field_of(key: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.key == key)
+}
+
+/// Every key of a config with its group and value, described ones in their order, then the others.
+pub fn settings(config: &Config) -> Vec<(String, &'static str, toml::Value)> {
+    let table = toml::Table::try_from(config).unwrap_or_default();
+    let described = FIELDS
+        .iter()
+        .filter_map(|field| Some((field.key.to_owned(), field.group, table.get(field.key)?.clone())));
+    let others = table
+        .iter()
+        .filter(|(key, _)| field_of(key).is_none())
+        .map(|(key, value)| (key.clone(), OTHER, value.clone()));
+    described.chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_its_group_and_help() {
+        let all = settings(&Config::tiny());
+        let without: Vec<&str> =
+            all.iter().filter(|(_, group, _)| *group == OTHER).map(|(key, _, _)| key.as_str()).collect();
+        assert!(without.is_empty(), "say what these are in fields.rs: {without:?}");
+        for field in FIELDS {
+            assert!(all.iter().any(|(key, _, _)| key == field.key), "{} is no setting", field.key);
+            assert!(GROUPS.contains(&field.group), "{}", field.key);
+            let help = field.help;
+            assert!(
+                help.starts_with(char::is_uppercase) && !help.ends_with('.') && help.len() < 100,
+                "{help}"
+            );
+            assert_eq!(FIELDS.iter().filter(|other| other.key == field.key).count(), 1, "{}", field.key);
+        }
+    }
+
+    #[test]
+    fn every_choice_can_be_set_and_the_value_of_a_preset_is_one() {
+        for field in FIELDS.iter().filter(|field| !field.choices.is_empty()) {
+            for choice in field.choices {
+                Config::tiny().set(&format!("{}={choice}", field.key)).unwrap();
+            }
+            let table = toml::Table::try_from(Config::tiny()).unwrap();
+            let value = table[field.key].as_str().unwrap();
+            assert!(field.choices.contains(&value), "{}: {value}", field.key);
+        }
+    }
+}
