@@ -50,7 +50,28 @@ pub const FIELDS: &[Field] = &[
     ),
     field("run", "seed", "Seed of every draw: same seed, same bytes"),
     field("run", "watch_every", "Steps between two looks at the validation clips"),
-    field("run", "save_every", "Steps between two saved states"),
+    field("run", "save_every", "Steps between two saved states and checkpoints"),
+    field(
+        "run",
+        "keep",
+        "Checkpoints of the last saved steps that are kept beside the best and the pinned ones",
+    ),
+    choice(
+        "run",
+        "best_by",
+        "What decides which checkpoint is the best",
+        &["clg", "FRCorr", "FRDist", "FRDiv", "FRDvs", "FRVar_ratio"],
+    ),
+    field(
+        "run",
+        "validate_every",
+        "Steps between two validations with the measures of the paper; 0: at the end only",
+    ),
+    field("run", "validate_clips", "Clips of a validation; 0 for none"),
+    field("run", "validate_samples", "Reactions drawn for each clip of a validation"),
+    field("run", "patience", "Looks without a better checkpoint after which a stage ends; 0 for never"),
+    field("run", "spike", "Skip steps whose loss is this many deviations above the last 50; 0 for never"),
+    field("run", "most_skips", "More skipped steps than these in a row end the run"),
     field("model", "latents", "Values K of the latent intent; one reaction each"),
     field("model", "width", "Model width; the head of the attention works on it"),
     field("model", "key_width", "Width of queries and keys"),
@@ -82,15 +103,37 @@ pub const FIELDS: &[Field] = &[
     field("schedule", "final_rate", "The learning rate ends at this share of its peak"),
     field("optimiser", "batch", "Clips of a batch; reaction matching contrasts within it"),
     field("optimiser", "decay", "Weight decay of matrices"),
+    field("optimiser", "ema", "Decay of the moving average of the weights; 0 for none"),
+    field("optimiser", "dropout", "Share of values dropped from tokens and residual branches"),
     field("optimiser", "clip", "Largest global norm of the gradient"),
     field("losses", "weight_likelihood", "Weight of CLG, the conditional likelihood of the reaction"),
     field("losses", "weight_matching", "Weight of RM, which tells appropriate reactions from others"),
     field("losses", "weight_bag", "Weight of BOW, the bag of words that the latent must foretell"),
     field("losses", "weight_usage", "Weight of the bonus that keeps latents from dying out"),
-    field("latent", "gumbel_temperature", "Temperature of the Gumbel-softmax draw of the latent"),
+    choice(
+        "losses",
+        "bag_from",
+        "State the bag of words is read from: the generation pass, or as equation 5 reads",
+        &["generation", "recognition"],
+    ),
+    field(
+        "losses",
+        "weight_margin",
+        "Weight of the margin by which another latent should be less likely (ours)",
+    ),
+    field("losses", "margin", "That margin, nats per frame"),
+    field("latent", "gumbel_temperature", "Temperature of the Gumbel-softmax at the beginning of stage two"),
+    field("latent", "gumbel_final", "Temperature at its end"),
+    choice(
+        "latent",
+        "latent_place",
+        "Slots that hear of the latent: every one, or the first alone",
+        &["every", "first"],
+    ),
     field("latent", "straight_through", "The hard choice forward, the soft one backward"),
     field("latent", "latent_dropout", "Share of clips generated without a latent; makes guidance possible"),
     field("inputs", "history_random", "Share of clips whose history is corrupted at a random rate"),
+    field("inputs", "history_rate", "The highest such rate"),
     field("inputs", "history_hidden", "Share of clips whose history is hidden altogether"),
     field("inputs", "drop_w2v", "Share of clips without wav2vec2 states"),
     field("inputs", "drop_mfcc", "Share of clips without cepstra"),
@@ -150,7 +193,8 @@ mod tests {
     fn every_choice_can_be_set_and_the_value_of_a_preset_is_one() {
         for field in FIELDS.iter().filter(|field| !field.choices.is_empty()) {
             for choice in field.choices {
-                Config::tiny().set(&format!("{}={choice}", field.key)).unwrap();
+                let mut config = Config { validate_every: 10, ..Config::tiny() };
+                config.set(&format!("{}={choice}", field.key)).unwrap();
             }
             let table = toml::Table::try_from(Config::tiny()).unwrap();
             let value = table[field.key].as_str().unwrap();
