@@ -33,7 +33,8 @@ fn run(folder: &Path) {
 /// Equal up to what is kept of a number, undefined where the other is.
 fn same(a: &Table, b: &Table, digits: f64) {
     let (mut columns, mut others) = (a.columns.clone(), b.columns.clone());
-    (columns.sort(), others.sort());
+    columns.sort();
+    others.sort();
     assert_eq!(columns, others);
     assert_eq!(a.rows.len(), b.rows.len());
     let near = |x: f64, y: f64| (x.is_nan() && y.is_nan()) || (x - y).abs() <= digits * x.abs();

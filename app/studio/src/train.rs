@@ -51,6 +51,9 @@ impl Along {
     }
 }
 
+/// A setting that cannot be: its key, and what is wrong with it.
+pub type Problem = (String, String);
+
 /// The run that is about to be started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
@@ -93,7 +96,7 @@ impl Form {
     ///
     /// # Errors
     /// For each setting that cannot be: its key and what is wrong with it.
-    pub fn config(&self) -> Result<(Config, Vec<String>), Vec<(String, String)>> {
+    pub fn config(&self) -> Result<(Config, Vec<String>), Vec<Problem>> {
         let mut config = self.preset();
         let mut order = Vec::new();
         let mut left: Vec<(&String, &String)> = self.changed.iter().collect();

@@ -89,7 +89,7 @@ fn content(run: &Run, chart: &Chart) -> Content {
                 run,
                 vec![line("loss/rm", "loss", Some(4)), line("rm/right", "ranked right", Some(5))],
             );
-            let note = last(run, "rm/right").map_or_else(String::new, |share| text::ranked_right(share));
+            let note = last(run, "rm/right").map_or_else(String::new, text::ranked_right);
             Content { title: text::chart::MATCHING, lines, said: Vec::new(), note }
         }
         Chart::Latents => {
