@@ -51,6 +51,21 @@ pub const FIELDS: &[Field] = &[
     field("run", "seed", "Seed of every draw: same seed, same bytes"),
     field("run", "watch_every", "Steps between two looks at the validation clips"),
     field("run", "save_every", "Steps between two saved states"),
+    field("run", "keep", "Checkpoints of the last saved steps that are kept; 0 writes none of them"),
+    choice(
+        "run",
+        "best_by",
+        "What decides which checkpoint is the best one",
+        &["clg", "FRCorr", "FRDist", "FRDiv", "FRDvs", "FRVar_ratio"],
+    ),
+    field(
+        "run",
+        "validate_every",
+        "Steps between two validations with the paper's measures; 0 for the ends of stages",
+    ),
+    field("run", "validate_clips", "Clips of a validation; 0 for none, not even at the end"),
+    field("run", "validate_samples", "Reactions drawn for each clip of a validation, from its best latent"),
+    field("run", "patience", "A stage ends after so many looks at best_by without a better one; 0 for never"),
     field("model", "latents", "Values K of the latent intent; one reaction each"),
     field("model", "width", "Model width; the head of the attention works on it"),
     field("model", "key_width", "Width of queries and keys"),
@@ -83,14 +98,40 @@ pub const FIELDS: &[Field] = &[
     field("optimiser", "batch", "Clips of a batch; reaction matching contrasts within it"),
     field("optimiser", "decay", "Weight decay of matrices"),
     field("optimiser", "clip", "Largest global norm of the gradient"),
+    field(
+        "optimiser",
+        "ema",
+        "Decay of the moving average of the weights, which checkpoints hold; 0 for none",
+    ),
+    field("optimiser", "dropout", "Share of values dropped from tokens and residual branches"),
+    field(
+        "optimiser",
+        "spike",
+        "A step whose loss is so many median deviations too high is skipped; 0 for never",
+    ),
+    field("optimiser", "most_skips", "More skipped steps than these in a row end the run"),
     field("losses", "weight_likelihood", "Weight of CLG, the conditional likelihood of the reaction"),
     field("losses", "weight_matching", "Weight of RM, which tells appropriate reactions from others"),
     field("losses", "weight_bag", "Weight of BOW, the bag of words that the latent must foretell"),
     field("losses", "weight_usage", "Weight of the bonus that keeps latents from dying out"),
-    field("latent", "gumbel_temperature", "Temperature of the Gumbel-softmax draw of the latent"),
+    field(
+        "losses",
+        "weight_margin",
+        "Weight of the margin by which another latent makes a reaction less likely",
+    ),
+    field("losses", "margin", "That margin, in nats a frame"),
+    choice("losses", "bag_from", "Where the bag of words is read", &["generation", "recognition"]),
+    field(
+        "latent",
+        "gumbel_temperature",
+        "Temperature of the Gumbel-softmax draw of the latent as stage two begins",
+    ),
+    field("latent", "gumbel_final", "Temperature at the end of stage two; in between on a straight line"),
     field("latent", "straight_through", "The hard choice forward, the soft one backward"),
+    choice("latent", "latent_place", "Slots that hear of the latent", &["every", "first"]),
     field("latent", "latent_dropout", "Share of clips generated without a latent; makes guidance possible"),
     field("inputs", "history_random", "Share of clips whose history is corrupted at a random rate"),
+    field("inputs", "history_rate", "The highest rate of that corruption"),
     field("inputs", "history_hidden", "Share of clips whose history is hidden altogether"),
     field("inputs", "drop_w2v", "Share of clips without wav2vec2 states"),
     field("inputs", "drop_mfcc", "Share of clips without cepstra"),
@@ -150,7 +191,9 @@ mod tests {
     fn every_choice_can_be_set_and_the_value_of_a_preset_is_one() {
         for field in FIELDS.iter().filter(|field| !field.choices.is_empty()) {
             for choice in field.choices {
-                Config::tiny().set(&format!("{}={choice}", field.key)).unwrap();
+                // a measure can decide only where it is taken
+                let mut config = Config { validate_every: 10, ..Config::tiny() };
+                config.set(&format!("{}={choice}", field.key)).unwrap();
             }
             let table = toml::Table::try_from(Config::tiny()).unwrap();
             let value = table[field.key].as_str().unwrap();
