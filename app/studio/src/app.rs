@@ -307,7 +307,7 @@ fn compare_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     }
     // Many faces get more of the height.
     let share = if desk.state.tiles().len() > 8 { 0.55 } else { 0.47 };
-    let stage = (middle.height() * share).clamp(80.0, middle.width() * 0.62).round();
+    let stage = (middle.height() * share).min(middle.width() * 0.62).max(80.0).round();
     let (top, rest) = middle.split_top_bottom_at_y(middle.top() + stage);
     let (transport, tracks) = rest.split_top_bottom_at_y((rest.top() + size::TRANSPORT).min(rest.bottom()));
     panels::tracks::ui(desk, ui, tracks);

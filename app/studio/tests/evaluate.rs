@@ -97,6 +97,7 @@ fn every_number_leads_to_its_clips_and_a_clip_to_the_reactions_that_were_scored(
             "random",
             "mime",
             "mean frame",
+            "average of modes",
             "truth",
             "latent-intent \u{b7} demo",
             "latent-intent \u{b7} demo spread",
@@ -191,7 +192,7 @@ fn one_that_fails_keeps_nobody_from_their_turn_and_work_can_be_stopped() {
         state.messages.iter().filter(|message| message.severity == Severity::Failure).collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].what.contains("predictions of 2 clips") && !failures[0].remedy.is_empty());
-    assert_eq!(state.evaluate.board.as_ref().unwrap().rows.len(), 6);
+    assert_eq!(state.evaluate.board.as_ref().unwrap().rows.len(), 7);
     // the one that failed has a row with its reason; the bar is free again once something else succeeds
     let failed_at = failures[0].at;
     assert!(state.succeeded_at <= failed_at);

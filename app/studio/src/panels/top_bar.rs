@@ -150,11 +150,9 @@ fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
     let ink = tokens.dim;
     let width = painter.layout_no_wrap(title.clone(), theme::body(), ink).size().x;
     let remark_width = painter.layout_no_wrap(remark.to_owned(), theme::small(), ink).size().x + 10.0;
-    let middle = bar
-        .center()
-        .x
-        .clamp(left + (width + remark_width) * 0.5, (right - (width + remark_width) * 0.5).max(left));
-    let start = (middle - (width + remark_width) * 0.5).max(left);
+    // in the middle of the bar, or as near to it as there is room; a title that is too long begins at the left
+    let half = (width + remark_width) * 0.5;
+    let start = (bar.center().x.min(right - half) - half).max(left);
     let at = pos2(start, bar.center().y);
     let shown = text_cut(painter, at, Align2::LEFT_CENTER, &title, theme::body(), ink, room - remark_width);
     painter.text(

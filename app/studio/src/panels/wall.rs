@@ -35,7 +35,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
         }
         return;
     }
-    let column = (inner.width() * 0.27).clamp(150.0, inner.height() * 0.92);
+    let column = (inner.width() * 0.27).min(inner.height() * 0.92).max(150.0);
     let (left, right) = inner.split_left_right_at_x(inner.left() + column);
     people_ui(desk, ui, left);
     wall_ui(desk, ui, right.with_min_x(right.left() + size::GAP));
@@ -81,7 +81,7 @@ fn loading_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
         let line = Rect::from_min_size(pos2(below.left(), top + 6.0), vec2(below.width(), height - 12.0));
         ui.painter().rect_filled(line.intersect(whole), 6.0, tokens.panel.gamma_multiply(0.6));
     }
-    let column = (rect.width() * 0.27).clamp(150.0, rect.height() * 0.92);
+    let column = (rect.width() * 0.27).min(rect.height() * 0.92).max(150.0);
     let (left, right) = rect.split_left_right_at_x(rect.left() + column);
     let (top, bottom) = left.split_top_bottom_at_y(left.top() + left.height() * 0.6);
     let ghost = |rect: Rect| {
