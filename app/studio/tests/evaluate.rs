@@ -116,7 +116,7 @@ fn every_number_leads_to_its_clips_and_a_clip_to_the_reactions_that_were_scored(
 
     // by key to the distance of the system with latents, compared with the one without
     window.key_press(Key::ArrowLeft);
-    (0..4).for_each(|_| window.key_press(Key::ArrowDown));
+    (0..5).for_each(|_| window.key_press(Key::ArrowDown));
     window.run_steps(2);
     let plain = board.row("latent-intent-plain \u{b7} demo").unwrap();
     act(&mut window, Command::Do(Do::Against(plain)));
