@@ -289,7 +289,10 @@ impl Tradeoff {
         points: &[&TradeoffPoint],
     ) -> Vec<Rect> {
         let values: Vec<(f64, f64)> = points.iter().map(|point| (point.x, point.y)).collect();
-        let front = pareto(&values, self.x.1, self.y.1);
+        // a bound is no competitor
+        let competing = |point: &&TradeoffPoint| if point.bound { f64::NAN } else { point.x };
+        let entered: Vec<(f64, f64)> = points.iter().map(|point| (competing(point), point.y)).collect();
+        let front = pareto(&entered, self.x.1, self.y.1);
         if self.front == Front::None || front.is_empty() {
             return Vec::new();
         }

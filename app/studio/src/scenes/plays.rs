@@ -283,7 +283,9 @@ pub fn messages(stage: &mut Stage) -> Result<()> {
 /// A study of six systems over the validation split of a synthetic corpus.
 pub fn evaluate(stage: &mut Stage, steps: &[Do]) -> Result<()> {
     study_of(stage, 80, 10, &[])?;
-    stage.act(Command::Do(Do::Focus(Focus { row: 3, column: Column::OFFICIAL[0] })));
+    let board = stage.studio.state.evaluate.board.as_ref();
+    let row = board.and_then(|board| board.rows.iter().position(|row| !row.naive)).unwrap_or_default();
+    stage.act(Command::Do(Do::Focus(Focus { row, column: Column::OFFICIAL[0] })));
     steps.iter().for_each(|step| stage.act(Command::Do(step.clone())));
     for _ in 0..4 {
         stage.settle()?;
