@@ -253,11 +253,10 @@ enum Look {
 }
 
 /// What is looked at of each candidate, the cheap first.
-const STEPS: [Look; 6] = [
-    Look::Below(FEELING),
+const STEPS: [Look; 5] = [
+    Look::Closely(FEELING),
     Look::Below(FACES),
     Look::Below(ACTIONS),
-    Look::Closely(FEELING),
     Look::Closely(FACES),
     Look::Closely(ACTIONS),
 ];
@@ -279,10 +278,6 @@ impl Search<'_> {
         let mut waiting: Vec<Candidate> =
             (0..self.appropriate.len()).map(|place| self.candidate(place)).collect();
         let mut left = Vec::new();
-        // one group of one reaction, to compare with; then of all from below
-        if let Some(first) = waiting.first_mut() {
-            first.bounds[FEELING] = self.closely(FEELING, first).unwrap_or(Interval::UNKNOWN);
-        }
         for candidate in &mut waiting {
             self.step(candidate);
         }
