@@ -91,7 +91,8 @@ fn the_code_books_come_near_the_truth_and_the_average_of_modes_moves_little() {
     assert!((0.9..1.1).contains(&ratio), "{ratio}");
     assert!(value("tokenised:demo", Measure::Dist) < 0.5 * value("mean-frame", Measure::Dist));
     assert!(value("tokenised:demo", Measure::Dist) > 0.0);
-    assert!(value("average-of-modes", Measure::Var) < 0.7 * value("truth", Measure::Var));
+    // half of the rows have one answer only, which is its own mean
+    assert!(value("average-of-modes", Measure::Var) < 0.95 * value("truth", Measure::Var));
     assert!(SET.board.rows.iter().filter(|row| row.naive).count() == 7);
 }
 
