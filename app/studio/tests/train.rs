@@ -141,6 +141,10 @@ fn without_runs_the_screen_says_what_to_do_and_a_run_is_started_and_queued() {
     until(&mut window, "the run begins", |studio| {
         studio.state.train.seen.rows.iter().any(|row| row.state == State::Running)
     });
+    // nothing grows by itself
+    let wide = window.get_by_label("Add to the queue").rect().width();
+    window.run_steps(60);
+    assert_eq!(window.get_by_label("Add to the queue").rect().width(), wide);
     window.get_by_label("Add to the queue").click();
     until(&mut window, "the second waits", |studio| studio.state.train.seen.rows.len() == 2);
     {

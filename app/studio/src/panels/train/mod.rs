@@ -25,25 +25,22 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     Panel::top("top bar").exact_size(size::BAR).frame(bar).show(ui, |ui| top_bar::ui(desk, ui));
     Panel::bottom("status").exact_size(size::STATUS).frame(bar).show(ui, |ui| status::ui(desk, ui));
     let side = bar.inner_margin(Margin { left: 10, right: 10, top: 10, bottom: 6 });
+    let whole_width = ui.available_width();
     if desk.state.list_open {
-        Panel::left("runs").default_size(size::LIST + 14.0).size_range(200.0..=420.0).frame(side).show(
-            ui,
-            |ui| {
-                let whole = ui.available_rect_before_wrap();
-                let wanted = list::wanted(desk);
-                let split = whole.top() + wanted.min(whole.height() * 0.46);
-                let (above, below) = whole.split_top_bottom_at_y(split);
-                ui.scope_builder(UiBuilder::new().max_rect(above), |ui| list::ui(desk, ui));
-                ui.scope_builder(UiBuilder::new().max_rect(below), |ui| form::ui(desk, ui));
-            },
-        );
+        // a panel that may grow does so by itself, a little in every frame in which something in it is a little too wide
+        let width = (whole_width * 0.2).clamp(size::LIST + 30.0, 360.0).round();
+        Panel::left("runs").exact_size(width).frame(side).show(ui, |ui| {
+            let whole = ui.available_rect_before_wrap();
+            let wanted = list::wanted(desk);
+            let split = whole.top() + wanted.min(whole.height() * 0.46);
+            let (above, below) = whole.split_top_bottom_at_y(split);
+            ui.scope_builder(UiBuilder::new().max_rect(above), |ui| list::ui(desk, ui));
+            ui.scope_builder(UiBuilder::new().max_rect(below), |ui| form::ui(desk, ui));
+        });
     }
     if desk.state.inspector_open && desk.state.train.run().is_some() {
-        Panel::right("checkpoints")
-            .default_size(size::INSPECTOR + 14.0)
-            .size_range(220.0..=460.0)
-            .frame(side)
-            .show(ui, |ui| side::ui(desk, ui));
+        let width = (whole_width * 0.2).clamp(size::INSPECTOR + 14.0, 460.0).round();
+        Panel::right("checkpoints").exact_size(width).frame(side).show(ui, |ui| side::ui(desk, ui));
     }
     let middle = ui.available_rect_before_wrap().shrink2(vec2(12.0, 10.0));
     if middle.width() < 80.0 || middle.height() < 120.0 {
