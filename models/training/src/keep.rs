@@ -33,7 +33,8 @@ pub fn prune(checkpoints: &Path, keep: usize) -> Result<()> {
     steps.sort_unstable();
     let surplus = steps.len().saturating_sub(keep);
     for (stage, step) in &steps[..surplus] {
-        for ending in ["safetensors", "md"] {
+        // the card first: a checkpoint that a kill leaves without one is found again, a card alone would stay for ever
+        for ending in ["md", "safetensors"] {
             let path = checkpoints.join(format!("{}.{ending}", name(*stage, *step)));
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -55,7 +56,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let steps = [(1, 50), (1, 100), (2, 50), (2, 100), (2, 1_000_000)];
         for (stage, step) in steps {
-            for ending in ["safetensors", "md"] {
+            // the card first: a checkpoint that a kill leaves without one is found again, a card alone would stay for ever
+        for ending in ["md", "safetensors"] {
                 std::fs::write(folder.path().join(format!("{}.{ending}", name(stage, step))), "x").unwrap();
             }
         }
