@@ -57,7 +57,7 @@ mod tests {
         let steps = [(1, 50), (1, 100), (2, 50), (2, 100), (2, 1_000_000)];
         for (stage, step) in steps {
             // the card first: a checkpoint that a kill leaves without one is found again, a card alone would stay for ever
-        for ending in ["md", "safetensors"] {
+            for ending in ["md", "safetensors"] {
                 std::fs::write(folder.path().join(format!("{}.{ending}", name(stage, step))), "x").unwrap();
             }
         }
