@@ -119,6 +119,9 @@ pub struct Config {
     pub weight_margin: f64,
     /// That margin, nats per frame.
     pub margin: f64,
+    /// Gains and offsets of queries and keys start from a normal draw of this deviation; 0 for ones and zeros.
+    #[serde(default)]
+    pub gain_deviation: f64,
     /// Where the bag of words is read: generation or recognition.
     pub bag_from: BagFrom,
     /// Slots that hear of the latent: every or first.
@@ -212,6 +215,7 @@ impl Config {
             weight_usage: 0.5,
             weight_margin: 0.0,
             margin: 0.1,
+            gain_deviation: 0.0,
             bag_from: BagFrom::Generation,
             latent_place: LatentPlace::Every,
             gumbel_temperature: 0.67,
@@ -434,6 +438,9 @@ impl Config {
         }
         if self.dropout > 0.9 || self.ema >= 1.0 {
             return bad("dropout is at most 0.9, ema less than 1");
+        }
+        if !(0.0..=1.0).contains(&self.gain_deviation) {
+            return bad("gain_deviation is a deviation up to 1, or 0 for ones and zeros");
         }
         if !self.spike.is_finite() || self.spike < 0.0 {
             return bad("spike is a number of deviations, or 0");

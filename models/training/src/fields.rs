@@ -106,6 +106,11 @@ pub const FIELDS: &[Field] = &[
     field("optimiser", "dropout", "Share of values dropped from tokens and residual branches"),
     field(
         "optimiser",
+        "gain_deviation",
+        "Gains and offsets of queries and keys start from a normal draw; 0 for ones and zeros",
+    ),
+    field(
+        "optimiser",
         "spike",
         "A step whose loss is so many median deviations too high is skipped; 0 for never",
     ),

@@ -13,6 +13,7 @@ use clips::array::write_atomically;
 use clips::corpus::Corpus;
 use clips::{Control, Fault, FaultKind, Result, Track};
 use listener::latent_intent::network::Network;
+use listener::latent_intent::parameters::{Entry, Start};
 use serde::Serialize;
 
 use crate::clock;
@@ -209,7 +210,7 @@ impl<'a> Trainer<'a> {
                 for note in &data.notes {
                     self.folder.log(&format!("warning: {note}"));
                 }
-                State::new(1, plain.layout.first_values(config.seed), averaged, &data.fingerprint, 0.0)
+                State::new(1, first_values(&plain, config), averaged, &data.fingerprint, 0.0)
             }
         };
         self.reporter.tell(|status| status.message = data.notes.join("; "));
@@ -220,7 +221,7 @@ impl<'a> Trainer<'a> {
             validation = self.finish(&plain, &mut state, &mut end)?;
             losses = end.losses;
             if !alone {
-                let values = carry_over(&plain, &state.values, &whole, config.seed);
+                let values = carry_over(&plain, &state.values, &whole, config);
                 state = State::new(2, values, averaged, &data.fingerprint, state.place.seconds);
                 self.folder.save(&mut state)?;
             }
@@ -278,11 +279,23 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// First values of a network, with the start of gains and offsets that the settings ask for.
+fn first_values(network: &Network, config: &Config) -> Vec<f32> {
+    let mut values = network.layout.first_values(config.seed);
+    if config.gain_deviation > 0.0 {
+        for entry in network.layout.entries().iter().filter(|entry| entry.name.contains(".qk.")) {
+            let drawn = Entry { start: Start::Vector(config.gain_deviation), ..entry.clone() };
+            drawn.draw(config.seed, entry.slot.of_mut(&mut values));
+        }
+    }
+    values
+}
+
 /// The values of stage two: those of stage one by name, the rest fresh.
-fn carry_over(from: &Network, values: &[f32], to: &Network, seed: u64) -> Vec<f32> {
+fn carry_over(from: &Network, values: &[f32], to: &Network, config: &Config) -> Vec<f32> {
     let known: BTreeMap<&str, _> =
         from.layout.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let mut carried = to.layout.first_values(seed);
+    let mut carried = first_values(to, config);
     for entry in to.layout.entries() {
         if let Some(old) = known.get(entry.name.as_str()) {
             entry.slot.of_mut(&mut carried).copy_from_slice(old.slot.of(values));

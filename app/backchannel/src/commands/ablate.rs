@@ -18,9 +18,6 @@ use training::{Config, Mode};
 use super::{Shard, bad_request};
 use crate::output::Output;
 
-/// The row of the first stage alone.
-const WITHOUT_LATENT: &str = "without-latent";
-
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Corpus written by `synth`; variants learn from its train split and are judged on its val split
@@ -63,7 +60,7 @@ struct Finding {
     /// How its reactions were drawn.
     sampling: Sampling,
     seconds: f64,
-    /// Held-out CLG with the recognised latent, nats a frame; not watched in the first stage.
+    /// Held-out CLG with the recognised latent (if there are latents), nats a frame.
     clg: Option<f64>,
     values: Vec<(String, Option<f64>)>,
 }
@@ -166,24 +163,22 @@ impl Work<'_> {
         let summary =
             training::train(config, self.corpus, &run, run.join("state.bin").is_file(), self.control)?;
         let track = if config.mode == Mode::Online { Track::Online } else { Track::Offline };
-        let find = |name: &str, checkpoint: &Path, clg: Option<f64>| {
-            let system = listener::load(checkpoint)?;
-            let asked = Asked { track, sampling: Sampling::default(), seed: 1 };
-            let found = findings(&*system, self.known, &asked, self.control)?;
-            let values = found.values().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            let (variant, seed, seconds) = (name.to_owned(), config.seed, summary.seconds);
-            let (settings, sampling) = (settings.clone(), asked.sampling);
-            let finding = Finding { variant, seed, settings, track, sampling, seconds, clg, values };
-            let text = serde_json::to_string(&finding)
-                .map_err(|error| Fault::new(FaultKind::Internal, "", error.to_string()))?;
-            write_atomically(&file_of(self.out, name, config.seed), |writer| {
-                writer.write_all(text.as_bytes())
-            })
+        let system = listener::load(&summary.checkpoint)?;
+        let asked = Asked { track, sampling: Sampling::default(), seed: 1 };
+        let found = findings(&*system, self.known, &asked, self.control)?;
+        let finding = Finding {
+            variant: variant.name.to_owned(),
+            seed: config.seed,
+            settings,
+            track,
+            sampling: asked.sampling,
+            seconds: summary.seconds,
+            clg: Some(summary.watch.clg),
+            values: found.values().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         };
-        if variant.name == "reference" {
-            find(WITHOUT_LATENT, &summary.plain_checkpoint, None)?;
-        }
-        find(variant.name, &summary.checkpoint, Some(summary.watch.clg))
+        let text = serde_json::to_string(&finding)
+            .map_err(|error| Fault::new(FaultKind::Internal, "", error.to_string()))?;
+        write_atomically(&file, |writer| writer.write_all(text.as_bytes()))
     }
 }
 
@@ -209,8 +204,7 @@ struct Row {
 }
 
 fn table_rows(out: &Path, jobs: &[(&Variant, u64)]) -> clips::Result<Vec<Row>> {
-    let mut names: Vec<(&str, &'static str)> =
-        vec![(WITHOUT_LATENT, "the first stage of the reference alone")];
+    let mut names: Vec<(&str, &'static str)> = Vec::new();
     for (variant, _) in jobs {
         if !names.iter().any(|(name, _)| *name == variant.name) {
             names.push((variant.name, variant.note));
