@@ -58,6 +58,8 @@ enum Command {
     Intents(commands::intents::Args),
     /// Train and measure the variants of the method: what each of its parts is for
     Ablate(commands::ablate::Args),
+    /// What each latent intent does over a split: signature, exemplars, neighbours, names
+    Latents(commands::latents::Args),
     /// Several systems over one split: tables, figures, configs and hashes in one self-contained page
     Report(commands::report::Args),
     /// Pictures and films of takes, off-screen
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
         Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
+        Command::Latents(args) => run(args.json, |output| commands::latents::run(&args, output)),
         Command::Ablate(args) => run(args.json, |output| commands::ablate::run(&args, output)),
         Command::Report(args) => run(args.json, |output| commands::report::run(&args, output)),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),

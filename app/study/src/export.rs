@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clips::array::{make_folder, write_atomically};
 use clips::{Control, Fault, FaultKind, Result};
-use figures::{Style, Table, Width};
+use figures::{Figure, Style, Table, Width};
 use rayon::prelude::*;
 
 use crate::board::{Board, Scored};
@@ -58,6 +58,25 @@ fn documents(board: &Board, scored: &[Scored], control: &Control) -> Result<Vec<
     files.push(("per_clip.csv".to_owned(), per_clip(board, control)?));
     files.push(("report.html".to_owned(), report::html(board, scored, control)?.into_bytes()));
     Ok(files)
+}
+
+/// Writes figures of any kind into `folder`, each as `.svg` and `.png` at the width of a page.
+///
+/// # Errors
+/// As [`write`].
+pub fn pictures(figures: &[(&str, &dyn Figure)], folder: &Path) -> Result<Vec<PathBuf>> {
+    make_folder(folder)?;
+    let mut written = Vec::new();
+    for (name, figure) in figures {
+        let drawing = figure.draw_at(&Style::paper(), Width::Page);
+        let svg = figures::svg(&drawing).into_bytes();
+        for (ending, bytes) in [("svg", svg), ("png", figures::png(&drawing, PIXELS_PER_POINT)?)] {
+            let path = folder.join(format!("{name}.{ending}"));
+            write_atomically(&path, |out| out.write_all(&bytes))?;
+            written.push(path);
+        }
+    }
+    Ok(written)
 }
 
 fn forms(table: &Table) -> Result<[(&'static str, String); 4]> {

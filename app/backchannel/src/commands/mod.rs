@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod intents;
+pub mod latents;
 pub mod parity;
 pub mod render;
 pub mod report;
