@@ -113,9 +113,12 @@ impl Studio {
             Command::Show(workspace) => self.show(ctx, workspace),
             Command::Do(what) => self.evaluating(ctx, what),
             Command::Train(what) => self.training(ctx, what),
+            Command::Explore(what) => self.exploring(ctx, what),
             Command::Present => {
                 let other = match self.state.workspace {
-                    Workspace::Compare | Workspace::Evaluate | Workspace::Train => Workspace::Present,
+                    Workspace::Compare | Workspace::Evaluate | Workspace::Train | Workspace::Latents => {
+                        Workspace::Present
+                    }
                     Workspace::Present => Workspace::Compare,
                 };
                 self.show(ctx, other);
@@ -374,6 +377,8 @@ impl Studio {
                 self.state.check = None;
                 self.jobs.stop(Slot::Evaluate);
                 self.state.evaluate.clear();
+                self.jobs.stop(Slot::Explore);
+                self.state.explore.found = None;
                 if let Some(first) = self.state.library.set_corpus(corpus) {
                     self.choose_clip(first);
                 }
@@ -460,6 +465,11 @@ impl Studio {
                     self.state.train.form.corpus = path.display().to_string();
                 }
             }
+            Made::Explored(found) => self.take_explored(*found),
+            Made::Named(hash, names) => {
+                self.state.explore.names.insert(hash, names);
+                self.state.explore.generation += 1;
+            }
             Made::Launched => self.runs_changed(),
             Made::Written(path) => self.tell(Message {
                 severity: Severity::Note,
@@ -500,6 +510,7 @@ impl Studio {
     }
 
     fn take_system(&mut self, mut row: SystemRow) {
+        self.ask_for_names(&row);
         if let Maker::Imported(imported) = &row.maker {
             row.answers = self.state.library.answered_by(imported.clips(), self.state.chosen_clip);
         }

@@ -84,6 +84,7 @@ impl Studio {
                 origin: text::SHIPPED_PLAIN_ORIGIN.to_owned(),
                 maker: Maker::System(listener::demo_plain()?),
                 answers: None,
+                file: None,
             };
             Ok(Made::System(row).into())
         });

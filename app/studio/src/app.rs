@@ -108,6 +108,7 @@ impl Studio {
                 origin: text::SHIPPED_ORIGIN.to_owned(),
                 maker: crate::state::Maker::System(listener::demo()?),
                 answers: None,
+                file: None,
             };
             Ok(Made::System(row).into())
         });
@@ -266,6 +267,7 @@ fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
         Workspace::Compare => compare_ui(desk, ui),
         Workspace::Evaluate => panels::evaluate::ui(desk, ui),
         Workspace::Train => panels::train::ui(desk, ui),
+        Workspace::Latents => panels::latents::ui(desk, ui),
     }
     if desk.state.workspace != Workspace::Present {
         // An audience sees faces; the messages wait in their list.

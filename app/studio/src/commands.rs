@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::evaluate::{Card, Do, TableForm};
+use crate::explore::Do as E;
 use crate::library::{ClipKey, Facet, Shelf};
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
@@ -92,6 +93,8 @@ pub enum Command {
     Do(Do),
     /// Something in the Train workspace.
     Train(train::Do),
+    /// Something in the Latents workspace.
+    Explore(E),
     /// Full screen faces, and back.
     Present,
     /// In Present: the wall or one face.
@@ -153,7 +156,7 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 // Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
-pub const GROUPS: [(&str, &[Command]); 8] = [
+pub const GROUPS: [(&str, &[Command]); 9] = [
     (
         "File",
         &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
@@ -230,6 +233,10 @@ pub const GROUPS: [(&str, &[Command]); 8] = [
             C::Train(T::ExportEvents),
         ],
     ),
+    (
+        "Latents",
+        &[C::Explore(E::Run), C::Explore(E::Cancel), C::Explore(E::Move(1)), C::Explore(E::Move(-1))],
+    ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (
         "Window",
@@ -237,6 +244,7 @@ pub const GROUPS: [(&str, &[Command]); 8] = [
             C::Show(Workspace::Compare),
             C::Show(Workspace::Evaluate),
             C::Show(Workspace::Train),
+            C::Show(Workspace::Latents),
             C::Present,
             C::PresentOne,
             C::SwitchTheme,
@@ -310,7 +318,9 @@ impl Command {
             C::Show(Workspace::Evaluate) => "Workspace: evaluate".to_owned(),
             C::Show(Workspace::Present) => "Workspace: present".to_owned(),
             C::Show(Workspace::Train) => "Workspace: train".to_owned(),
+            C::Show(Workspace::Latents) => "Workspace: latents".to_owned(),
             C::Train(it) => it.text().to_owned(),
+            C::Explore(it) => it.text().to_owned(),
             C::Do(Do::Move(1, _)) => "The row below".to_owned(),
             C::Do(Do::Move(-1, _)) => "The row above".to_owned(),
             C::Do(Do::Move(_, 1)) => "The next measure".to_owned(),
@@ -382,6 +392,10 @@ impl Command {
             C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
             C::Show(Workspace::Train) => one(COMMAND, Key::Num3),
+            C::Show(Workspace::Latents) => one(COMMAND, Key::Num4),
+            C::Explore(E::Run) => one(COMMAND.plus(SHIFT), Key::Z),
+            C::Explore(E::Move(1)) => one(PLAIN, Key::ArrowDown),
+            C::Explore(E::Move(-1)) => one(PLAIN, Key::ArrowUp),
             C::Train(T::Start) => one(COMMAND.plus(SHIFT), Key::Enter),
             C::Train(T::PauseOrGoOn) => one(PLAIN, Key::P),
             C::Train(T::Move(1)) => one(PLAIN, Key::ArrowDown),
@@ -454,6 +468,7 @@ impl Command {
     pub fn belongs_to(&self, workspace: Workspace) -> bool {
         let of_evaluate = matches!(self, C::Do(_));
         let of_train = matches!(self, C::Train(_));
+        let of_latents = matches!(self, C::Explore(_));
         let held = self.keys().iter().all(|keys| keys.modifiers.command || keys.modifiers.ctrl);
         let of_window = matches!(
             self,
@@ -468,7 +483,8 @@ impl Command {
         match workspace {
             Workspace::Evaluate => of_evaluate || held || of_window,
             Workspace::Train => of_train || held || of_window,
-            Workspace::Compare | Workspace::Present => !(of_evaluate || of_train) || held,
+            Workspace::Latents => of_latents || held || of_window,
+            Workspace::Compare | Workspace::Present => !(of_evaluate || of_train || of_latents) || held,
         }
     }
 }
@@ -508,7 +524,13 @@ mod tests {
     #[test]
     fn no_two_actions_claim_one_key() {
         let mut seen: Vec<(KeyboardShortcut, Command)> = Vec::new();
-        for workspace in [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Present] {
+        for workspace in [
+            Workspace::Compare,
+            Workspace::Evaluate,
+            Workspace::Train,
+            Workspace::Latents,
+            Workspace::Present,
+        ] {
             seen.clear();
             for command in Command::with_keys(workspace) {
                 for keys in command.keys() {
@@ -523,7 +545,7 @@ mod tests {
 
     #[test]
     fn words_are_sentence_case_without_a_full_stop() {
-        let all = [Workspace::Compare, Workspace::Evaluate, Workspace::Train];
+        let all = [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Latents];
         for command in all.into_iter().flat_map(Command::with_keys) {
             let text = command.text();
             assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");

@@ -71,6 +71,8 @@ pub struct Memory {
     pub export_focus: bool,
     /// The cell that was last scrolled into view.
     pub cell_shown: Option<crate::evaluate::Focus>,
+    /// The name of a latent being typed.
+    pub latent_name: Option<(usize, String)>,
     /// Words in the search field.
     pub search: String,
     /// The seed being typed.

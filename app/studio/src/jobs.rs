@@ -35,6 +35,10 @@ pub enum Slot {
     Runs,
     /// The faces of a checkpoint preview (exclusive).
     Preview,
+    /// Looking at the latents of a system (exclusive).
+    Explore,
+    /// What latents are called, read and written.
+    Names,
     /// A file dialog (exclusive).
     Dialog,
     /// Small pictures of clips in the list (exclusive).
@@ -43,7 +47,7 @@ pub enum Slot {
 
 impl Slot {
     fn exclusive(self) -> bool {
-        !matches!(self, Self::Start | Self::Open | Self::Runs)
+        !matches!(self, Self::Start | Self::Open | Self::Runs | Self::Names)
     }
 }
 

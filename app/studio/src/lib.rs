@@ -7,12 +7,14 @@
 
 pub mod act;
 pub mod act_evaluate;
+pub mod act_explore;
 pub mod act_train;
 pub mod app;
 pub mod commands;
 pub mod desk;
 pub mod dialogs;
 pub mod evaluate;
+pub mod explore;
 pub mod faces;
 pub mod figure;
 pub mod jobs;

@@ -102,6 +102,7 @@ pub fn system_of(scored: &Scored) -> Option<SystemRow> {
         origin: format!("{}: {}", text::NAIVE_ORIGIN, naive.name()),
         maker: Maker::System(system.clone()),
         answers: None,
+        file: None,
     })
 }
 

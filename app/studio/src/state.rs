@@ -1,6 +1,7 @@
 //! What is loaded and what is looked at: clips, systems, takes, selection, view. Plain data; it draws nothing, reads
 //! no files and starts no workers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clips::arkit::FaceSource;
@@ -11,6 +12,7 @@ use listener::import::Imported;
 use media::{Peaks, VideoSource};
 
 use crate::evaluate::Evaluate;
+use crate::explore::Explore;
 use crate::faces::Seat;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
@@ -34,6 +36,8 @@ pub enum Workspace {
     Evaluate,
     /// Runs: started, followed, compared.
     Train,
+    /// What each latent intent of a system does over a split.
+    Latents,
     /// Faces only, for an audience.
     Present,
 }
@@ -104,6 +108,8 @@ pub struct SystemRow {
     pub name: String,
     /// Where it comes from, for the tooltip.
     pub origin: String,
+    /// The file it was opened from; `None` for what ships with the program.
+    pub file: Option<PathBuf>,
     /// What makes reactions.
     pub maker: Maker,
     /// The part of the list that predictions of another program answer; `None` where the system answers any clip.
@@ -328,6 +334,8 @@ pub struct State {
     pub evaluate: Evaluate,
     /// The Train workspace.
     pub train: Train,
+    /// The Latents workspace, and what latents are called.
+    pub explore: Explore,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
     /// Seconds of the window when a job last succeeded: an older failure leaves the status bar.
@@ -361,6 +369,7 @@ impl Default for State {
             inspector_open: true,
             evaluate: Evaluate::default(),
             train: Train::default(),
+            explore: Explore::default(),
             messages: Vec::new(),
             succeeded_at: 0.0,
         }
@@ -382,6 +391,12 @@ impl State {
     /// Frames of the clip; 0 without one.
     pub fn frames(&self) -> usize {
         self.clip.as_ref().map_or(0, |clip| clip.frames)
+    }
+
+    /// What people call the latent of a reaction.
+    pub fn given_name(&self, reaction: &Reaction) -> Option<&str> {
+        let header = &reaction.take.header;
+        self.explore.name(&header.checkpoint, header.latent?)
     }
 
     /// Whether the person of a tile is to be shown as filmed; the reactions never are.

@@ -61,6 +61,16 @@ pub mod label {
     pub const LEARNED: &str = "Learned as";
     pub const SCORE: &str = "RM score";
     pub const RANK: &str = "Rank";
+    pub const LATENTS: &str = "Latents";
+    pub const EXPLORE: &str = "Explore";
+    pub const CLIPS_AT_MOST: &str = "Clips, 0 for all";
+    pub const NAME: &str = "Name";
+    pub const PROPOSED: &str = "Proposed";
+    pub const RECOGNISED: &str = "Recognised in";
+    pub const RANKED_BEST: &str = "Ranked best";
+    pub const MOST_ALIKE: &str = "Most alike";
+    pub const IN_USE: &str = "In use";
+    pub const NMI: &str = "Agreement (NMI)";
     pub const STRONGEST: &str = "Strongest";
     pub const EXPRESSION: &str = "Expression";
     pub const AFFECT: &str = "Valence / arousal";
@@ -194,6 +204,14 @@ pub mod empty {
     pub const NO_OTHER_REMEDY: &str = "Score a second system";
     pub const NO_LATENTS: &str = "This system has no latent intents";
     pub const NO_LATENTS_REMEDY: &str = "Choose a row of a system with latents";
+    pub const EXPLORED: &str = "Nothing is explored yet";
+    pub const EXPLORED_REMEDY: &str =
+        "Press Explore: every latent answers the clips of a split, and is looked for in its real listeners";
+    pub const EXPLORED_CORPUS: &str = "Latents are explored over a split of a corpus in the REACT layout";
+    pub const EXPLORED_SYSTEM: &str = "Choose a system with latents at the top right";
+    pub const NO_INTENTS: &str = "No intents are known";
+    pub const NO_INTENTS_REMEDY: &str = "A synthetic corpus knows the true intent of every listener";
+    pub const NO_EXEMPLARS: &str = "Recognised in nobody";
     pub const RUNS: &str = "No runs yet";
     pub const RUNS_REMEDY: &str = "Press Start training on the left, or follow a run that was started on the command line: drop its folder here";
     pub const RUNS_NO_CORPUS: &str = "A run learns from a corpus: open one, write a synthetic one, or follow a run that was started on the command line";
@@ -214,6 +232,13 @@ pub const POINTER_EVALUATE: [(&str, &str); 4] = [
     ("Click a number", "what stands behind it"),
     ("Double click a number", "open its worst clip"),
     ("Click a dot or a bar", "open that clip"),
+    ("Click a clip", "open it in Compare"),
+];
+
+/// What the pointer does in Latents, for the help.
+pub const POINTER_LATENTS: [(&str, &str); 3] = [
+    ("Click a latent", "look at it"),
+    ("Type a name", "call it so everywhere"),
     ("Click a clip", "open it in Compare"),
 ];
 
@@ -339,6 +364,8 @@ pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
 
 /// Stage of reading a split.
 pub const STAGE_SPLIT: &str = "Reading the split";
+/// Reading and writing what latents are called.
+pub const STAGE_NAMES: &str = "Names of latents";
 /// Putting the table together.
 pub const STAGE_BOARD: &str = "Putting the table together";
 /// Loading the shipped system without a latent.
@@ -401,6 +428,16 @@ pub const PUBLISHED_HINT: &str = "Printed in a paper, on the REACT 2024 test set
 /// `2 of 6: mime`.
 pub fn scoring(label: &str, number: usize, count: usize) -> String {
     format!("Scoring {label}, {number} of {count}")
+}
+
+/// The job that explores a system.
+pub fn exploring(label: &str, split: clips::corpus::Split) -> String {
+    format!("Exploring {label} over {}", split.name())
+}
+
+/// The title of what was explored.
+pub fn of_explored(found: &crate::explore::Found) -> String {
+    format!("{} \u{b7} {}", found.split.name(), counted(found.explorer.clips, "clip"))
 }
 
 /// Where an export went.

@@ -69,6 +69,10 @@ pub enum Made {
     Launched,
     /// Numbers or a picture of a run were written here.
     Written(PathBuf),
+    /// What was found of the latents of a system.
+    Explored(Box<crate::explore::Found>),
+    /// What the latents of a checkpoint (its hash) are called.
+    Named(String, study::names::Names),
     /// Small pictures of clips.
     Sparklines(Vec<(ClipKey, Sparkline)>),
 }
@@ -128,6 +132,7 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
                 origin: text::origin_predictions(path),
                 maker,
                 answers: None,
+                file: Some(path.to_owned()),
             })
             .into())
         }
@@ -138,6 +143,7 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
                 origin: text::origin_checkpoint(path),
                 maker,
                 answers: None,
+                file: Some(path.to_owned()),
             })
             .into())
         }

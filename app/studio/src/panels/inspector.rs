@@ -54,6 +54,9 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let heading = format!("{title} {}", reactions.name(index).to_uppercase());
     widgets::heading(ui, tokens, &heading, remark.as_deref().map(|text| (text, look.color)));
     let signature = &reaction.signature;
+    if let Some(name) = desk.state.given_name(reaction) {
+        value_row(ui, tokens, label::NAME, name, false);
+    }
     value_row(ui, tokens, label::SIGNATURE, &signature.text(), false);
     let learned = desk
         .state

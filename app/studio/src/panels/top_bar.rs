@@ -17,11 +17,17 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         ui.add_space(14.0);
         name_ui(desk, ui);
         ui.add_space(10.0);
-        let places = [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Present];
+        let places = [
+            Workspace::Compare,
+            Workspace::Evaluate,
+            Workspace::Latents,
+            Workspace::Train,
+            Workspace::Present,
+        ];
         let chosen = places.iter().position(|place| *place == desk.state.workspace).unwrap_or(0);
-        let words = [label::COMPARE, label::EVALUATE, label::TRAIN, label::PRESENT];
+        let words = [label::COMPARE, label::EVALUATE, label::LATENTS, label::TRAIN, label::PRESENT];
         if let Some(index) = segments(ui, tokens, &words, chosen, 30.0) {
-            desk.send(if index == 3 { Command::Present } else { Command::Show(places[index]) });
+            desk.send(if index == 4 { Command::Present } else { Command::Show(places[index]) });
         }
         let left = ui.min_rect().right();
         let right = buttons_ui(desk, ui, bar);
@@ -125,10 +131,17 @@ fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
     let tokens = desk.tokens;
     let evaluate = desk.state.workspace == Workspace::Evaluate;
     let train = desk.state.workspace == Workspace::Train;
+    let latents = desk.state.workspace == Workspace::Latents;
+    let explored =
+        desk.state.systems.get(desk.state.system).and_then(|row| desk.state.explore.of(&row.origin));
     let run = desk.state.train.run().map(text::of_run_title);
     let (title, remark) = match (&desk.state.clip, &desk.state.evaluate.board) {
         _ if train => match &run {
             Some((title, remark)) => (title.clone(), remark.as_str()),
+            None => return,
+        },
+        _ if latents => match explored {
+            Some(found) => (text::of_explored(found), ""),
             None => return,
         },
         (_, Some(board)) if evaluate => (text::of_board(board), ""),

@@ -333,7 +333,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let reaction = &desk.state.reactions.all[index];
     let (motion, rank) = (reaction.motion.clone(), reaction.take.header.rank);
     let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
-    let signature = reaction.signature.text();
+    let signature = desk.state.given_name(reaction).map_or_else(|| reaction.signature.text(), str::to_owned);
     let score = desk.state.reactions.score(index);
     let response = ui.interact(rect, ui.scope_id().with(("tile", tile)), Sense::click_and_drag());
     response.widget_info(|| {

@@ -18,7 +18,8 @@ use crate::theme::Theme;
 use crate::tracks::Track;
 use plays::{
     check, compare, compare_fault, compare_hearing, compare_hover, compare_loading, compare_sixteen,
-    compare_sound_only, compare_video, compare_zoom, evaluate, evaluate_empty, messages, over, present,
+    compare_sound_only, compare_video, compare_zoom, evaluate, evaluate_empty, latents, messages, over,
+    present,
 };
 use stage::Stage;
 pub use training::train_frame_cost;
@@ -28,7 +29,7 @@ use training::{train, train_compare, train_empty};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 23] = [
+const SCENES: [(&str, Prepare); 24] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -49,6 +50,7 @@ const SCENES: [(&str, Prepare); 23] = [
     ("evaluate-difference", |stage| evaluate(stage, &[Do::Card(Card::Difference), Do::Move(0, 1)])),
     ("evaluate-beyond", |stage| evaluate(stage, &[Do::Beyond, Do::Published, Do::Card(Card::Reliability)])),
     ("evaluate-empty", evaluate_empty),
+    ("latents", latents),
     ("train", train),
     ("train-compare", train_compare),
     ("train-empty", train_empty),

@@ -12,6 +12,7 @@ use study::{Column, Draw};
 use super::stage::{PATIENCE, Stage};
 use crate::commands::Command;
 use crate::evaluate::{Choice, Do, Focus, Who};
+use crate::explore::Do as Explore;
 use crate::jobs::Slot;
 use crate::library::ClipKey;
 use crate::state::{Clip, Reactions, Workspace};
@@ -32,6 +33,7 @@ pub fn compare(stage: &mut Stage) -> Result<()> {
     stage.studio.state.theme = theme;
     stage.studio.state.evaluate.cache = None;
     stage.studio.state.train.root = None;
+    stage.studio.state.explore.keep_names = false;
     crate::theme::apply(&stage.ctx, theme);
     // A clip is read, then reactions are made, then the list's small pictures: each begins when the one before ends.
     for _ in 0..4 {
@@ -319,6 +321,26 @@ pub fn study_of(stage: &mut Stage, sessions: usize, samples: usize, more: &[Naiv
             }
         }
         Ok(())
+    })();
+    // Files that are left behind harm nobody.
+    std::fs::remove_dir_all(&home).ok();
+    shown
+}
+
+/// The latents of the shipped system over a synthetic split; one of them has a name.
+pub fn latents(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    let home = std::env::temp_dir().join("backchannel-latents");
+    let shown = (|| {
+        let config = clips::synth::Config { clips: Some(120), held_out: None, seconds: 4.0, seed: 2 };
+        clips::synth::write(&config, &home, &Control::default())?;
+        stage.act(Command::Open(home.clone()));
+        stage.settle()?;
+        stage.act(Command::Explore(Explore::Run));
+        stage.settle()?;
+        stage.act(Command::Explore(Explore::Name(2, "warm smile".to_owned())));
+        stage.act(Command::Explore(Explore::Latent(2)));
+        stage.settle()
     })();
     // Files that are left behind harm nobody.
     std::fs::remove_dir_all(&home).ok();

@@ -1,17 +1,15 @@
 //! Two pictures under the table: appropriateness against diversity, and the chosen measure clip by clip.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
-
-use egui::{Rect, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
-use figures::{Drawing, Figure, Size};
+use egui::{Rect, Ui, UiBuilder};
+use figures::Figure;
 use measures::Measure;
 use study::{Column, plots};
 
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Card, Do, Focus};
-use crate::figure::{self, Kept};
+use crate::figure;
+use crate::panels::pictures::{figure_ui, kept, key_of, size_of};
 use crate::text::{empty, label};
 use crate::widgets::{self, segments};
 
@@ -119,53 +117,4 @@ fn by_clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
         let (row, clip) = plots::clip_of(mark);
         desk.send(Command::Do(Do::Clip { row, clip }));
     }
-}
-
-/// Paints a drawing, shows what is under the pointer, and returns the mark that was clicked.
-pub fn figure_ui(ui: &mut Ui, area: Rect, drawing: &Drawing, name: &str) -> Option<u64> {
-    let response = ui.interact(area, ui.scope_id().with(name), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
-    figure::paint(ui, area.min, drawing);
-    let under = response.hover_pos().and_then(|pointer| figure::under(area.min, drawing, pointer));
-    let clicked = response.clicked();
-    if let Some(under) = &under {
-        ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
-        response.on_hover_text(&under.what);
-    }
-    under.filter(|_| clicked).map(|under| under.id)
-}
-
-fn size_of(area: Rect) -> Size {
-    Size::new(area.width(), area.height())
-}
-
-/// Everything a drawing depends on.
-pub fn key_of(desk: &Desk<'_>, area: Rect, what: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (desk.state.evaluate.generation, desk.state.theme == crate::Theme::Dark).hash(&mut hasher);
-    (area.width().round() as i32, area.height().round() as i32).hash(&mut hasher);
-    what.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The drawing of a place of the screen, made anew when its key is another.
-pub fn kept(
-    desk: &mut Desk<'_>,
-    place: &'static str,
-    key: u64,
-    draw: impl FnOnce() -> Drawing,
-) -> Arc<Drawing> {
-    let known = desk.memory.figures.get(place).filter(|kept| kept.key == key);
-    if let Some(known) = known {
-        return known.drawing.clone();
-    }
-    let drawing = Arc::new(draw());
-    desk.memory.figures.insert(place, Kept { key, drawing: drawing.clone() });
-    drawing
-}
-
-/// The upper left corner and width of a figure inside a panel.
-pub fn slot(ui: &mut Ui, height: f32) -> Rect {
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    Rect::from_min_max(pos2(rect.left().round(), rect.top().round()), rect.max)
 }

@@ -6,12 +6,12 @@ use figures::{Figure, number};
 use measures::{Evaluation, Measure};
 use study::{Board, Column, Row, plots};
 
-use super::cards::{figure_ui, kept, key_of, slot};
 use super::layout::titled;
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Do, Focus};
 use crate::figure;
+use crate::panels::pictures::{figure_ui, kept, key_of, slot};
 use crate::text::{self, empty, heading, label};
 use crate::theme;
 use crate::widgets::{self, divider, text_cut, value_row};

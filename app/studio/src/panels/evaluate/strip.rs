@@ -1,14 +1,15 @@
 //! Who takes part and how: chips of systems, split, samples, seeds, and the button that scores.
 
 use clips::corpus::Split;
-use egui::{Align, Layout, Rect, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+use egui::{Align, Layout, Rect, Ui, UiBuilder, vec2};
 
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Beside, Do, choices};
 use crate::jobs::Slot;
+use crate::panels::job_button;
 use crate::text::{self, label};
-use crate::widgets::{self, chip, segments, text_cut};
+use crate::widgets::{chip, segments};
 
 /// Draws the strip at the top of `area`; returns what it took.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) -> Rect {
@@ -75,39 +76,7 @@ fn how_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
 
 /// The button that scores, or how far it is.
 fn run_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
-    let tokens = desk.tokens;
-    let width = ui.available_width().clamp(40.0, 420.0);
-    let Some(job) = desk.jobs.in_slot(Slot::Evaluate) else {
-        let evaluate = &desk.state.evaluate;
-        let enabled = !evaluate.taking_part(&desk.state.systems).is_empty();
-        ui.allocate_ui(vec2(width.min(130.0), 32.0), |ui| {
-            let run = Command::Do(Do::Run);
-            let button = widgets::primary_button(ui, tokens, label::RUN, "", enabled);
-            if button.on_hover_text(run.hint()).clicked() {
-                desk.send(run);
-            }
-        });
-        return;
-    };
-    let progress = job.progress();
-    let share = progress.as_ref().map_or(0.0, clips::Progress::fraction);
-    let words = match &progress {
-        Some(progress) => format!("{} \u{b7} {}", job.title, text::progress(progress)),
-        None => job.title.clone(),
-    };
-    if ui.button(label::CANCEL).clicked() {
-        desk.commands.push(Command::Do(Do::Cancel));
-    }
-    let (rect, response) = ui.allocate_exact_size(vec2(width - 70.0, 34.0), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, &words));
-    let painter = ui.painter();
-    let stage = progress.as_ref().map_or_else(String::new, text::progress);
-    for (line, y, ink) in [(&job.title, 6.0, tokens.dim), (&stage, 20.0, tokens.faint)] {
-        let at = rect.left_top() + vec2(0.0, y);
-        let font = egui::FontId::proportional(11.0);
-        text_cut(painter, at, egui::Align2::LEFT_CENTER, line, font, ink, rect.width());
-    }
-    let bar = Rect::from_min_size(rect.left_top() + vec2(0.0, 29.0), vec2(rect.width(), 4.0));
-    widgets::bar(painter, bar, share.max(0.02), tokens.accent, tokens.hover);
-    response.on_hover_text(words);
+    let enabled = !desk.state.evaluate.taking_part(&desk.state.systems).is_empty();
+    let (run, cancel) = (Command::Do(Do::Run), Command::Do(Do::Cancel));
+    job_button::ui(desk, ui, Slot::Evaluate, label::RUN, enabled, (run, cancel));
 }
