@@ -9,6 +9,7 @@ use crate::desk::Overlay;
 use crate::dialogs;
 use crate::evaluate::Opened;
 use crate::jobs::{Done, Slot};
+use crate::lane::Painted;
 use crate::library::ClipKey;
 use crate::state::{Maker, Message, Severity, State, SystemRow, Workspace, file_name};
 use crate::text;
@@ -150,6 +151,15 @@ impl Studio {
                 self.state.view = View::whole(self.state.frames());
             }
             Command::Wish(wishes) => self.state.wishes = wishes,
+            Command::Paint(part) => self.paint(|lane| lane.paint(part)),
+            Command::Unpaint(from, to) => self.paint(|lane| lane.clear(from, to)),
+            Command::PaintLoop => {
+                if let Some((from, to)) = self.playback.transport().looped() {
+                    let part = Painted { from, to, latent: self.state.brush() };
+                    self.paint(|lane| lane.paint(part));
+                }
+            }
+            Command::ClearLane => self.paint(|lane| lane.clear(0, usize::MAX)),
             Command::Search(words) => {
                 self.state.library.search = words;
                 self.state.library.refresh();
@@ -417,6 +427,7 @@ impl Studio {
             }
             Made::Clip(clip) => {
                 self.state.clip = Some(*clip);
+                self.state.lane = Default::default();
                 self.state.reactions = Default::default();
                 self.state.generation += 1;
                 let frames = self.state.frames();
@@ -443,6 +454,7 @@ impl Studio {
                 {
                     self.act(ctx, Command::BestLatent);
                 }
+                self.replay_lane();
             }
             Made::Picked(paths) => {
                 for path in paths {
@@ -465,6 +477,13 @@ impl Studio {
                     self.state.train.form.corpus = path.display().to_string();
                 }
             }
+            Made::Laned(reactions) => {
+                self.state.reactions = *reactions;
+                self.state.generation += 1;
+                // the chosen latent stays chosen: it is what the next drag paints with
+                self.state.tile = self.state.tile.min(self.state.tiles().len().saturating_sub(1));
+            }
+            Made::Recognised(posterior) => self.state.posterior = Some(posterior),
             Made::Explored(found) => self.take_explored(*found),
             Made::Named(hash, names) => {
                 self.state.explore.names.insert(hash, names);

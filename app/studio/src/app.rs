@@ -170,6 +170,7 @@ impl Studio {
         }
         self.ask_for_sparklines();
         self.ask_for_comparison();
+        self.ask_for_posterior();
         for fault in self.videos.news() {
             self.tell_of_video(ctx, &fault);
         }

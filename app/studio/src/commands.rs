@@ -89,6 +89,14 @@ pub enum Command {
     System(usize),
     /// Change the workspace.
     Show(Workspace),
+    /// Paint the intent lane.
+    Paint(crate::lane::Painted),
+    /// Take the paint off these frames.
+    Unpaint(usize, usize),
+    /// Paint the looped frames with the chosen latent.
+    PaintLoop,
+    /// Take all paint off the intent lane.
+    ClearLane,
     /// Something in the Evaluate workspace.
     Do(Do),
     /// Something in the Train workspace.
@@ -181,7 +189,16 @@ pub const GROUPS: [(&str, &[Command]); 9] = [
     ),
     (
         "Reactions",
-        &[C::Generate, C::Cancel, C::BestLatent, C::ToggleGhost, C::ListenerVideo, C::SpeakerVideo],
+        &[
+            C::Generate,
+            C::Cancel,
+            C::BestLatent,
+            C::PaintLoop,
+            C::ClearLane,
+            C::ToggleGhost,
+            C::ListenerVideo,
+            C::SpeakerVideo,
+        ],
     ),
     (
         "Evaluate",
@@ -333,6 +350,10 @@ impl Command {
             C::ToggleInspector => "Show or hide the inspector".to_owned(),
             C::Turn { .. } => "Turn the camera".to_owned(),
             C::Wish(_) => "Change the sampling".to_owned(),
+            C::Paint(_) => "Paint the intent lane".to_owned(),
+            C::Unpaint(..) => "Take paint off the intent lane".to_owned(),
+            C::PaintLoop => "Paint the loop with the chosen latent".to_owned(),
+            C::ClearLane => "Clear the intent lane".to_owned(),
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
             C::CheckCorpus => "Check the corpus".to_owned(),
@@ -389,6 +410,8 @@ impl Command {
             C::ZoomAll => one(PLAIN, Key::A),
             C::ZoomLoop => one(PLAIN, Key::Z),
             C::Generate => one(PLAIN, Key::G),
+            C::PaintLoop => one(PLAIN, Key::P),
+            C::ClearLane => one(SHIFT, Key::P),
             C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
             C::Show(Workspace::Train) => one(COMMAND, Key::Num3),

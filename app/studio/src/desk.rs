@@ -83,6 +83,12 @@ pub struct Memory {
     pub spectrum: Option<(u64, egui::TextureHandle)>,
     /// A selection being dragged, in frames.
     pub selecting: Option<(f64, f64)>,
+    /// A stretch of the intent lane being painted, in frames.
+    pub painting: Option<(f64, f64)>,
+    /// What is to be recognised.
+    pub posterior_wanted: Option<crate::state::Recognising>,
+    /// What was asked to be recognised last.
+    pub posterior_asked: Option<crate::state::Recognising>,
     /// Findings of the check that are shown; `None` shows all.
     pub check_severity: Option<clips::corpus::check::Severity>,
     /// Figures of the Evaluate workspace, by their place.

@@ -39,6 +39,10 @@ pub enum Slot {
     Explore,
     /// What latents are called, read and written.
     Names,
+    /// Replaying the painted lane (exclusive).
+    Lane,
+    /// Reading a real listener (exclusive).
+    Posterior,
     /// A file dialog (exclusive).
     Dialog,
     /// Small pictures of clips in the list (exclusive).

@@ -8,6 +8,7 @@
 pub mod act;
 pub mod act_evaluate;
 pub mod act_explore;
+pub mod act_lane;
 pub mod act_train;
 pub mod app;
 pub mod commands;
@@ -18,6 +19,7 @@ pub mod explore;
 pub mod faces;
 pub mod figure;
 pub mod jobs;
+pub mod lane;
 pub mod library;
 pub mod motion;
 pub mod panels;

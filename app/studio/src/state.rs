@@ -14,6 +14,7 @@ use media::{Peaks, VideoSource};
 use crate::evaluate::Evaluate;
 use crate::explore::Explore;
 use crate::faces::Seat;
+use crate::lane::Lane;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
 use crate::signature::Signature;
@@ -209,7 +210,10 @@ impl Reactions {
     pub fn tiles(&self, sample: usize) -> Vec<usize> {
         let latents = self.has_latents() && self.scored.is_none();
         (0..self.all.len())
-            .filter(|index| !latents || self.all[*index].take.header.sample == sample)
+            .filter(|index| {
+                let header = &self.all[*index].take.header;
+                !latents || header.sample == sample || !header.turns.is_empty()
+            })
             .take(MOST_LATENTS)
             .collect()
     }
@@ -218,7 +222,8 @@ impl Reactions {
     pub fn look_index(&self, index: usize) -> usize {
         self.all.get(index).map_or(0, |reaction| {
             let header = &reaction.take.header;
-            header.latent.unwrap_or(header.sample)
+            // the replayed lane is no single latent: the last look of all is its own
+            if header.turns.is_empty() { header.latent.unwrap_or(header.sample) } else { MOST_LATENTS - 1 }
         })
     }
 
@@ -226,6 +231,9 @@ impl Reactions {
     pub fn name(&self, index: usize) -> String {
         if self.scored.is_some() && self.has_latents() {
             return format!("z{}\u{b7}{}", self.look_index(index) + 1, index + 1);
+        }
+        if self.all.get(index).is_some_and(|reaction| !reaction.take.header.turns.is_empty()) {
+            return "lane".to_owned();
         }
         let letter = if self.has_latents() { 'z' } else { 's' };
         format!("{letter}{}", self.look_index(index) + 1)
@@ -254,6 +262,18 @@ impl Default for Wishes {
     fn default() -> Self {
         Self { sampling: Sampling::default(), samples: 1, seed: 1, track: clips::Track::Offline }
     }
+}
+
+/// What the recognition pass was asked to read: a clip, and a checkpoint by its hash.
+pub type Recognising = (ClipKey, String);
+
+/// What the recognition pass thinks of a real listener on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior {
+    /// What was read.
+    pub of: Recognising,
+    /// Up to which frame, and the share of each latent.
+    pub posterior: Vec<(usize, Vec<f32>)>,
 }
 
 /// How bad a message is.
@@ -308,6 +328,10 @@ pub struct State {
     pub reactions: Reactions,
     /// Grows whenever clip or reactions change, so that drawings know they are old.
     pub generation: u64,
+    /// What is painted on the intent lane.
+    pub lane: Lane,
+    /// What the recognition pass thinks of the real listener.
+    pub posterior: Option<Posterior>,
     /// The chosen tile.
     pub tile: usize,
     /// The shown sample of each latent.
@@ -356,6 +380,8 @@ impl Default for State {
             chosen_clip: None,
             reactions: Reactions::default(),
             generation: 0,
+            lane: Lane::default(),
+            posterior: None,
             tile: 0,
             sample: 0,
             wishes: Wishes::default(),
@@ -393,10 +419,43 @@ impl State {
         self.clip.as_ref().map_or(0, |clip| clip.frames)
     }
 
+    /// Latents of the chosen system; 0 where reactions are only read.
+    pub fn latents(&self) -> usize {
+        match self.systems.get(self.system).map(|row| &row.maker) {
+            Some(Maker::System(system)) => system.latents(),
+            _ => 0,
+        }
+    }
+
+    /// The latent that the intent lane is painted with: that of the chosen reaction.
+    pub fn brush(&self) -> usize {
+        let latent = self.chosen().and_then(|index| self.reactions.all[index].take.header.latent);
+        latent.unwrap_or(0).min(self.latents().saturating_sub(1))
+    }
+
+    /// What people call a latent of the chosen system.
+    pub fn latent_name(&self, latent: usize) -> Option<&str> {
+        match self.systems.get(self.system).map(|row| &row.maker) {
+            Some(Maker::System(system)) => self.explore.name(system.checkpoint(), latent),
+            _ => None,
+        }
+    }
+
+    /// What the recognition pass could read: the real listener of the clip, with the network of the chosen system.
+    pub fn posterior_wanted(&self) -> Option<Recognising> {
+        let Maker::System(system) = &self.systems.get(self.system)?.maker else { return None };
+        let clip = self.clip.as_ref()?;
+        let listener = &clip.listener.as_ref()?.streams;
+        let whole = listener.attributes.is_some() && listener.coefficients.is_some();
+        (whole && system.latents() > 0 && system.latent_intent().is_some())
+            .then(|| (clip.key, system.checkpoint().to_owned()))
+    }
+
     /// What people call the latent of a reaction.
     pub fn given_name(&self, reaction: &Reaction) -> Option<&str> {
         let header = &reaction.take.header;
-        self.explore.name(&header.checkpoint, header.latent?)
+        let latent = header.latent.filter(|_| header.turns.is_empty())?;
+        self.explore.name(&header.checkpoint, latent)
     }
 
     /// Whether the person of a tile is to be shown as filmed; the reactions never are.

@@ -65,6 +65,7 @@ pub mod label {
     pub const EXPLORE: &str = "Explore";
     pub const CLIPS_AT_MOST: &str = "Clips, 0 for all";
     pub const NAME: &str = "Name";
+    pub const RECOGNISING: &str = "Reading the real listener";
     pub const PROPOSED: &str = "Proposed";
     pub const RECOGNISED: &str = "Recognised in";
     pub const RANKED_BEST: &str = "Ranked best";
@@ -212,6 +213,9 @@ pub mod empty {
     pub const NO_INTENTS: &str = "No intents are known";
     pub const NO_INTENTS_REMEDY: &str = "A synthetic corpus knows the true intent of every listener";
     pub const NO_EXEMPLARS: &str = "Recognised in nobody";
+    pub const LANE: &str = "Only a system with latents can follow a painted lane";
+    pub const RECOGNISED: &str =
+        "Nothing to recognise: a network with latents reads a real listener with attributes and coefficients";
     pub const RUNS: &str = "No runs yet";
     pub const RUNS_REMEDY: &str = "Press Start training on the left, or follow a run that was started on the command line: drop its folder here";
     pub const RUNS_NO_CORPUS: &str = "A run learns from a corpus: open one, write a synthetic one, or follow a run that was started on the command line";
@@ -253,7 +257,9 @@ pub const POINTER_TRAIN: [(&str, &str); 6] = [
 ];
 
 /// What the pointer does, for the help.
-pub const POINTER: [(&str, &str); 9] = [
+pub const POINTER: [(&str, &str); 11] = [
+    ("Drag on the intent lane", "paint the chosen latent"),
+    ("Right click on it", "take the paint off"),
     ("Click a face", "choose its latent"),
     ("Drag a face", "turn all heads"),
     ("Wheel on a face", "closer or further"),
@@ -364,6 +370,10 @@ pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
 
 /// Stage of reading a split.
 pub const STAGE_SPLIT: &str = "Reading the split";
+/// Making the reaction that follows the painted lane.
+pub const STAGE_LANE: &str = "Replaying the painted lane";
+/// Reading the real listener on the way.
+pub const STAGE_POSTERIOR: &str = "Reading the real listener";
 /// Reading and writing what latents are called.
 pub const STAGE_NAMES: &str = "Names of latents";
 /// Putting the table together.
@@ -428,6 +438,11 @@ pub const PUBLISHED_HINT: &str = "Printed in a paper, on the REACT 2024 test set
 /// `2 of 6: mime`.
 pub fn scoring(label: &str, number: usize, count: usize) -> String {
     format!("Scoring {label}, {number} of {count}")
+}
+
+/// What a drag on the empty intent lane does.
+pub fn paint_with(latent: usize) -> String {
+    format!("Drag to let z{} drive these frames; the rest follows the best one", latent + 1)
 }
 
 /// The job that explores a system.

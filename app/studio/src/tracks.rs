@@ -52,13 +52,18 @@ pub enum Track {
     Heard(Heard),
     /// One of the 25 attribute columns.
     Attribute(usize),
+    /// The latents as painted by hand.
+    Intent,
+    /// What the recognition pass thinks of the real listener on the way.
+    Recognised,
     /// Head rotation: 0 pitch, 1 yaw, 2 roll; from coefficients.
     Head(usize),
 }
 
 /// Tracks of a new session.
-pub const FIRST_TRACKS: [Track; 6] = [
+pub const FIRST_TRACKS: [Track; 7] = [
     Track::Sound,
+    Track::Intent,
     Track::Attribute(7),
     Track::Attribute(2),
     Track::Attribute(13),
@@ -69,11 +74,20 @@ pub const FIRST_TRACKS: [Track; 6] = [
 impl Track {
     /// Everything that can be shown.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::Sound, Self::Spectrum]
+        [Self::Sound, Self::Intent, Self::Recognised, Self::Spectrum]
             .into_iter()
             .chain([Heard::Loudness, Heard::Pitch, Heard::Voice].map(Self::Heard))
             .chain((0..ATTRIBUTE_COUNT).map(Self::Attribute))
             .chain((0..3).map(Self::Head))
+    }
+
+    /// Height beside that of a curve.
+    pub fn weight(self) -> f32 {
+        match self {
+            Self::Sound => 0.72,
+            Self::Intent => 0.5,
+            _ => 1.0,
+        }
     }
 
     /// Its name.
@@ -81,6 +95,8 @@ impl Track {
         match self {
             Self::Sound => "Speaker",
             Self::Spectrum => "Spectrum",
+            Self::Intent => "Intent",
+            Self::Recognised => "Recognised",
             Self::Heard(Heard::Loudness) => "Loudness",
             Self::Heard(Heard::Pitch) => "Pitch",
             Self::Heard(Heard::Voice) => "Voice",
@@ -96,6 +112,8 @@ impl Track {
         match self {
             Self::Sound => "sound",
             Self::Spectrum => "60 Hz to 7.6 kHz",
+            Self::Intent => "painted latents",
+            Self::Recognised => "posterior so far",
             Self::Heard(Heard::Loudness) => "dB, full scale is 0",
             Self::Heard(Heard::Pitch) => "Hz",
             Self::Heard(Heard::Voice) => "somebody speaks",
@@ -110,7 +128,7 @@ impl Track {
     pub fn scale(self) -> Option<(f32, f32)> {
         match self {
             Self::Sound => Some((-1.0, 1.0)),
-            Self::Spectrum | Self::Heard(Heard::Voice) => Some((0.0, 1.0)),
+            Self::Spectrum | Self::Intent | Self::Recognised | Self::Heard(Heard::Voice) => Some((0.0, 1.0)),
             Self::Heard(Heard::Loudness | Heard::Pitch) => None,
             // People use a small part of the legal range; the axis follows the data and says its ends.
             Self::Attribute(VALENCE | AROUSAL) | Self::Head(_) => None,
@@ -138,7 +156,7 @@ impl Track {
     /// The values of a take; empty when it has none of the kind.
     pub fn of_take(self, take: &Take) -> Vec<f32> {
         match self {
-            Self::Sound | Self::Spectrum | Self::Heard(_) => Vec::new(),
+            Self::Sound | Self::Spectrum | Self::Intent | Self::Recognised | Self::Heard(_) => Vec::new(),
             Self::Attribute(column) => take.attributes.iter().map(|row| row[column]).collect(),
             Self::Head(axis) => take.coefficients.as_deref().map_or_else(Vec::new, |rows| head(rows, axis)),
         }
@@ -147,7 +165,7 @@ impl Track {
     /// The values of a person; empty when nothing of the kind is known.
     pub fn of_person(self, person: &Streams) -> Vec<f32> {
         match self {
-            Self::Sound | Self::Spectrum | Self::Heard(_) => Vec::new(),
+            Self::Sound | Self::Spectrum | Self::Intent | Self::Recognised | Self::Heard(_) => Vec::new(),
             Self::Attribute(column) => person
                 .attributes
                 .as_ref()

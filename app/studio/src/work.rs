@@ -18,7 +18,9 @@ use crate::evaluate::{Choice, Opened};
 use crate::library::ClipKey;
 use crate::motion::Motion;
 use crate::signature::{distances, signatures};
-use crate::state::{Clip, Hearing, Maker, Person, Reaction, Reactions, SystemRow, Wishes, file_name};
+use crate::state::{
+    Clip, Hearing, Maker, Person, Posterior, Reaction, Reactions, Recognising, SystemRow, Wishes, file_name,
+};
 use crate::text;
 
 /// Points of a small picture of a clip.
@@ -69,6 +71,10 @@ pub enum Made {
     Launched,
     /// Numbers or a picture of a run were written here.
     Written(PathBuf),
+    /// The replayed lane among the reactions.
+    Laned(Box<Reactions>),
+    /// What the recognition pass thinks of a real listener.
+    Recognised(crate::state::Posterior),
     /// What was found of the latents of a system.
     Explored(Box<crate::explore::Found>),
     /// What the latents of a checkpoint (its hash) are called.
@@ -289,6 +295,64 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
     control.check()?;
     let reactions = Reactions { seconds, ..reactions_of(takes, &row.name) };
     Ok(Answer { made: Made::Reactions(Box::new(reactions)), warnings })
+}
+
+/// A real listener is read at about so many moments.
+const READINGS: usize = 75;
+
+/// Replays the painted lane and puts it behind the reactions of the single latents.
+///
+/// # Errors
+/// What the system says, and a stop on request.
+pub fn replay(
+    row: &SystemRow,
+    clip: &Clip,
+    wishes: &Wishes,
+    (base, turns): (usize, Vec<(usize, usize)>),
+    others: Reactions,
+    control: &Control,
+) -> Result<Answer> {
+    let Maker::System(system) = &row.maker else {
+        return Err(Fault::new(FaultKind::Unsupported, &row.name, "these reactions were made elsewhere"));
+    };
+    let request = Request {
+        latents: LatentChoice::One(base),
+        samples: 1,
+        seed: wishes.seed,
+        sampling: wishes.sampling,
+        track: wishes.track,
+        turns,
+    };
+    let mut made = system.generate(&clip.id, &clip.speaker.streams, &request, control)?;
+    made.iter_mut().for_each(|take| take.header.rank = None);
+    let takes: Vec<Take> = others.all.iter().map(|reaction| reaction.take.clone()).chain(made).collect();
+    let mut together = reactions_in_order(takes, &others.system);
+    // the words of the others stay what they were
+    let lane = together.all.split_off(others.all.len());
+    let all = others.all.into_iter().chain(lane).collect();
+    Ok(Made::Laned(Box::new(Reactions { all, distances: together.distances, ..others })).into())
+}
+
+/// Reads the real listener of a clip on the way.
+///
+/// # Errors
+/// What the network says, and a stop on request.
+pub fn recognise(row: &SystemRow, clip: &Clip, of: Recognising, control: &Control) -> Result<Answer> {
+    let network = match &row.maker {
+        Maker::System(system) => system.latent_intent(),
+        Maker::Imported(_) => None,
+    };
+    let (Some(network), Some(listener)) = (network, &clip.listener) else {
+        return Err(Fault::new(
+            FaultKind::Unsupported,
+            &row.name,
+            "there is no one to recognise a latent in",
+        ));
+    };
+    let step = clip.frames.div_ceil(READINGS).max(2);
+    let posterior =
+        network.posterior_over_time(&clip.id, &clip.speaker.streams, &listener.streams, step, control)?;
+    Ok(Made::Recognised(Posterior { of, posterior }).into())
 }
 
 /// The very reactions that were scored in Evaluate, with what the window shows of them.

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod help;
 pub mod inspector;
 pub mod job_button;
+pub mod lanes;
 pub mod latents;
 pub mod messages;
 pub mod palette;

@@ -12,7 +12,7 @@ use egui::{
 
 use crate::commands::Command;
 use crate::desk::{Desk, TrackDrawing};
-use crate::panels::sound_tracks;
+use crate::panels::{lanes, sound_tracks};
 use crate::text::empty;
 use crate::theme::{self, size};
 use crate::tracks::{Track, View, thinned};
@@ -40,7 +40,8 @@ impl Axis {
         self.left + ((frame - self.view.first) / self.view.span()) as f32 * (self.right - self.left)
     }
 
-    fn frame(&self, x: f32) -> f64 {
+    /// The frame at a place.
+    pub fn frame(&self, x: f32) -> f64 {
         self.view.first + f64::from((x - self.left) / (self.right - self.left)) * self.view.span()
     }
 
@@ -73,11 +74,12 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
 
 fn tracks_ui(desk: &mut Desk<'_>, ui: &mut Ui, body: Rect, axis: Axis) {
     let tracks = desk.state.tracks.clone();
-    // The waveform takes a little less than a curve.
-    let weights: Vec<f32> =
-        tracks.iter().map(|track| if *track == Track::Sound { 0.72 } else { 1.0 }).collect();
+    let weights: Vec<f32> = tracks.iter().map(|track| track.weight()).collect();
     let unit = (body.height() / weights.iter().sum::<f32>()).clamp(LEAST_TRACK, MOST_TRACK);
-    let heights: Vec<f32> = weights.iter().map(|weight| (weight * unit).max(38.0).floor()).collect();
+    let heights: Vec<f32> = weights
+        .iter()
+        .map(|weight| (weight * unit).max(if *weight < 0.6 { 32.0 } else { 38.0 }).floor())
+        .collect();
     let total: f32 = heights.iter().sum();
     let area = ui.new_child(egui::UiBuilder::new().max_rect(body));
     let mut area = area;
@@ -112,10 +114,12 @@ fn track_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: Rect, track: Track, axis: Axi
         Sense::click_and_drag(),
     );
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Track {}", track.name())));
-    pointer(desk, ui, &response, axis);
+    pointer(desk, ui, &response, track, axis);
     let painter = ui.painter_at(plot.expand2(vec2(0.0, 4.0)).intersect(ui.clip_rect()));
     match track {
         Track::Sound => return sound_tracks::waveform_ui(desk, ui, plot, axis),
+        Track::Intent => return lanes::intent_ui(desk, ui, plot, axis, &response),
+        Track::Recognised => return lanes::recognised_ui(desk, ui, plot, axis),
         Track::Spectrum => return sound_tracks::spectrum_ui(desk, ui, plot, axis),
         _ => {}
     }
@@ -170,7 +174,7 @@ fn gutter_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: Rect, track: Track) {
 }
 
 /// What the pointer does on a track.
-fn pointer(desk: &mut Desk<'_>, ui: &Ui, response: &Response, axis: Axis) {
+fn pointer(desk: &mut Desk<'_>, ui: &Ui, response: &Response, track: Track, axis: Axis) {
     let frames = desk.state.frames();
     let inside = |x: f32| axis.frame(x).clamp(0.0, frames as f64);
     if response.double_clicked() {
@@ -180,17 +184,22 @@ fn pointer(desk: &mut Desk<'_>, ui: &Ui, response: &Response, axis: Axis) {
     {
         desk.send(Command::Seek((inside(at.x).floor() as usize).min(frames.saturating_sub(1))));
     }
-    if response.drag_started_by(egui::PointerButton::Primary)
+    // On the intent lane a drag paints.
+    let selects = track != Track::Intent;
+    if selects
+        && response.drag_started_by(egui::PointerButton::Primary)
         && let Some(at) = ui.input(|input| input.pointer.press_origin())
     {
         desk.memory.selecting = Some((inside(at.x), inside(at.x)));
     }
-    if response.dragged_by(egui::PointerButton::Primary)
+    if selects
+        && response.dragged_by(egui::PointerButton::Primary)
         && let (Some((from, _)), Some(at)) = (desk.memory.selecting, response.interact_pointer_pos())
     {
         desk.memory.selecting = Some((from, inside(at.x)));
     }
-    if response.drag_stopped_by(egui::PointerButton::Primary)
+    if selects
+        && response.drag_stopped_by(egui::PointerButton::Primary)
         && let Some((from, to)) = desk.memory.selecting.take()
     {
         let (a, b) = (from.min(to).floor() as usize, from.max(to).ceil() as usize);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clips::channels::VALENCE;
 use clips::{Control, Fault, FaultKind, Result, Streams};
 use egui::Pos2;
 use listener::Naive;
@@ -14,6 +15,7 @@ use crate::commands::Command;
 use crate::evaluate::{Choice, Do, Focus, Who};
 use crate::explore::Do as Explore;
 use crate::jobs::Slot;
+use crate::lane::Painted;
 use crate::library::ClipKey;
 use crate::state::{Clip, Reactions, Workspace};
 use crate::tracks::{Heard, Track};
@@ -325,6 +327,22 @@ pub fn study_of(stage: &mut Stage, sessions: usize, samples: usize, more: &[Naiv
     // Files that are left behind harm nobody.
     std::fs::remove_dir_all(&home).ok();
     shown
+}
+
+/// A lane painted by hand and replayed, above what the network thinks of the real listener.
+pub fn compare_lanes(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.studio.state.tracks.truncate(4);
+    stage.act(Command::AddTrack(Track::Recognised));
+    stage.act(Command::AddTrack(Track::Attribute(VALENCE)));
+    let frames = stage.studio.state.frames();
+    stage.act(Command::Paint(Painted { from: frames / 4, to: frames / 2, latent: 2 }));
+    stage.act(Command::Paint(Painted { from: frames / 2, to: frames * 5 / 6, latent: 3 }));
+    for _ in 0..4 {
+        stage.settle()?;
+    }
+    stage.act(Command::Latent(stage.studio.state.tiles().len().saturating_sub(1)));
+    Ok(())
 }
 
 /// The latents of the shipped system over a synthetic split; one of them has a name.
