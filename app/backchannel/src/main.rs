@@ -58,6 +58,10 @@ enum Command {
     Intents(commands::intents::Args),
     /// Train and measure the variants of the method: what each of its parts is for
     Ablate(commands::ablate::Args),
+    /// Which latent intent a network sees in real listeners, as a whole and on the way
+    Recognise(commands::recognise::Args),
+    /// How well the code books of a checkpoint speak for the listeners of a split
+    Codebooks(commands::codebooks::Args),
     /// What each latent intent does over a split: signature, exemplars, neighbours, names
     Latents(commands::latents::Args),
     /// Several systems over one split: tables, figures, configs and hashes in one self-contained page
@@ -100,6 +104,8 @@ fn main() -> ExitCode {
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
         Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
+        Command::Recognise(args) => run(args.json, |output| commands::recognise::run(&args, output)),
+        Command::Codebooks(args) => run(args.json, |output| commands::codebooks::run(&args, output)),
         Command::Latents(args) => run(args.json, |output| commands::latents::run(&args, output)),
         Command::Ablate(args) => run(args.json, |output| commands::ablate::run(&args, output)),
         Command::Report(args) => run(args.json, |output| commands::report::run(&args, output)),

@@ -5,6 +5,7 @@
 //! does), it measures nothing, and it knows no window.
 
 pub mod ceiling;
+pub mod cost;
 pub mod import;
 pub mod latent_intent;
 pub mod naive;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clips::Control;
 use clips::time::{FRAMES_PER_SECOND, seconds_of_frame};
+use listener::latent_intent::Config;
 use listener::{LatentChoice, Request};
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ pub struct Args {
     pub json: bool,
 }
 
-const NAMES: [&str; 9] =
-    ["features", "offline", "online", "measures", "frame", "start", "clock", "video", "corpus"];
+const NAMES: [&str; 10] =
+    ["features", "offline", "online", "decode", "measures", "frame", "start", "clock", "video", "corpus"];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -76,6 +77,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "features" => rows.push(features()?),
             "offline" => rows.push(offline()?),
             "online" => rows.extend(online()?),
+            "decode" => rows.extend(decode()?),
             "measures" => rows.extend(measures(output)?),
             "frame" => rows.extend(frame()?),
             "start" => match start() {
@@ -167,6 +169,34 @@ fn online() -> clips::Result<Vec<Row>> {
         Row::less_is_better("online", what("99th percentile"), at(0.99), "ms", 10.0),
         Row::less_is_better("online", what("median"), at(0.5), "ms", 10.0),
     ])
+}
+
+/// Encoding and decoding at two sizes against the floor that the machine sets, measured in the same run.
+fn decode() -> clips::Result<Vec<Row>> {
+    let machine = listener::cost::machine();
+    let mut rows = Vec::new();
+    let tiny = Config::tiny([64, 64, 64, 32]);
+    for cost in listener::cost::decode(&tiny, machine, 5)?.into_iter().skip(2) {
+        let what = format!("tiny: {}", cost.what);
+        rows.push(Row::less_is_better("decode", what, cost.spent_ms, "ms", 0.1));
+    }
+    // code books as large as those of the specification's cost model
+    let base = Config::base([2048, 8029, 1681, 1024]);
+    let bars = [1.8, 1.8, 2.0, 2.5];
+    for (cost, bar) in listener::cost::decode(&base, machine, 2)?.into_iter().zip(bars) {
+        let what = format!("base: {}, floor {:.2} ms", cost.what, cost.floor_ms);
+        rows.push(Row::less_is_better("decode", what, cost.spent_ms, "ms", bar * cost.floor_ms));
+    }
+    let (flops, bandwidth) = (machine.flops * 1e-9, machine.bandwidth * 1e-9);
+    rows.push(Row::more_is_better(
+        "decode",
+        "products of large matrices, all threads",
+        flops,
+        "GFLOP/s",
+        1.0,
+    ));
+    rows.push(Row::more_is_better("decode", "reading a large array, all threads", bandwidth, "GB/s", 1.0));
+    Ok(rows)
 }
 
 /// Processor time of the official measures on one thread, against what the official code takes for the same unit.

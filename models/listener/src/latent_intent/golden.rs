@@ -353,7 +353,8 @@ impl Pass<'_> {
                     heard.push(&plain, &token_rows[(frame - 1) * d..frame * d], rotation);
                 }
                 let memory = if track == Track::Offline { &whole_clip } else { heard.memory() };
-                reaction.step(&plain, last.as_ref(), memory, rotation);
+                let together = &mut [&mut *reaction];
+                Reaction::step(&plain, together, &[last], memory, rotation, &mut plain.scratch());
                 last = Some(next(frame, reaction));
             }
         };

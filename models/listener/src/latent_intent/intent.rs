@@ -276,20 +276,24 @@ impl LatentIntent {
             .zip(&encoded.memory)
             .map(|((first, _), memory)| stretch(&self.plain, memory, *first, &rotation))
             .collect();
-        wanted
-            .par_iter()
-            .map(|which| {
-                let mut drawn = Drawn::new(self, clip, *which, request);
+        let share = wanted.len().div_ceil(rayon::current_num_threads()).max(1);
+        let made: Result<Vec<Vec<Vec<Frame>>>> = wanted
+            .par_chunks(share)
+            .map(|wanted| {
+                let mut drawn: Vec<Drawn> =
+                    wanted.iter().map(|which| Drawn::new(self, clip, *which, request)).collect();
+                let mut scratch = self.plain.scratch();
                 for frame in 0..frames {
                     if frame % 25 == 0 {
                         control.check()?;
                     }
                     let around = stretch_around_quickly(&encoded.stretches, frame);
-                    drawn.step(&self.plain, &memory[around], &rotation);
+                    Drawn::step(&self.plain, &mut drawn, &memory[around], &rotation, &mut scratch);
                 }
-                Ok(drawn.frames)
+                Ok(drawn.into_iter().map(|drawn| drawn.frames).collect())
             })
-            .collect()
+            .collect();
+        Ok(made?.into_iter().flatten().collect())
     }
 
     fn online(

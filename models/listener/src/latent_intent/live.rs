@@ -6,7 +6,7 @@
 use clips::{Chance, Sampling};
 
 use super::blocks::Rotation;
-use super::decode::{Cache, Heard, Plain, Reaction};
+use super::decode::{Cache, Heard, Plain, Reaction, Scratch};
 use super::decoder::Frame;
 use super::encoder::Speaker;
 use super::intent::LatentIntent;
@@ -53,15 +53,35 @@ impl Drawn {
         }
     }
 
-    /// Makes the next frame.
-    pub(super) fn step(&mut self, plain: &Plain, memory: &[Cache], rotation: &Rotation<f32>) -> Frame {
-        if let Some((_, latent)) = self.turns.pop_if(|(frame, _)| *frame <= self.frames.len()) {
-            self.reaction.turn(latent);
+    /// Makes the next frame of each of them, all at the same position.
+    pub(super) fn step(
+        plain: &Plain,
+        drawn: &mut [Self],
+        memory: &[Cache],
+        rotation: &Rotation<f32>,
+        scratch: &mut Scratch,
+    ) -> Vec<Frame> {
+        let mut together = Vec::with_capacity(2 * drawn.len());
+        let mut last = Vec::with_capacity(2 * drawn.len());
+        for one in drawn.iter_mut() {
+            if let Some((_, latent)) = one.turns.pop_if(|(frame, _)| *frame <= one.frames.len()) {
+                one.reaction.turn(latent);
+            }
+            let frame = one.frames.last().copied();
+            together.push(&mut one.reaction);
+            last.push(frame);
+            if let Some(without) = &mut one.without {
+                together.push(without);
+                last.push(frame);
+            }
         }
-        let last = self.frames.last();
-        self.reaction.step(plain, last, memory, rotation);
-        if let Some(without) = &mut self.without {
-            without.step(plain, last, memory, rotation);
+        Reaction::step(plain, &mut together, &last, memory, rotation, scratch);
+        drawn.iter_mut().map(Self::draw).collect()
+    }
+
+    /// Draws the frame whose logits are known.
+    fn draw(&mut self) -> Frame {
+        if let Some(without) = &self.without {
             let guidance = self.sampling.guidance;
             for (with, without) in self.reaction.logits.iter_mut().zip(&without.logits) {
                 for (with, without) in with.iter_mut().zip(without) {
@@ -87,6 +107,7 @@ pub struct Live<'a> {
     heard: Heard,
     position: usize,
     drawn: Vec<Drawn>,
+    scratch: Scratch,
 }
 
 impl<'a> Live<'a> {
@@ -94,7 +115,7 @@ impl<'a> Live<'a> {
         let rotation = Rotation::new(2, system.config().key_width);
         let heard = Heard::new(system.plain(), &rotation);
         let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, request)).collect();
-        Self { system, rotation, heard, position: 0, drawn }
+        Self { system, rotation, heard, position: 0, drawn, scratch: system.plain().scratch() }
     }
 
     /// Makes the next frame of every reaction from what was heard so far. Call it once before the first
@@ -103,7 +124,7 @@ impl<'a> Live<'a> {
         self.rotation.reach(self.position + 2);
         self.position += 1;
         let (plain, memory, rotation) = (self.system.plain(), self.heard.memory(), &self.rotation);
-        self.drawn.iter_mut().map(|drawn| drawn.step(plain, memory, rotation)).collect()
+        Drawn::step(plain, &mut self.drawn, memory, rotation, &mut self.scratch)
     }
 
     /// Hears the first frame of `speaker` (see [`LatentIntent::speaker`]).

@@ -1,0 +1,379 @@
+//! Decoding step by step: plain loops over slices, reactions in lock-step, with caches of bounded size.
+//!
+//! A step costs little more than its multiplications, and weights are fetched once for all reactions that step
+//! together. Sums run in the same order for every batch: a reaction does not depend, not in one bit, on which other
+//! reactions are made.
+//!
+//! Up to the training length n0 the result is that of the full pass. Beyond it every row sees as many keys as in
+//! training: a ring of the last n0 - 1 rows and position 0, which sits right before the oldest row of the ring.
+
+mod cache;
+mod map;
+
+use super::blocks::Rotation;
+use super::config::LatentPlace;
+use super::decoder::Frame;
+use super::gau::{Attend, CrossUnit, SelfUnit};
+use super::network::Network;
+pub use cache::Cache;
+use cache::attend;
+use map::{Gain, Map, Turn, silu};
+
+/// Speaker rows that are taken in at a time.
+const PUSHED: usize = 32;
+
+#[derive(Debug, Clone)]
+struct SelfPlain {
+    norm: Gain,
+    uvz: Map,
+    out: Map,
+    query: Turn,
+    key: Turn,
+    attend: Attend,
+}
+
+impl SelfPlain {
+    fn new(values: &[f32], unit: &SelfUnit) -> Self {
+        Self {
+            norm: Gain::new(values, &unit.norm),
+            uvz: Map::new(values, &unit.uvz),
+            out: Map::new(values, &unit.out),
+            query: Turn::new(values, &unit.qk, 0),
+            key: Turn::new(values, &unit.qk, 1),
+            attend: unit.attend,
+        }
+    }
+
+    /// Replaces each row of x (the next position of its cache) by the unit's result.
+    fn step<'a>(
+        &self,
+        x: &mut [f32],
+        caches: impl Iterator<Item = &'a mut Cache>,
+        rotation: &Rotation<f32>,
+        scratch: &mut Scratch,
+    ) {
+        let (d, e, s) = (self.out.bias.len(), scratch.mixed.len(), scratch.turned.len());
+        let wide = 2 * e + s;
+        scratch.make_room(x.len() / d, d, wide);
+        scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| self.norm.apply(x, y));
+        self.uvz.apply(&scratch.normed, d, &mut scratch.active);
+        silu(&mut scratch.active);
+        for (row, cache) in scratch.active.chunks_exact_mut(wide).zip(caches) {
+            let position = cache.count;
+            let (gate, others) = row.split_at_mut(e);
+            let (value, base) = others.split_at(e);
+            self.key.apply(base, &mut scratch.turned);
+            cache.push(&scratch.turned, value, rotation);
+            self.query.apply(base, &mut scratch.turned);
+            rotation.turn(&mut scratch.turned, position);
+            let (keys, values) = cache.rows();
+            attend(&self.attend, &scratch.turned, keys, values, &mut scratch.scores, &mut scratch.mixed);
+            gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
+        }
+        self.out.add_with_bias(&scratch.active, wide, x);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct CrossPlain {
+    norm: Gain,
+    uq: Map,
+    vk: Map,
+    out: Map,
+    query: Turn,
+    key: Turn,
+    attend: Attend,
+}
+
+impl CrossPlain {
+    fn new(values: &[f32], unit: &CrossUnit) -> Self {
+        Self {
+            norm: Gain::new(values, &unit.norm),
+            uq: Map::new(values, &unit.uq),
+            vk: Map::new(values, &unit.vk),
+            out: Map::new(values, &unit.out),
+            query: Turn::new(values, &unit.qk, 0),
+            key: Turn::new(values, &unit.qk, 1),
+            attend: unit.attend,
+        }
+    }
+
+    /// Adds speaker rows to what listeners may see.
+    fn push(&self, rows: &[f32], cache: &mut Cache, rotation: &Rotation<f32>) {
+        let (d, s) = (self.norm.width(), self.query.gamma.len());
+        let wide = self.vk.bias.len();
+        let mut active = vec![0.0; rows.len() / d * wide];
+        self.vk.apply(rows, d, &mut active);
+        silu(&mut active);
+        let mut key = vec![0.0; s];
+        for row in active.chunks_exact(wide) {
+            let (value, base) = row.split_at(wide - s);
+            self.key.apply(base, &mut key);
+            cache.push(&key, value, rotation);
+        }
+    }
+
+    /// Replaces each listener row of x at `position` by the unit's result.
+    fn step(
+        &self,
+        x: &mut [f32],
+        position: usize,
+        cache: &Cache,
+        rotation: &Rotation<f32>,
+        scratch: &mut Scratch,
+    ) {
+        let (d, e, s) = (self.out.bias.len(), scratch.mixed.len(), scratch.turned.len());
+        let wide = e + s;
+        scratch.make_room(x.len() / d, d, wide);
+        scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| self.norm.apply(x, y));
+        self.uq.apply(&scratch.normed, d, &mut scratch.active);
+        silu(&mut scratch.active);
+        let (keys, values) = cache.rows();
+        for row in scratch.active.chunks_exact_mut(wide) {
+            let (gate, base) = row.split_at_mut(e);
+            self.query.apply(base, &mut scratch.turned);
+            rotation.turn(&mut scratch.turned, position);
+            attend(&self.attend, &scratch.turned, keys, values, &mut scratch.scores, &mut scratch.mixed);
+            gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
+        }
+        self.out.add_with_bias(&scratch.active, wide, x);
+    }
+}
+
+/// Room for a step of any number of rows; what stands in it before a step means nothing.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    active: Vec<f32>,
+    turned: Vec<f32>,
+    scores: Vec<f32>,
+    mixed: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Scratch {
+    fn make_room(&mut self, rows: usize, width: usize, wide: usize) {
+        self.normed.resize(rows * width, 0.0);
+        self.active.resize(rows * wide, 0.0);
+    }
+}
+
+/// The network's weights laid out for stepping.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    width: usize,
+    key_width: usize,
+    gate_width: usize,
+    capacity: usize,
+    encoder: Vec<SelfPlain>,
+    encoder_norm: Gain,
+    sink: Vec<f32>,
+    layers: Vec<(SelfPlain, CrossPlain)>,
+    norm: Gain,
+    bos: Vec<f32>,
+    heads: [(Map, Map); 4],
+    embeddings: [Vec<f32>; 4],
+    token_widths: [usize; 4],
+    latent_place: LatentPlace,
+}
+
+impl Plain {
+    /// Copies the weights out of `values`.
+    pub fn new(network: &Network, values: &[f32]) -> Self {
+        let config = &network.config;
+        Self {
+            width: config.width,
+            key_width: config.key_width,
+            gate_width: config.gate_width(),
+            capacity: config.training_frames,
+            encoder: network.encoder.units.iter().map(|unit| SelfPlain::new(values, unit)).collect(),
+            encoder_norm: Gain::new(values, &network.encoder.norm),
+            sink: network.encoder.sink.of(values).to_vec(),
+            layers: network
+                .decoder
+                .layers
+                .iter()
+                .map(|(own, cross)| (SelfPlain::new(values, own), CrossPlain::new(values, cross)))
+                .collect(),
+            norm: Gain::new(values, &network.decoder.norm),
+            bos: network.decoder.bos.of(values).to_vec(),
+            heads: std::array::from_fn(|stream| {
+                let table = network.decoder.embeddings[stream].of(values);
+                (
+                    Map::new(values, &network.heads.maps[stream]),
+                    Map::transpose(table, network.heads.biases[stream].of(values)),
+                )
+            }),
+            embeddings: std::array::from_fn(|stream| network.decoder.embeddings[stream].of(values).to_vec()),
+            token_widths: config.token_widths,
+            latent_place: config.latent_place,
+        }
+    }
+
+    /// The token embeddings of a frame, the first slot's own row before any.
+    fn embed(&self, frame: Option<&Frame>, x: &mut [f32]) {
+        let Some(frame) = frame else {
+            x.copy_from_slice(&self.bos);
+            return;
+        };
+        let mut first = 0;
+        for (stream, width) in self.token_widths.iter().enumerate() {
+            let row = &self.embeddings[stream][frame[stream] as usize * width..][..*width];
+            x[first..first + width].copy_from_slice(row);
+            first += width;
+        }
+    }
+
+    /// Room for steps.
+    pub fn scratch(&self) -> Scratch {
+        Scratch {
+            x: Vec::new(),
+            normed: Vec::new(),
+            active: Vec::new(),
+            turned: vec![0.0; self.key_width],
+            scores: Vec::new(),
+            mixed: vec![0.0; self.gate_width],
+            logits: Vec::new(),
+        }
+    }
+}
+
+/// The speaker heard so far, encoded frame by frame without looking ahead.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    caches: Vec<Cache>,
+    /// What each decoder layer may attend to.
+    memory: Vec<Cache>,
+    scratch: Scratch,
+}
+
+impl Heard {
+    /// Nothing heard yet: position 0 alone.
+    pub fn new(plain: &Plain, rotation: &Rotation<f32>) -> Self {
+        let mut heard = Self {
+            caches: vec![Cache::new(plain.capacity); plain.encoder.len()],
+            memory: vec![Cache::new(plain.capacity); plain.layers.len()],
+            scratch: plain.scratch(),
+        };
+        let sink = plain.sink.clone();
+        heard.push(plain, &sink, rotation);
+        heard
+    }
+
+    /// Hears the next frame token (width d).
+    pub fn push(&mut self, plain: &Plain, token: &[f32], rotation: &Rotation<f32>) {
+        let mut x = token.to_vec();
+        for (unit, cache) in plain.encoder.iter().zip(&mut self.caches) {
+            unit.step(&mut x, std::iter::once(cache), rotation, &mut self.scratch);
+        }
+        let mut y = vec![0.0; x.len()];
+        plain.encoder_norm.apply(&x, &mut y);
+        for ((_, cross), cache) in plain.layers.iter().zip(&mut self.memory) {
+            cross.push(&y, cache, rotation);
+        }
+    }
+
+    /// What each decoder layer may attend to now.
+    pub fn memory(&self) -> &[Cache] {
+        &self.memory
+    }
+}
+
+/// The caches of each decoder layer for a stretch of the speaker encoded as a whole: `memory` is `[n + 1, d]`, its
+/// row 0 at position `first`.
+pub fn stretch(plain: &Plain, memory: &[f32], first: usize, rotation: &Rotation<f32>) -> Vec<Cache> {
+    let rows = memory.len() / plain.width;
+    plain
+        .layers
+        .iter()
+        .map(|(_, cross)| {
+            let mut cache = Cache::new(rows + 1);
+            for rows in memory.chunks(PUSHED * plain.width) {
+                cross.push(rows, &mut cache, rotation);
+            }
+            // Positions count within the stretch; only distances to the listener's rows matter.
+            let s = plain.key_width;
+            if first > 0 {
+                for (row, key) in cache.keys.chunks_exact_mut(s).enumerate() {
+                    rotation.turn_back(key, row);
+                    rotation.turn(key, first + row);
+                }
+            }
+            cache
+        })
+        .collect()
+}
+
+/// One reaction in the making.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    caches: Vec<Cache>,
+    latent: Vec<f32>,
+    position: usize,
+    /// Logits of the next frame after [`Reaction::step`].
+    pub logits: [Vec<f32>; 4],
+}
+
+impl Reaction {
+    /// A reaction with the given e_z, before its first frame.
+    pub fn new(plain: &Plain, latent: Vec<f32>) -> Self {
+        Self {
+            caches: vec![Cache::new(plain.capacity); plain.layers.len()],
+            latent,
+            position: 0,
+            logits: std::array::from_fn(|stream| vec![0.0; plain.heads[stream].1.bias.len()]),
+        }
+    }
+
+    /// Goes on with another e_z; what was made stays.
+    pub fn turn(&mut self, latent: Vec<f32>) {
+        self.latent = latent;
+    }
+
+    /// Takes in the frame each of them just made (`None` before the first) and computes the logits of the next ones, all
+    /// at the same position. `memory` is what each layer may see of the speaker.
+    pub fn step(
+        plain: &Plain,
+        reactions: &mut [&mut Self],
+        frames: &[Option<Frame>],
+        memory: &[Cache],
+        rotation: &Rotation<f32>,
+        scratch: &mut Scratch,
+    ) {
+        let Some(position) = reactions.first().map(|first| first.position) else { return };
+        let mut x = std::mem::take(&mut scratch.x);
+        x.resize(reactions.len() * plain.width, 0.0);
+        for ((x, reaction), frame) in x.chunks_exact_mut(plain.width).zip(reactions.iter()).zip(frames) {
+            debug_assert_eq!(reaction.position, position);
+            plain.embed(frame.as_ref(), x);
+            if plain.latent_place.holds(position) {
+                x.iter_mut().zip(&reaction.latent).for_each(|(x, z)| *x += z);
+            }
+        }
+        for (layer, ((own, cross), memory)) in plain.layers.iter().zip(memory).enumerate() {
+            let caches = reactions.iter_mut().map(|reaction| &mut reaction.caches[layer]);
+            own.step(&mut x, caches, rotation, scratch);
+            cross.step(&mut x, position, memory, rotation, scratch);
+        }
+        let d = plain.width;
+        scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| plain.norm.apply(x, y));
+        for (stream, (inner, outer)) in plain.heads.iter().enumerate() {
+            let (middle, size) = (inner.bias.len(), outer.bias.len());
+            scratch.active.resize(reactions.len() * middle, 0.0);
+            inner.apply(&scratch.normed, d, &mut scratch.active);
+            scratch.logits.resize(reactions.len() * size, 0.0);
+            outer.apply(&scratch.active, middle, &mut scratch.logits);
+            for (reaction, logits) in reactions.iter_mut().zip(scratch.logits.chunks_exact(size)) {
+                reaction.logits[stream].copy_from_slice(logits);
+            }
+        }
+        reactions.iter_mut().for_each(|reaction| reaction.position += 1);
+        scratch.x = x;
+    }
+
+    /// Keys and values of a layer's own rows.
+    pub fn cache(&self, layer: usize) -> &Cache {
+        &self.caches[layer]
+    }
+}
