@@ -32,6 +32,8 @@ pub struct Machine {
 pub struct Cost {
     /// What was done.
     pub what: String,
+    /// Reactions made at a time; 0 where none is.
+    pub streams: usize,
     /// Milliseconds it took, the best of several times.
     pub spent_ms: f64,
     /// Milliseconds it would take at the speed of the machine.
@@ -132,12 +134,14 @@ pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cos
     let clips: Vec<usize> = (0..threads).collect();
     let spent = best_of(times, || clips.par_iter().map(|clip| encode(*clip)).collect::<Vec<_>>());
     let mut costs = vec![Cost {
+        streams: 0,
         what: format!("encode a clip of {frames} frames, {threads} at a time"),
         spent_ms: spent / threads as f64 * 1e3,
         floor_ms: floor(encoder, 4.0 * encoder_weights),
     }];
     let heard = stretch(&plain, &memory, 0, &rotation);
     costs.push(Cost {
+        streams: 0,
         what: "keys and values of its rows for every decoder layer".to_owned(),
         spent_ms: best_of(times, || stretch(&plain, &memory, 0, &rotation)) * 1e3,
         floor_ms: floor(t * layers * memory_row(config), 4.0 * layers * memory_row(config)),
@@ -167,6 +171,7 @@ pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cos
         };
         let k = streams as f64;
         costs.push(Cost {
+            streams,
             what: format!(
                 "decode a frame, offline, {streams} {}",
                 if streams == 1 { "stream" } else { "streams" }

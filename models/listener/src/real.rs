@@ -200,9 +200,17 @@ impl Real for f64 {
     multiply!();
 }
 
+/// Runs `work` compiled for the widest vectors of this processor. Its `call`, and all that it calls, must be
+/// `inline(always)`: what is not inlined is compiled for the least processor, where a `mul_add` is a slow function. Sums in
+/// lanes are written out and multiply-adds are `mul_add`, so every processor computes the same bits.
+#[inline(always)]
+pub fn vectorised<W: pulp::NullaryFnOnce>(work: W) -> W::Output {
+    pulp::Arch::new().dispatch(work)
+}
+
 /// e^x to 2 units in the last place for -87 <= x <= 88, clamped outside; branch-free, so that loops over it
 /// vectorise. Range reduction to +-ln(2)/2 and the degree-5 polynomial of the Cephes library.
-#[inline]
+#[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;

@@ -1,8 +1,11 @@
 //! Keys and values of bounded number, and the attention of one query over them.
 
+use pulp::NullaryFnOnce;
+
 use super::super::blocks::Rotation;
 use super::super::gau::Attend;
 use super::map::dot;
+use crate::real::vectorised;
 
 /// Keys (rotated) and values of the rows a new row may see.
 #[derive(Debug, Clone)]
@@ -60,22 +63,58 @@ pub(super) fn attend(
     mixed: &mut [f32],
 ) {
     scores.clear();
-    scores.extend(keys.chunks_exact(q.len()).map(|key| dot(q, key)));
+    scores.resize(keys.len() / q.len(), 0.0);
+    vectorised(Scores { q, keys, scores });
     attend.weigh(scores);
-    mixed.fill(0.0);
-    let e = mixed.len();
-    for (weights, rows) in scores.chunks(4).zip(values.chunks(4 * e)) {
-        if let ([w0, w1, w2, w3], [..]) = (weights, rows) {
-            let (a, others) = rows.split_at(e);
-            let (b, others) = others.split_at(e);
-            let (c, d) = others.split_at(e);
-            for ((((m, a), b), c), d) in mixed.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                *m += (w0 * a + w1 * b) + (w2 * c + w3 * d);
-            }
-        } else {
-            for (weight, row) in weights.iter().zip(rows.chunks_exact(e)) {
-                for (m, v) in mixed.iter_mut().zip(row) {
-                    *m += weight * v;
+    vectorised(Mix { weights: scores, values, mixed });
+}
+
+/// The product of a query with every key.
+struct Scores<'a> {
+    q: &'a [f32],
+    keys: &'a [f32],
+    scores: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Scores<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (score, key) in self.scores.iter_mut().zip(self.keys.chunks_exact(self.q.len())) {
+            *score = dot(self.q, key);
+        }
+    }
+}
+
+/// The sum of the rows of `values`, each times its weight.
+struct Mix<'a> {
+    weights: &'a [f32],
+    values: &'a [f32],
+    mixed: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { weights, values, mixed } = self;
+        mixed.fill(0.0);
+        let e = mixed.len();
+        for (weights, rows) in weights.chunks(4).zip(values.chunks(4 * e)) {
+            if let [w0, w1, w2, w3] = *weights {
+                let (a, others) = rows.split_at(e);
+                let (b, others) = others.split_at(e);
+                let (c, d) = others.split_at(e);
+                for ((((m, a), b), c), d) in mixed.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *m = w3.mul_add(*d, w2.mul_add(*c, w1.mul_add(*b, w0.mul_add(*a, *m))));
+                }
+            } else {
+                for (weight, row) in weights.iter().zip(rows.chunks_exact(e)) {
+                    for (m, v) in mixed.iter_mut().zip(row) {
+                        *m = weight.mul_add(*v, *m);
+                    }
                 }
             }
         }

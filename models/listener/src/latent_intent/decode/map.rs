@@ -1,9 +1,11 @@
 //! Linear maps, norms and gains for stepping: weights copied out so that a row times a matrix is a sum of scaled rows,
 //! which vectorises and adds in the same order for every batch.
 
+use pulp::NullaryFnOnce;
+
 use super::super::blocks::{EPSILON, Linear, Norm};
 use super::super::gau::OffsetScale;
-use crate::real::exp;
+use crate::real::{exp, vectorised};
 
 /// Outputs that are summed at a time: 20 rows of them stay in the first cache.
 const TILE: usize = 256;
@@ -48,26 +50,44 @@ impl Map {
     /// Every weight is fetched once for all rows: a tile of outputs stays at hand while the inputs pass by. The sum of
     /// each output runs over the inputs in the same order whatever the number of rows.
     fn add_to(&self, x: &[f32], stride: usize, y: &mut [f32]) {
-        let outputs = self.bias.len();
-        let inputs = self.weight.len() / outputs;
+        vectorised(AddProduct { weight: &self.weight, outputs: self.bias.len(), x, stride, y });
+    }
+}
+
+/// `y += x W` for rows of x that begin `stride` apart; W is `[inputs, outputs]`.
+struct AddProduct<'a> {
+    weight: &'a [f32],
+    outputs: usize,
+    x: &'a [f32],
+    stride: usize,
+    y: &'a mut [f32],
+}
+
+impl NullaryFnOnce for AddProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { weight, outputs, x, stride, y } = self;
+        let inputs = weight.len() / outputs;
         for first in (0..outputs).step_by(TILE) {
             let tile = first..(first + TILE).min(outputs);
             for input in (0..inputs - inputs % 4).step_by(4) {
-                let [a, b, c, d] = [0, 1, 2, 3].map(|next| {
-                    let row = (input + next) * outputs;
-                    &self.weight[row + tile.start..row + tile.end]
-                });
+                let row = |next: usize| &weight[(input + next) * outputs..][tile.clone()];
+                let (a, b, c, d) = (row(0), row(1), row(2), row(3));
                 for (x, y) in x.chunks(stride).zip(y.chunks_exact_mut(outputs)) {
-                    let [x0, x1, x2, x3] = [x[input], x[input + 1], x[input + 2], x[input + 3]];
+                    let (x0, x1, x2, x3) = (x[input], x[input + 1], x[input + 2], x[input + 3]);
                     for ((((y, a), b), c), d) in y[tile.clone()].iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                        *y += (x0 * a + x1 * b) + (x2 * c + x3 * d);
+                        *y = x3.mul_add(*d, x2.mul_add(*c, x1.mul_add(*b, x0.mul_add(*a, *y))));
                     }
                 }
             }
             for input in inputs - inputs % 4..inputs {
-                let row = &self.weight[input * outputs + tile.start..input * outputs + tile.end];
+                let row = &weight[input * outputs..][tile.clone()];
                 for (x, y) in x.chunks(stride).zip(y.chunks_exact_mut(outputs)) {
-                    y[tile.clone()].iter_mut().zip(row).for_each(|(y, w)| *y += x[input] * w);
+                    for (y, w) in y[tile.clone()].iter_mut().zip(row) {
+                        *y = x[input].mul_add(*w, *y);
+                    }
                 }
             }
         }
@@ -120,17 +140,34 @@ impl Turn {
 }
 
 pub(super) fn silu(values: &mut [f32]) {
-    values.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x));
+    vectorised(Silu(values));
 }
 
+struct Silu<'a>(&'a mut [f32]);
+
+impl NullaryFnOnce for Silu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for x in self.0 {
+            *x /= 1.0 + exp(-*x);
+        }
+    }
+}
+
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a8, a_rest), (b8, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0f32; 8];
     for (a, b) in a8.iter().zip(b8) {
         for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
+            sums[lane] = a[lane].mul_add(b[lane], sums[lane]);
         }
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    let mut rest = 0.0;
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        rest += a * b;
+    }
     ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + rest
 }

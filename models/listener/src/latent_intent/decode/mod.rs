@@ -10,6 +10,8 @@
 mod cache;
 mod map;
 
+use rayon::prelude::*;
+
 use super::blocks::Rotation;
 use super::config::LatentPlace;
 use super::decoder::Frame;
@@ -286,7 +288,7 @@ pub fn stretch(plain: &Plain, memory: &[f32], first: usize, rotation: &Rotation<
     let rows = memory.len() / plain.width;
     plain
         .layers
-        .iter()
+        .par_iter()
         .map(|(_, cross)| {
             let mut cache = Cache::new(rows + 1);
             for rows in memory.chunks(PUSHED * plain.width) {
