@@ -119,3 +119,49 @@ fn what_latents_do_is_printed_under_the_names_of_the_measures() {
     assert_eq!(plain["frdiv_shared_noise"], 0.0);
     assert!(plain["control"].is_null() && plain["frdiv"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn latents_are_explored_recognised_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = corpus(dir.path());
+    let checkpoint = dir.path().join("mine.safetensors");
+    let shipped =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/checkpoints/latent-intent-demo.safetensors");
+    std::fs::copy(shipped, &checkpoint).unwrap();
+    let (corpus, checkpoint) = (text(&corpus), text(&checkpoint));
+    let asked = ["--checkpoint", checkpoint, "--corpus", corpus];
+    let figures = dir.path().join("figures");
+    let found = json(&[&["latents"], &asked[..], &["--figures", text(&figures)]].concat());
+    let latents = found["latents"].as_array().unwrap();
+    assert_eq!(latents.len(), 8);
+    let share: f64 = latents.iter().map(|latent| latent["recognised"]["value"].as_f64().unwrap()).sum();
+    assert!((share - 1.0).abs() < 1e-9, "every listener is recognised as one latent: {share}");
+    // a signature is what a latent does more than the mean of all
+    for index in 0..28 {
+        let sum: f64 = latents.iter().map(|latent| latent["made"][index]["value"].as_f64().unwrap()).sum();
+        assert!(sum.abs() < 1e-6, "trait {index}: {sum}");
+    }
+    assert!(figures.join("signatures.svg").is_file() && figures.join("known-intents.png").is_file());
+
+    let named = json(&["latents", "--checkpoint", checkpoint, "--name", "z3=warm smile"]);
+    assert_eq!(named["names"]["z3"], "warm smile");
+    let again = json(&[&["latents"], &asked[..]].concat());
+    assert_eq!(again["names"]["z3"], "warm smile");
+    assert_eq!(again["latents"], found["latents"], "a name changes no number");
+    refused(&["latents", "--checkpoint", checkpoint, "--name", "z9=x"]);
+
+    let read = json(&[&["recognise"], &asked[..], &["--row", "0", "--every", "25"]].concat());
+    let (row, last) = (&read["rows"][0], read["rows"][0]["on_the_way"].as_array().unwrap().last().unwrap());
+    assert_eq!(last["frames"], 100);
+    for (whole, end) in row["posterior"].as_array().unwrap().iter().zip(last["posterior"].as_array().unwrap())
+    {
+        let apart = (whole.as_f64().unwrap() - end.as_f64().unwrap()).abs();
+        assert!(apart < 1e-5, "at the end the watcher has seen what the whole pass sees: {apart}");
+    }
+    let books = json(&[&["codebooks"], &asked[..]].concat());
+    for stream in books["streams"].as_array().unwrap() {
+        assert!(
+            stream["r2"].as_f64().unwrap() > 0.5 && stream["ids_used"].as_u64() <= stream["size"].as_u64()
+        );
+    }
+}

@@ -102,6 +102,28 @@ fn baselines_are_written_scored_compared_and_reported() {
 }
 
 #[test]
+fn machines_that_share_an_evaluation_sum_up_to_the_same_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path();
+    let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
+    let (corpus, made, cache) = (path("corpus"), path("random"), path("shared"));
+    json(home, &["synth", "--out", &corpus, "--seconds", "4", "--clips", "12", "--seed", "3"]);
+    json(home, &["baseline", "random", "--corpus", &corpus, "--out", &made]);
+    let evaluate = ["evaluate", "--corpus", &corpus, "--predictions", &made];
+    let whole = json(home, &evaluate);
+    let clips = whole["clips"].as_u64().unwrap();
+    let shard = |which: &str| {
+        let made = json(home, &[&evaluate[..], &["--cache", &cache, "--shard", which]].concat());
+        made["scored"].as_u64().unwrap()
+    };
+    assert_eq!(shard("1/3") + shard("2/3"), clips - clips / 3);
+    // what the third did not do the last one does itself
+    assert_eq!(json(home, &[&evaluate[..], &["--cache", &cache]].concat()), whole);
+    assert!(fails(home, 2, &[&evaluate[..], &["--shard", "1/3"]].concat()).contains("--cache"));
+    fails(home, 2, &[&evaluate[..], &["--cache", &cache, "--shard", "4/3"]].concat());
+}
+
+#[test]
 fn what_does_not_fit_is_explained_and_cut_only_on_request() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path();

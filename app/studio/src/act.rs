@@ -159,6 +159,10 @@ impl Studio {
                     self.paint(|lane| lane.paint(part));
                 }
             }
+            Command::Average => {
+                self.state.average = !self.state.average;
+                self.make_extras();
+            }
             Command::ClearLane => self.paint(|lane| lane.clear(0, usize::MAX)),
             Command::Search(words) => {
                 self.state.library.search = words;
@@ -454,7 +458,7 @@ impl Studio {
                 {
                     self.act(ctx, Command::BestLatent);
                 }
-                self.replay_lane();
+                self.make_extras();
             }
             Made::Picked(paths) => {
                 for path in paths {
@@ -477,7 +481,7 @@ impl Studio {
                     self.state.train.form.corpus = path.display().to_string();
                 }
             }
-            Made::Laned(reactions) => {
+            Made::Extras(reactions) => {
                 self.state.reactions = *reactions;
                 self.state.generation += 1;
                 // the chosen latent stays chosen: it is what the next drag paints with

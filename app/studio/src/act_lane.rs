@@ -1,44 +1,51 @@
-//! The intent lane is painted and replayed, and the real listener is read on the way.
+//! What stands beside the latents: the intent lane, painted and replayed; the average of all appropriate answers; and the
+//! real listener, read on the way.
 
 use crate::app::Studio;
 use crate::jobs::Slot;
 use crate::lane::Lane;
-use crate::state::Reaction;
+use crate::library::ClipKey;
 use crate::{text, work};
 
 impl Studio {
     /// Changes the intent lane and replays it.
     pub(crate) fn paint(&mut self, change: impl FnOnce(&mut Lane)) {
         change(&mut self.state.lane);
-        self.replay_lane();
+        self.make_extras();
     }
 
-    /// Starts replaying what is painted; takes the replay away when nothing is.
-    pub(crate) fn replay_lane(&mut self) {
+    /// Starts making what stands beside the latents on the wall: the painted lane, and the average of all appropriate
+    /// answers. Takes away what is not asked for any more.
+    pub(crate) fn make_extras(&mut self) {
         let state = &mut self.state;
-        let frames = state.frames();
         let mut others = state.reactions.clone();
-        let of_latents = |reaction: &Reaction| reaction.take.header.turns.is_empty();
-        others.all.retain(of_latents);
+        others.all.retain(|reaction| !reaction.is_extra());
+        let count = others.all.len();
+        others.distances.truncate(count);
+        others.distances.iter_mut().for_each(|row| row.truncate(count));
         let best = others.all.iter().find(|reaction| reaction.take.header.rank == Some(1));
         let base = best.and_then(|reaction| reaction.take.header.latent).unwrap_or(0);
-        let (first, turns) = state.lane.turns(base, frames);
-        if turns.is_empty() || others.scored.is_some() {
-            self.jobs.stop(Slot::Lane);
-            if others.all.len() != state.reactions.all.len() {
-                others.distances.truncate(others.all.len());
-                others.distances.iter_mut().for_each(|row| row.truncate(others.all.len()));
+        let (first, turns) = state.lane.turns(base, state.frames());
+        let lane = (!turns.is_empty() && others.scored.is_none()).then_some((first, turns));
+        let average = state.library.corpus.clone().filter(|_| state.average && others.scored.is_none());
+        let (Some(clip), Some(row)) = (state.clip.clone(), state.systems.get(state.system).cloned()) else {
+            return;
+        };
+        let average = match clip.key {
+            ClipKey::Corpus(split, _) => average.map(|corpus| (corpus, split)),
+            _ => None,
+        };
+        if lane.is_none() && average.is_none() {
+            self.jobs.stop(Slot::Extras);
+            if count != state.reactions.all.len() {
                 state.reactions = others;
                 state.generation += 1;
             }
             return;
         }
-        let (Some(clip), Some(row)) = (state.clip.clone(), state.systems.get(state.system).cloned()) else {
-            return;
-        };
         let wishes = state.wishes.clone();
-        self.jobs.start(Slot::Lane, text::STAGE_LANE, move |control| {
-            work::replay(&row, &clip, &wishes, (first, turns), others, control)
+        self.jobs.start(Slot::Extras, text::STAGE_EXTRAS, move |control| {
+            work::extras(&row, &clip, &wishes, lane, average, others, control)
         });
     }
 

@@ -97,6 +97,8 @@ pub enum Command {
     PaintLoop,
     /// Take all paint off the intent lane.
     ClearLane,
+    /// The average of all appropriate answers beside the reactions, or not.
+    Average,
     /// Something in the Evaluate workspace.
     Do(Do),
     /// Something in the Train workspace.
@@ -195,6 +197,7 @@ pub const GROUPS: [(&str, &[Command]); 9] = [
             C::BestLatent,
             C::PaintLoop,
             C::ClearLane,
+            C::Average,
             C::ToggleGhost,
             C::ListenerVideo,
             C::SpeakerVideo,
@@ -354,6 +357,7 @@ impl Command {
             C::Unpaint(..) => "Take paint off the intent lane".to_owned(),
             C::PaintLoop => "Paint the loop with the chosen latent".to_owned(),
             C::ClearLane => "Clear the intent lane".to_owned(),
+            C::Average => "Average of all appropriate answers".to_owned(),
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
             C::CheckCorpus => "Check the corpus".to_owned(),
@@ -412,6 +416,7 @@ impl Command {
             C::Generate => one(PLAIN, Key::G),
             C::PaintLoop => one(PLAIN, Key::P),
             C::ClearLane => one(SHIFT, Key::P),
+            C::Average => one(PLAIN, Key::N),
             C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
             C::Show(Workspace::Train) => one(COMMAND, Key::Num3),

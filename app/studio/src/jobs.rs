@@ -39,8 +39,8 @@ pub enum Slot {
     Explore,
     /// What latents are called, read and written.
     Names,
-    /// Replaying the painted lane (exclusive).
-    Lane,
+    /// What stands beside the latents (exclusive).
+    Extras,
     /// Reading a real listener (exclusive).
     Posterior,
     /// A file dialog (exclusive).

@@ -159,6 +159,23 @@ pub struct Reaction {
     pub signature: Signature,
 }
 
+impl Reaction {
+    /// It follows the painted lane.
+    pub fn is_lane(&self) -> bool {
+        !self.take.header.turns.is_empty()
+    }
+
+    /// It is the average of all appropriate answers.
+    pub fn is_average(&self) -> bool {
+        self.take.header.system == listener::Naive::AverageOfModes.name()
+    }
+
+    /// It stands beside the latents.
+    pub fn is_extra(&self) -> bool {
+        self.is_lane() || self.is_average()
+    }
+}
+
 /// What the reactions on the wall were scored as in Evaluate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredAs {
@@ -211,8 +228,8 @@ impl Reactions {
         let latents = self.has_latents() && self.scored.is_none();
         (0..self.all.len())
             .filter(|index| {
-                let header = &self.all[*index].take.header;
-                !latents || header.sample == sample || !header.turns.is_empty()
+                let reaction = &self.all[*index];
+                !latents || reaction.take.header.sample == sample || reaction.is_extra()
             })
             .take(MOST_LATENTS)
             .collect()
@@ -222,8 +239,12 @@ impl Reactions {
     pub fn look_index(&self, index: usize) -> usize {
         self.all.get(index).map_or(0, |reaction| {
             let header = &reaction.take.header;
-            // the replayed lane is no single latent: the last look of all is its own
-            if header.turns.is_empty() { header.latent.unwrap_or(header.sample) } else { MOST_LATENTS - 1 }
+            // what is no single latent has a look of its own, from the end of the list
+            match (reaction.is_lane(), reaction.is_average()) {
+                (true, _) => MOST_LATENTS - 1,
+                (false, true) => MOST_LATENTS - 2,
+                (false, false) => header.latent.unwrap_or(header.sample),
+            }
         })
     }
 
@@ -232,8 +253,10 @@ impl Reactions {
         if self.scored.is_some() && self.has_latents() {
             return format!("z{}\u{b7}{}", self.look_index(index) + 1, index + 1);
         }
-        if self.all.get(index).is_some_and(|reaction| !reaction.take.header.turns.is_empty()) {
-            return "lane".to_owned();
+        match self.all.get(index) {
+            Some(reaction) if reaction.is_lane() => return "lane".to_owned(),
+            Some(reaction) if reaction.is_average() && self.has_latents() => return "average".to_owned(),
+            _ => {}
         }
         let letter = if self.has_latents() { 'z' } else { 's' };
         format!("{letter}{}", self.look_index(index) + 1)
@@ -328,6 +351,8 @@ pub struct State {
     pub reactions: Reactions,
     /// Grows whenever clip or reactions change, so that drawings know they are old.
     pub generation: u64,
+    /// The average of all appropriate answers stands beside the reactions.
+    pub average: bool,
     /// What is painted on the intent lane.
     pub lane: Lane,
     /// What the recognition pass thinks of the real listener.
@@ -380,6 +405,7 @@ impl Default for State {
             chosen_clip: None,
             reactions: Reactions::default(),
             generation: 0,
+            average: false,
             lane: Lane::default(),
             posterior: None,
             tile: 0,
@@ -454,7 +480,7 @@ impl State {
     /// What people call the latent of a reaction.
     pub fn given_name(&self, reaction: &Reaction) -> Option<&str> {
         let header = &reaction.take.header;
-        let latent = header.latent.filter(|_| header.turns.is_empty())?;
+        let latent = header.latent.filter(|_| !reaction.is_extra())?;
         self.explore.name(&header.checkpoint, latent)
     }
 

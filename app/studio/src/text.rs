@@ -370,8 +370,8 @@ pub fn opening_faults(count: usize, first: &clips::Fault) -> String {
 
 /// Stage of reading a split.
 pub const STAGE_SPLIT: &str = "Reading the split";
-/// Making the reaction that follows the painted lane.
-pub const STAGE_LANE: &str = "Replaying the painted lane";
+/// Making what stands beside the latents.
+pub const STAGE_EXTRAS: &str = "Making what stands beside the latents";
 /// Reading the real listener on the way.
 pub const STAGE_POSTERIOR: &str = "Reading the real listener";
 /// Reading and writing what latents are called.

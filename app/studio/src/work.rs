@@ -71,8 +71,8 @@ pub enum Made {
     Launched,
     /// Numbers or a picture of a run were written here.
     Written(PathBuf),
-    /// The replayed lane among the reactions.
-    Laned(Box<Reactions>),
+    /// The reactions with what stands beside them.
+    Extras(Box<Reactions>),
     /// What the recognition pass thinks of a real listener.
     Recognised(crate::state::Posterior),
     /// What was found of the latents of a system.
@@ -300,37 +300,43 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
 /// A real listener is read at about so many moments.
 const READINGS: usize = 75;
 
-/// Replays the painted lane and puts it behind the reactions of the single latents.
+/// Makes what stands beside the reactions of the single latents and puts it behind them: the replayed lane (its first
+/// latent and its turns), and the average of all appropriate answers to a row of a corpus.
 ///
 /// # Errors
-/// What the system says, and a stop on request.
-pub fn replay(
+/// What the systems say, and a stop on request.
+pub fn extras(
     row: &SystemRow,
     clip: &Clip,
     wishes: &Wishes,
-    (base, turns): (usize, Vec<(usize, usize)>),
+    lane: Option<(usize, Vec<(usize, usize)>)>,
+    average: Option<(Arc<Corpus>, clips::corpus::Split)>,
     others: Reactions,
     control: &Control,
 ) -> Result<Answer> {
-    let Maker::System(system) = &row.maker else {
-        return Err(Fault::new(FaultKind::Unsupported, &row.name, "these reactions were made elsewhere"));
-    };
-    let request = Request {
-        latents: LatentChoice::One(base),
-        samples: 1,
-        seed: wishes.seed,
-        sampling: wishes.sampling,
-        track: wishes.track,
-        turns,
-    };
-    let mut made = system.generate(&clip.id, &clip.speaker.streams, &request, control)?;
+    let mut made = Vec::new();
+    if let (Some((base, turns)), Maker::System(system)) = (lane, &row.maker) {
+        let request = Request {
+            latents: LatentChoice::One(base),
+            samples: 1,
+            seed: wishes.seed,
+            sampling: wishes.sampling,
+            track: wishes.track,
+            turns,
+        };
+        made.extend(system.generate(&clip.id, &clip.speaker.streams, &request, control)?);
+    }
+    if let Some((corpus, split)) = average {
+        let system = listener::Naive::AverageOfModes.system(&corpus, split, control)?;
+        made.extend(system.generate(&clip.id, &clip.speaker.streams, &Request::default(), control)?);
+    }
     made.iter_mut().for_each(|take| take.header.rank = None);
     let takes: Vec<Take> = others.all.iter().map(|reaction| reaction.take.clone()).chain(made).collect();
     let mut together = reactions_in_order(takes, &others.system);
     // the words of the others stay what they were
-    let lane = together.all.split_off(others.all.len());
-    let all = others.all.into_iter().chain(lane).collect();
-    Ok(Made::Laned(Box::new(Reactions { all, distances: together.distances, ..others })).into())
+    let extras = together.all.split_off(others.all.len());
+    let all = others.all.into_iter().chain(extras).collect();
+    Ok(Made::Extras(Box::new(Reactions { all, distances: together.distances, ..others })).into())
 }
 
 /// Reads the real listener of a clip on the way.

@@ -87,8 +87,35 @@ impl Cache {
     pub fn journal(&self, key: &Key) -> Result<Lines> {
         let place = self.place(key);
         make_folder(&place)?;
-        Lines::open(&place.join("scores.jsonl"))
+        Lines::open(&place.join("scores.jsonl"), &parts(&place))
     }
+
+    /// The journal of the `first` (from 1) of `every` parts of an outcome that several machines make in one folder;
+    /// [`Cache::journal`] reads them all.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn journal_of_part(&self, key: &Key, first: usize, every: usize) -> Result<Lines> {
+        let place = self.place(key);
+        make_folder(&place)?;
+        Lines::open(&place.join(format!("{PART}{first}-of-{every}.jsonl")), &[])
+    }
+}
+
+/// How the name of a part's journal begins.
+const PART: &str = "scores-";
+
+/// The journals of parts in a folder, in the order of their names.
+fn parts(place: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(place)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PART))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
 }
 
 /// Scores of clips, a line of JSON each.
@@ -99,13 +126,15 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Opens or begins a journal. A line that was cut by a crash ends it; what follows is scored again.
+    /// Opens or begins a journal, and takes over what the journals of `others` have. A line that was cut by a crash ends
+    /// a journal; what follows is scored again.
     ///
     /// # Errors
     /// When the file cannot be opened or written.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, others: &[PathBuf]) -> Result<Self> {
         let mut known = HashMap::new();
-        if let Ok(file) = File::open(path) {
+        for path in others.iter().map(PathBuf::as_path).chain([path]) {
+            let Ok(file) = File::open(path) else { continue };
             for line in BufReader::new(file).lines() {
                 let Some(scores) = line.ok().and_then(|line| serde_json::from_str::<ClipScores>(&line).ok())
                 else {

@@ -59,6 +59,11 @@ impl Shard {
         })
     }
 
+    /// The part (from 1) and the number of parts, as they are written.
+    pub fn numbers(self) -> (usize, usize) {
+        (self.first + 1, self.every)
+    }
+
     /// Whether the piece of this index is ours.
     pub fn holds(self, index: usize) -> bool {
         index % self.every == self.first

@@ -48,11 +48,12 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let reaction = &reactions.all[index];
     let header = &reaction.take.header;
     let look = theme::latent_look(desk.state.theme, reactions.look_index(index));
-    let replayed = !header.turns.is_empty();
-    let title = match (replayed, reactions.has_latents()) {
-        (true, _) => "PAINTED",
-        (false, true) => "LATENT",
-        (false, false) => "SAMPLE",
+    let extra = reaction.is_extra();
+    let title = match (reaction.is_lane(), reaction.is_average(), reactions.has_latents()) {
+        (true, ..) => "PAINTED",
+        (_, true, true) => "ALL ANSWERS:",
+        (_, _, true) => "LATENT",
+        (_, _, false) => "SAMPLE",
     };
     let remark =
         header.rank.map(|rank| if rank == 1 { "RANK 1, CHOSEN".to_owned() } else { format!("RANK {rank}") });
@@ -68,7 +69,7 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         .systems
         .iter()
         .find(|row| row.name == reactions.system)
-        .zip(header.latent.filter(|_| !replayed))
+        .zip(header.latent.filter(|_| !extra))
         .and_then(|(row, latent)| row.maker.signature(latent).map(str::to_owned));
     if let Some(learned) = learned {
         value_row(ui, tokens, label::LEARNED, &learned, false);

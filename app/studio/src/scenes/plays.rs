@@ -49,13 +49,13 @@ pub fn compare(stage: &mut Stage) -> Result<()> {
         ));
     }
     stage.act(Command::Loop(LOOP.0, LOOP.1));
-    let frame = liveliest(&stage.studio.state.reactions);
+    let frame = liveliest(&stage.studio.state.reactions, LOOP);
     stage.act(Command::Seek(frame));
     Ok(())
 }
 
-/// The frame inside the loop at which the faces of the takes are farthest from their mean.
-fn liveliest(reactions: &Reactions) -> usize {
+/// The frame of a passage at which the faces of the takes are farthest from their mean.
+fn liveliest(reactions: &Reactions, (first, last): (usize, usize)) -> usize {
     let count = reactions.all.len().max(1) as f32;
     let spread = |frame: usize| -> f32 {
         let faces: Vec<face::Expression> =
@@ -67,10 +67,10 @@ fn liveliest(reactions: &Reactions) -> usize {
             })
             .sum()
     };
-    (LOOP.0..LOOP.1)
+    (first..last)
         .map(|frame| (frame, spread(frame)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map_or(LOOP.0, |best| best.0)
+        .map_or(first, |best| best.0)
 }
 
 pub fn compare_loading(stage: &mut Stage) -> Result<()> {
@@ -118,7 +118,7 @@ pub fn compare_sound_only(stage: &mut Stage) -> Result<()> {
     state.generation += 1;
     stage.studio.memory.sparklines.insert(ClipKey::File(0), None);
     stage.act(Command::BestLatent);
-    let frame = liveliest(&stage.studio.state.reactions);
+    let frame = liveliest(&stage.studio.state.reactions, LOOP);
     stage.act(Command::Seek(frame));
     Ok(())
 }
@@ -343,6 +343,30 @@ pub fn compare_lanes(stage: &mut Stage) -> Result<()> {
     }
     stage.act(Command::Latent(stage.studio.state.tiles().len().saturating_sub(1)));
     Ok(())
+}
+
+/// What a model of one answer tends to, beside the reactions of the latents: a clip whose group has several intents.
+pub fn compare_average(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    let home = std::env::temp_dir().join("backchannel-average");
+    let shown = (|| {
+        let config = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
+        clips::synth::write(&config, &home, &Control::default())?;
+        stage.act(Command::Open(home.clone()));
+        stage.settle()?;
+        stage.act(Command::Average);
+        stage.act(Command::ShowClip(ClipKey::Corpus(clips::corpus::Split::Val, 0)));
+        for _ in 0..4 {
+            stage.settle()?;
+        }
+        stage.act(Command::Latent(stage.studio.state.tiles().len().saturating_sub(1)));
+        let frames = stage.studio.state.frames();
+        stage.act(Command::Seek(liveliest(&stage.studio.state.reactions, (0, frames))));
+        stage.settle()
+    })();
+    // Files that are left behind harm nobody.
+    std::fs::remove_dir_all(&home).ok();
+    shown
 }
 
 /// The latents of the shipped system over a synthetic split; one of them has a name.

@@ -65,6 +65,29 @@ impl Journal for () {
     }
 }
 
+/// Listeners that are appropriate for a clip of `holds`, ready to be compared with.
+fn prepared(
+    truth: &Truth<'_>,
+    size: Size,
+    holds: &(dyn Fn(usize) -> bool + Sync),
+) -> Vec<Option<(Centred, Prepared)>> {
+    let mut used = vec![false; truth.listeners.len()];
+    let neighbours = truth.neighbours[..size.clips].iter().enumerate();
+    neighbours
+        .filter(|(clip, _)| holds(*clip))
+        .flat_map(|(_, row)| row)
+        .for_each(|row| used[*row as usize] = true);
+    truth
+        .listeners
+        .par_iter()
+        .zip(&used)
+        .map(|(rows, used)| {
+            let rows = &rows[..size.frames.min(rows.len())];
+            used.then(|| (Centred::new(rows), Prepared::new(rows)))
+        })
+        .collect()
+}
+
 /// The measures of one clip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(non_snake_case, reason = "the official names are the keys of the JSON")]
@@ -178,17 +201,7 @@ impl Evaluation {
         truth::require(truth, size, options)?;
         let mean = mean_reaction(reactions, size, options, control)?;
         let neighbours = &truth.neighbours[..size.clips];
-        let mut used = vec![false; truth.listeners.len()];
-        neighbours.iter().flatten().for_each(|row| used[*row as usize] = true);
-        let prepared: Vec<Option<(Centred, Prepared)>> = truth
-            .listeners
-            .par_iter()
-            .zip(&used)
-            .map(|(rows, used)| {
-                let rows = &rows[..size.frames.min(rows.len())];
-                used.then(|| (Centred::new(rows), Prepared::new(rows)))
-            })
-            .collect();
+        let prepared = prepared(truth, size, &|_| true);
         let done = std::sync::atomic::AtomicU64::new(0);
         let scored: Vec<(ClipScores, f64)> = (0..size.clips)
             .into_par_iter()
@@ -223,6 +236,39 @@ impl Evaluation {
         evaluation.warnings.extend(evaluation.cautions(neighbours));
         evaluation.intervals = evaluation.bootstrap(options, control)?;
         Ok(evaluation)
+    }
+
+    /// Scores only the clips that `holds` names and leaves them in the journal, for several machines that share a set:
+    /// [`Evaluation::resumed`] with all their journals sums up. Returns how many clips that were.
+    ///
+    /// # Errors
+    /// As [`Evaluation::resumed`].
+    pub fn part(
+        reactions: &dyn Reactions,
+        truth: &Truth<'_>,
+        options: &Options,
+        holds: &(dyn Fn(usize) -> bool + Sync),
+        journal: &dyn Journal,
+        control: &Control,
+    ) -> Result<usize> {
+        let (size, _) = truth::size_of(reactions, truth, options)?;
+        truth::require(truth, size, options)?;
+        let prepared = prepared(truth, size, holds);
+        let ours: Vec<usize> = (0..size.clips).filter(|clip| holds(*clip)).collect();
+        let done = std::sync::atomic::AtomicU64::new(0);
+        ours.par_iter().try_for_each(|clip| {
+            control.check()?;
+            if journal.scored(*clip).is_none() {
+                let samples = reactions.of_clip(*clip)?;
+                truth::require_reactions(*clip, &samples, size, options)?;
+                let samples = cut_to(samples, size.frames);
+                let speaker = &truth.speakers[*clip][..size.frames];
+                journal.keep(&score(*clip, &samples, speaker, &truth.neighbours[*clip], &prepared))?;
+            }
+            let finished = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            control.step("scoring clips", finished, ours.len() as u64, "")
+        })?;
+        Ok(ours.len())
     }
 
     /// The means over clips.

@@ -18,6 +18,7 @@ use measures::{Evaluation, Options, Reactions, Truth};
 use study::entry::Predictions;
 use study::{Cache, Split};
 
+use super::Shard;
 use super::generate::parse_split;
 use crate::output::Output;
 
@@ -68,6 +69,10 @@ pub struct Args {
     /// cache folder
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Score every N-th clip only, beginning with the I-th (from 1), and leave the scores in the cache folder: 2/4. Several
+    /// machines can share it; the same command without --shard sums up what they scored
+    #[arg(long, value_name = "I/N", requires = "cache", conflicts_with = "against")]
+    shard: Option<String>,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -100,6 +105,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     if args.protocol == "react2025" {
         return react2025::run(args, &reactions, &known, output, &control);
+    }
+    if let Some(shard) = &args.shard {
+        return part(&reactions, &known, Shard::parse(shard)?, args, output, &control);
     }
     let evaluation = scored(&reactions, &known, args, &control)?;
     for warning in &evaluation.warnings {
@@ -180,18 +188,48 @@ impl Known {
     }
 }
 
-/// Scores with a journal that lasts until the evaluation is complete.
-fn scored(reactions: &First, known: &Known, args: &Args, control: &Control) -> clips::Result<Evaluation> {
-    let options = Options { bootstrap: args.bootstrap, seed: args.seed, truncate: args.truncate };
-    let Some(folder) = args.cache.clone().or_else(Cache::usual_place) else {
-        return Evaluation::of(reactions, &known.truth(), &options, control);
+/// Scores a share of the clips into the cache folder.
+fn part(
+    reactions: &First,
+    known: &Known,
+    shard: Shard,
+    args: &Args,
+    output: &Output,
+    control: &Control,
+) -> clips::Result<()> {
+    let options = options(args);
+    let Some(folder) = &args.cache else {
+        return Err(super::bad_request("--shard leaves its scores in a folder", "name one with --cache"));
     };
-    let key = known
+    let (first, every) = shard.numbers();
+    let journal = Cache::open(folder)?.journal_of_part(&key_of(reactions, known, &options), first, every)?;
+    let holds = |clip: usize| shard.holds(clip);
+    let count = Evaluation::part(reactions, &known.truth(), &options, &holds, &journal, control)?;
+    let value = serde_json::json!({ "scored": count, "clips": reactions.clips(), "cache": folder });
+    output.result(&value, format!("{count} of {} clips scored into {}", reactions.clips(), folder.display()))
+}
+
+fn options(args: &Args) -> Options {
+    Options { bootstrap: args.bootstrap, seed: args.seed, truncate: args.truncate }
+}
+
+/// What stands for the scores of these clips in the cache.
+fn key_of(reactions: &First, known: &Known, options: &Options) -> Key {
+    known
         .key
         .clone()
         .part("predictions", reactions.predictions.hash())
         .part("samples", reactions.samples)
-        .part("truncate", options.truncate);
+        .part("truncate", options.truncate)
+}
+
+/// Scores with a journal that lasts until the evaluation is complete.
+fn scored(reactions: &First, known: &Known, args: &Args, control: &Control) -> clips::Result<Evaluation> {
+    let options = options(args);
+    let Some(folder) = args.cache.clone().or_else(Cache::usual_place) else {
+        return Evaluation::of(reactions, &known.truth(), &options, control);
+    };
+    let key = key_of(reactions, known, &options);
     let cache = Cache::open(&folder)?;
     let evaluation =
         Evaluation::resumed(reactions, &known.truth(), &options, &cache.journal(&key)?, control)?;
