@@ -272,6 +272,26 @@ fn the_doctor_names_what_is_missing_and_the_way_on() {
     assert!(!display["remedy"].as_str().unwrap().is_empty());
 }
 
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_is_not_here_is_refused_with_those_that_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let (nowhere, run) = (dir.path().join("corpus"), dir.path().join("run"));
+    let train = |device: &str| {
+        fails(2, &["train", "--corpus", text(&nowhere), "--run", text(&run), "--device", device])
+    };
+    let said = train("cuda:0");
+    for word in ["--device cuda:0", "--features cuda", "docs/devices.md", "cpu, candle-cpu"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(train("gpu").contains("the name of no device"));
+    assert!(!run.exists());
+    let found = json(&["doctor"]);
+    let networks = found["findings"].as_array().unwrap().iter().find(|f| f["what"] == "networks").unwrap();
+    assert!(networks["detail"].as_str().unwrap().contains("candle-cpu"), "{networks}");
+    assert!(networks["remedy"].as_str().unwrap().contains("cuda"), "{networks}");
+}
+
 #[test]
 fn without_a_display_the_window_says_so() {
     let said = fails(1, &[]);

@@ -21,6 +21,7 @@ pub(crate) struct Card<'a> {
     pub(crate) data: &'a Data,
     pub(crate) about: &'a About,
     pub(crate) parameters: usize,
+    pub(crate) device: String,
     pub(crate) place: &'a Place,
     pub(crate) averaged: bool,
     pub(crate) known: Known<'a>,
@@ -59,7 +60,7 @@ pub(crate) fn text(card: &Card<'_>) -> Result<String> {
     let _ = writeln!(
         out,
         "Seed {} for every draw, code books and first weights. Stage {}, step {} of {steps}{}{}; {} of training so \
-         far, on the CPU. Program version {}.",
+         far, on {}. Program version {}.",
         config.seed,
         place.stage,
         place.step,
@@ -69,6 +70,7 @@ pub(crate) fn text(card: &Card<'_>) -> Result<String> {
             skipped => format!(", {skipped} of them skipped by the guard"),
         },
         clock::duration(place.seconds),
+        card.device,
         env!("CARGO_PKG_VERSION"),
     );
     let differences = config.differences()?;

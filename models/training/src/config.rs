@@ -4,6 +4,7 @@ use clips::{Fault, FaultKind, Result};
 use listener::latent_intent::{self, Attention, LatentPlace};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Precision;
 use crate::objective::BagFrom;
 
 /// Which system a run trains.
@@ -104,6 +105,8 @@ pub struct Config {
     pub decay: f64,
     /// Largest global norm of the gradient.
     pub clip: f64,
+    /// What matrix products are computed in: f32, or bf16 on a device that can.
+    pub precision: Precision,
     /// Tracks of the batches.
     pub mode: Mode,
 
@@ -208,6 +211,7 @@ impl Config {
             final_rate: 0.05,
             decay: 0.01,
             clip: 1.0,
+            precision: Precision::F32,
             mode: Mode::Mix,
             weight_likelihood: 1.0,
             weight_matching: 0.5,

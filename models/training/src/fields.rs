@@ -98,6 +98,12 @@ pub const FIELDS: &[Field] = &[
     field("optimiser", "batch", "Clips of a batch; reaction matching contrasts within it"),
     field("optimiser", "decay", "Weight decay of matrices"),
     field("optimiser", "clip", "Largest global norm of the gradient"),
+    choice(
+        "optimiser",
+        "precision",
+        "What matrix products are computed in; bf16 needs --device cuda:N or metal",
+        &["f32", "bf16"],
+    ),
     field(
         "optimiser",
         "ema",

@@ -1,10 +1,13 @@
 //! AdamW with its state in the open, clipping by the global norm, and a cosine schedule with warm-up.
 
 use listener::latent_intent::parameters::{Layout, Start};
+use rayon::prelude::*;
 
 /// Decay rates of the two moments.
 const BETAS: (f64, f64) = (0.9, 0.95);
 const EPSILON: f64 = 1e-8;
+/// Values that a thread works on at a time. Tens of millions of parameters are slow on one.
+const PIECE: usize = 1 << 15;
 
 /// The optimiser's state, in the layout of the network.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,21 +39,28 @@ impl AdamW {
                 if matches!(entry.start, Start::Matrix(_)) { (1.0 - rate * decay) as f32 } else { 1.0 };
             let (first, second) = (entry.slot.of_mut(&mut self.first), entry.slot.of_mut(&mut self.second));
             let (values, gradient) = (entry.slot.of_mut(values), entry.slot.of(gradient));
-            for i in 0..values.len() {
-                first[i] = b1 * first[i] + (1.0 - b1) * gradient[i];
-                second[i] = b2 * second[i] + (1.0 - b2) * gradient[i] * gradient[i];
-                values[i] = values[i] * keep - step * first[i] / ((second[i] * root).sqrt() + epsilon);
-            }
+            let values = values.par_chunks_mut(PIECE).zip(gradient.par_chunks(PIECE));
+            let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
+            values.zip(moments).for_each(|((values, gradient), (first, second))| {
+                for i in 0..values.len() {
+                    first[i] = b1 * first[i] + (1.0 - b1) * gradient[i];
+                    second[i] = b2 * second[i] + (1.0 - b2) * gradient[i] * gradient[i];
+                    values[i] = values[i] * keep - step * first[i] / ((second[i] * root).sqrt() + epsilon);
+                }
+            });
         }
     }
 }
 
 /// Scales the gradient to at most `limit`; returns its norm before.
 pub fn clip(gradient: &mut [f32], limit: f64) -> f64 {
-    let norm = gradient.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let square = |piece: &[f32]| piece.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    // Added piece by piece in their order, whatever the number of threads.
+    let sums: Vec<f64> = gradient.par_chunks(PIECE).map(square).collect();
+    let norm = sums.iter().sum::<f64>().sqrt();
     if norm > limit {
         let scale = (limit / norm) as f32;
-        gradient.iter_mut().for_each(|x| *x *= scale);
+        gradient.par_iter_mut().with_min_len(PIECE).for_each(|x| *x *= scale);
     }
     norm
 }
@@ -60,9 +70,9 @@ pub fn clip(gradient: &mut [f32], limit: f64) -> f64 {
 pub fn follow(average: &mut [f32], values: &[f32], decay: f64, steps: u64) {
     let steps = steps as f64;
     let share = (1.0 - decay.min((1.0 + steps) / (10.0 + steps))) as f32;
-    for (average, value) in average.iter_mut().zip(values) {
+    average.par_iter_mut().zip(values).with_min_len(PIECE).for_each(|(average, value)| {
         *average += share * (value - *average);
-    }
+    });
 }
 
 /// Learning rate of step `step` (from 0) of `steps`: linear warm-up, then a cosine from `peak` to `last * peak`.

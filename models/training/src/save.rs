@@ -107,6 +107,7 @@ impl Trainer<'_> {
             data: self.data,
             about: &about,
             parameters: network.layout.total(),
+            device: self.engine.device(),
             place: &state.place,
             averaged: state.average.is_some() && !name.ends_with("-raw"),
             known: *known,

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::Config;
+use crate::engine::Job;
 use crate::guard::{self, WINDOW};
-use crate::objective::{Item, Losses, Outcome, Weights, stage_one, stage_two};
+use crate::objective::{Item, Losses, Outcome, Weights};
 use crate::optimiser::{clip, follow, rate};
 use crate::orders::Order;
 use crate::run::{Place, State};
@@ -80,11 +81,14 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn compute(&self, values: &[f32], step: usize, batch: &(Track, Vec<Item<f32>>)) -> Outcome<f32> {
-        if self.network.latent.is_some() {
-            stage_two(self.network, values, &batch.1, batch.0, &self.weights(step))
-        } else {
-            stage_one(self.network, values, &batch.1, batch.0)
+    fn job<'b>(&'b self, values: &'b [f32], step: usize, batch: &'b (Track, Vec<Item<f32>>)) -> Job<'b> {
+        Job {
+            network: self.network,
+            values,
+            items: &batch.1,
+            track: batch.0,
+            weights: self.weights(step),
+            precision: self.config.precision,
         }
     }
 }
@@ -122,7 +126,7 @@ impl Pace {
 impl Trainer<'_> {
     /// Runs the stage of `state` to its end.
     pub(crate) fn stage(&self, network: &Network, state: &mut State) -> Result<End> {
-        let config = self.config;
+        let (config, engine) = (self.config, self.engine);
         let terms = Terms::new(config, network, state.place.stage);
         let draw =
             |stage: u64, step: usize| batch::draw(self.data, config, stage, step, network.config.latents);
@@ -137,11 +141,11 @@ impl Trainer<'_> {
                 None => draw(stage, step),
             }?;
             let (outcome, next) = rayon::join(
-                || terms.compute(&state.values, step, &batch),
+                || engine.compute(&terms.job(&state.values, step, &batch)),
                 || (step + 1 < terms.steps).then(|| draw(stage, step + 1)),
             );
             ahead = next;
-            let mut line = self.step(&terms, state, &batch, outcome)?;
+            let mut line = self.step(&terms, state, &batch, outcome?)?;
             end.watch = self.after_step(&terms, state, &mut line, &mut pace)?;
             if state.place.step == terms.steps || state.place.ended {
                 end.line = Some(line);

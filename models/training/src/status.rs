@@ -63,6 +63,9 @@ pub struct Status {
     pub left_seconds: Option<f64>,
     /// Clips of batches worked through in a second.
     pub clips_per_second: f64,
+    /// What losses and gradients are computed on; empty before that is known.
+    #[serde(default)]
+    pub device: String,
     /// A sentence for people.
     pub message: String,
     /// When this was written, in seconds since 1970.
@@ -83,6 +86,7 @@ impl Status {
             seconds: 0.0,
             left_seconds: None,
             clips_per_second: 0.0,
+            device: String::new(),
             message: message.into(),
             updated: 0,
         }

@@ -31,8 +31,9 @@ use serde_json::Value;
 use crate::clock;
 use crate::config::Config;
 use crate::data::Data;
+use crate::engine::{Engine, Plain};
 use crate::status::{Phase, Status};
-use crate::trainer::train_on;
+use crate::trainer::train_on_with;
 
 /// Most runs of a sweep.
 const MOST_RUNS: usize = 1000;
@@ -250,11 +251,25 @@ fn data_key(config: &Config) -> String {
     format!("{seed} {book_m3d} {book_ex} {alternatives_only} {true_pairs_only} {latents} {system:?}")
 }
 
-/// Trains all runs of a sweep into folders under `folder`; writes `sweep.json` after each.
+/// Trains all runs of a sweep on the processor, into folders under `folder`; writes `sweep.json` after each.
+///
+/// # Errors
+/// As [`run_with`].
+pub fn run(sweep: &Sweep, corpus: &Corpus, folder: &Path, control: &Control) -> Result<Report> {
+    run_with(&Plain, sweep, corpus, folder, control)
+}
+
+/// As [`run`], where losses and gradients are computed by `engine`.
 ///
 /// # Errors
 /// A folder that cannot be written; cancelled on a stop. A run that fails is in the report.
-pub fn run(sweep: &Sweep, corpus: &Corpus, folder: &Path, control: &Control) -> Result<Report> {
+pub fn run_with(
+    engine: &dyn Engine,
+    sweep: &Sweep,
+    corpus: &Corpus,
+    folder: &Path,
+    control: &Control,
+) -> Result<Report> {
     make_folder(folder)?;
     write_atomically(&folder.join("sweep.toml"), |writer| writer.write_all(sweep.text.as_bytes()))?;
     let mut report = Report { folder: folder.to_owned(), runs: Vec::new() };
@@ -281,7 +296,7 @@ pub fn run(sweep: &Sweep, corpus: &Corpus, folder: &Path, control: &Control) -> 
         }
         control.check()?;
         let run = folder.join(&planned.name);
-        match train_one(&planned.config, corpus, &run, folder, &mut data, control) {
+        match train_one(engine, &planned.config, corpus, &run, folder, &mut data, control) {
             Ok(summary) => (outcome.state, outcome.summary) = (Phase::Done, Some(summary)),
             Err(fault) if fault.is_cancelled() && control.stopped() => {
                 outcome.state = Phase::Stopped;
@@ -301,6 +316,7 @@ pub fn run(sweep: &Sweep, corpus: &Corpus, folder: &Path, control: &Control) -> 
 }
 
 fn train_one(
+    engine: &dyn Engine,
     config: &Config,
     corpus: &Corpus,
     run: &Path,
@@ -319,7 +335,7 @@ fn train_one(
         *known = Some((key, loaded));
     }
     let Some((_, data)) = known else { return Err(Fault::new(FaultKind::Internal, run, "no data")) };
-    let summary = train_on(config, data, run, run.join("config.toml").exists(), control)
+    let summary = train_on_with(engine, config, data, run, run.join("config.toml").exists(), control)
         // a folder that cannot be taken up says so in its status, too
         .inspect_err(|fault| {
             if fault.kind == FaultKind::Mismatch {

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::config::{Config, SystemKind};
 use crate::data::Data;
+use crate::engine::{Engine, Plain};
 use crate::objective::Losses;
 use crate::run::{Folder, State};
 use crate::status::Reporter;
@@ -49,6 +50,8 @@ pub struct Summary {
     pub steps: (usize, usize),
     /// Seconds of training, without reading the corpus.
     pub seconds: f64,
+    /// What losses and gradients were computed on, lastly.
+    pub device: String,
     /// Clips that were left out.
     pub faults: Vec<Fault>,
     /// What the reader of the numbers must know.
@@ -91,7 +94,7 @@ impl std::fmt::Display for Summary {
     }
 }
 
-/// Trains on a corpus into a run folder.
+/// Trains on a corpus into a run folder, on the processor.
 ///
 /// # Errors
 /// Impossible settings, a folder that holds another run, a corpus without usable rows, a network that went astray;
@@ -103,12 +106,28 @@ pub fn train(
     resume: bool,
     control: &Control,
 ) -> Result<Summary> {
+    train_with(&Plain, config, corpus, run, resume, control)
+}
+
+/// As [`train`], where losses and gradients are computed by `engine`.
+///
+/// # Errors
+/// As [`train`]; a precision the engine does not compute in; what the engine says.
+pub fn train_with(
+    engine: &dyn Engine,
+    config: &Config,
+    corpus: &Corpus,
+    run: &Path,
+    resume: bool,
+    control: &Control,
+) -> Result<Summary> {
     config.check()?;
+    engine.check(config.precision)?;
     let folder = Folder::open(run, config, resume)?;
     let reporter = Reporter::new(folder.status(), "reading the corpus");
     // The run folder is on a disk that has room; a folder for temporary files may be memory.
     let result = Data::load(corpus, config, Some(run), control)
-        .and_then(|data| Trainer::new(config, &data, &folder, control, &reporter)?.run(resume));
+        .and_then(|data| Trainer::new(engine, config, &data, &folder, control, &reporter)?.run(resume));
     ended(&folder, reporter, result)
 }
 
@@ -123,11 +142,27 @@ pub fn train_on(
     resume: bool,
     control: &Control,
 ) -> Result<Summary> {
+    train_on_with(&Plain, config, data, run, resume, control)
+}
+
+/// As [`train_with`] on data that is already read.
+///
+/// # Errors
+/// As [`train_with`].
+pub fn train_on_with(
+    engine: &dyn Engine,
+    config: &Config,
+    data: &Data,
+    run: &Path,
+    resume: bool,
+    control: &Control,
+) -> Result<Summary> {
     config.check()?;
+    engine.check(config.precision)?;
     let folder = Folder::open(run, config, resume)?;
     let reporter = Reporter::new(folder.status(), "getting ready");
-    let result =
-        Trainer::new(config, data, &folder, control, &reporter).and_then(|trainer| trainer.run(resume));
+    let result = Trainer::new(engine, config, data, &folder, control, &reporter)
+        .and_then(|trainer| trainer.run(resume));
     ended(&folder, reporter, result)
 }
 
@@ -142,6 +177,7 @@ fn ended(folder: &Folder, reporter: Reporter, result: Result<Summary>) -> Result
 }
 
 pub(crate) struct Trainer<'a> {
+    pub(crate) engine: &'a dyn Engine,
     pub(crate) config: &'a Config,
     pub(crate) data: &'a Data,
     pub(crate) folder: &'a Folder,
@@ -157,13 +193,16 @@ pub(crate) struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     fn new(
+        engine: &'a dyn Engine,
         config: &'a Config,
         data: &'a Data,
         folder: &'a Folder,
         control: &'a Control,
         reporter: &'a Reporter,
     ) -> Result<Self> {
+        reporter.update(|status| status.device = engine.device());
         Ok(Self {
+            engine,
             config,
             data,
             folder,
@@ -213,6 +252,9 @@ impl<'a> Trainer<'a> {
                 State::new(1, first_values(&plain, config), averaged, &data.fingerprint, 0.0)
             }
         };
+        // A run may go on elsewhere: the log has every device it was on.
+        let threads = rayon::current_num_threads();
+        self.folder.log(&format!("computes on {}; {threads} threads of the processor", self.engine.device()));
         self.reporter.tell(|status| status.message = data.notes.join("; "));
         let alone = self.alone();
         let (mut losses, mut validation) = (Losses::default(), None);
@@ -245,6 +287,7 @@ impl<'a> Trainer<'a> {
             validation,
             steps: (state.place.step, state.place.skipped),
             seconds: state.place.seconds,
+            device: self.engine.device(),
             faults: data.faults.clone(),
             warnings,
         };

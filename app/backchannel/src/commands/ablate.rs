@@ -13,7 +13,7 @@ use clips::{Control, Fault, FaultKind, Sampling, Track};
 use serde::{Deserialize, Serialize};
 use study::intents::{Asked, KnownSplit, findings};
 use training::ablations::{VARIANTS, Variant, reference};
-use training::{Config, Mode};
+use training::{Config, Engine, Mode};
 
 use super::{Shard, bad_request};
 use crate::output::Output;
@@ -38,6 +38,9 @@ pub struct Args {
     /// Change a setting of all variants; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// What computes losses and gradients, as in `train`
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// Do every N-th run only, beginning with the I-th (from 1): 2/4
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
@@ -76,6 +79,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         return output.result(&value, text);
     }
     let variants = chosen(&args.only)?;
+    let engine = accelerated::engine(&args.device)?;
     if args.seeds == 0 {
         return Err(bad_request("--seeds 0 trains nothing", "ask for at least 1"));
     }
@@ -101,7 +105,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             continue;
         }
         control.step("variants", index as u64, jobs.len() as u64, variant.name)?;
-        let work = Work { corpus: &corpus, known: &known, out: &args.out, control: &control };
+        let work =
+            Work { engine: &*engine, corpus: &corpus, known: &known, out: &args.out, control: &control };
         work.one(variant, &variant.config(&reference, *seed)?)?;
     }
     let rows = table_rows(&args.out, &jobs)?;
@@ -139,6 +144,7 @@ fn file_of(out: &Path, variant: &str, seed: u64) -> PathBuf {
 }
 
 struct Work<'a> {
+    engine: &'a dyn Engine,
     corpus: &'a Corpus,
     known: &'a KnownSplit,
     out: &'a Path,
@@ -160,8 +166,14 @@ impl Work<'_> {
             }
         }
         let run = self.out.join("runs").join(format!("{}-{}", variant.name, config.seed));
-        let summary =
-            training::train(config, self.corpus, &run, run.join("state.bin").is_file(), self.control)?;
+        let summary = training::train_with(
+            self.engine,
+            config,
+            self.corpus,
+            &run,
+            run.join("state.bin").is_file(),
+            self.control,
+        )?;
         let track = if config.mode == Mode::Online { Track::Online } else { Track::Offline };
         let system = listener::load(&summary.checkpoint)?;
         let asked = Asked { track, sampling: Sampling::default(), seed: 1 };

@@ -3,6 +3,7 @@
 //! A ratio above 1 means "better than the bar". Nothing here is a test: a slow machine prints small ratios.
 
 mod corpus;
+mod step;
 
 use std::time::Instant;
 
@@ -26,13 +27,18 @@ pub struct Args {
     /// `corpus` also empties the system's file cache and indexes cold; needs Linux and root, slows others down
     #[arg(long)]
     cold: bool,
+    /// `step` also measures this device, as named in `train`
+    #[arg(long, default_value = "candle-cpu")]
+    device: String,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-const NAMES: [&str; 10] =
-    ["features", "offline", "online", "decode", "measures", "frame", "start", "clock", "video", "corpus"];
+const NAMES: [&str; 11] = [
+    "features", "offline", "online", "decode", "step", "measures", "frame", "start", "clock", "video",
+    "corpus",
+];
 
 /// One measured quantity.
 #[derive(Debug, Serialize)]
@@ -86,6 +92,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             },
             "clock" => rows.push(clock()),
             "video" => rows.extend(video(output)?),
+            "step" => rows.extend(step::rows(&args.device)?),
             "corpus" => rows.extend(corpus::rows(args.clips, args.cold, output)?),
             other => return Err(bad_request(format!("there is no benchmark {other}"), NAMES.join(", "))),
         }

@@ -85,7 +85,16 @@ fn adapters() -> Finding {
 }
 
 fn devices() -> Finding {
-    finding("networks", State::Ok, listener::devices().join("; "), "")
+    let left_out = accelerated::device::left_out();
+    let remedy = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "this build leaves out {}; docs/devices.md says how to build with them",
+            left_out.join(" and ")
+        )
+    };
+    finding("networks", State::Ok, format!("train on {}", accelerated::device::listed().join("; ")), &remedy)
 }
 
 fn sound() -> Finding {

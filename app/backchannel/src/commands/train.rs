@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clips::corpus::Corpus;
+use training::Engine;
 use training::status::Phase;
 use training::sweep::{self, Sweep};
 
-use super::bad_request;
 use crate::output::Output;
 
 const AFTER: &str = "\
@@ -47,7 +47,7 @@ pub struct Args {
     /// Train the runs of a sweep file, one after the other
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["system", "preset", "set", "resume"])]
     sweep: Option<PathBuf>,
-    /// Only `cpu` in this build
+    /// What computes losses and gradients: cpu, cuda:N or metal (as built; `doctor` lists what is here), or candle-cpu
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Go on with an interrupted run; the result equals an uninterrupted one. Settings are those of the run
@@ -59,19 +59,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
-    if args.device != "cpu" {
-        return Err(bad_request(
-            format!("--device {} is not here", args.device),
-            format!("this build on this machine trains on: cpu ({})", listener::devices().join("; ")),
-        ));
-    }
+    let engine = accelerated::engine(&args.device)?;
     if let Some(file) = &args.sweep {
-        return run_sweep(args, &Sweep::read(file)?, output);
+        return run_sweep(&*engine, args, &Sweep::read(file)?, output);
     }
     let config = config(args)?;
     let control = output.control();
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
-    let summary = training::train(&config, &corpus, &args.run, args.resume, &control)?;
+    let summary = training::train_with(&*engine, &config, &corpus, &args.run, args.resume, &control)?;
     output.result(&summary, &summary)
 }
 
@@ -91,10 +86,10 @@ fn config(args: &Args) -> clips::Result<training::Config> {
     Ok(config)
 }
 
-fn run_sweep(args: &Args, sweep: &Sweep, output: &Output) -> clips::Result<()> {
+fn run_sweep(engine: &dyn Engine, args: &Args, sweep: &Sweep, output: &Output) -> clips::Result<()> {
     let control = output.control();
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
-    let report = sweep::run(sweep, &corpus, &args.run, &control)?;
+    let report = sweep::run_with(engine, sweep, &corpus, &args.run, &control)?;
     output.result(&report, &report)?;
     match report.count(Phase::Failed) {
         0 => Ok(()),

@@ -46,6 +46,16 @@ impl Dropout {
         Self { words: [stage, step, clip, pass as u64], ..self }
     }
 
+    /// The share that is dropped.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// A number that names seed, stage, step, clip and pass; starts generators that are not ours.
+    pub fn number(&self) -> u64 {
+        Chance::new(self.seed, "dropout of another device", &self.words).bits()
+    }
+
     /// Factors of `count` values at a place: 0 or 1 / (1 - rate); `None` when nothing is dropped.
     pub fn factors<T: Real>(&self, place: usize, count: usize) -> Option<Vec<T>> {
         if self.rate <= 0.0 {

@@ -27,8 +27,8 @@ use listener::real::Real;
 use rayon::prelude::*;
 
 use clip::Clip;
-pub use terms::softmax;
-use terms::{backward_of, likelihood};
+use terms::likelihood;
+pub use terms::{backward_of, one_hot, sigmoid, softmax, softplus};
 
 /// Gradient buffers; clips go to lane `index % LANES`.
 const LANES: usize = 4;

@@ -1,0 +1,165 @@
+//! Output heads and the losses they end in, with their gradients; the twins of `listener::latent_intent::heads` and of
+//! the terms of `training::objective`.
+//!
+//! Logits are by far the largest tensor of a step (frames x vocabulary), so they are worked through in pieces of
+//! bounded size and never kept.
+
+use candle_core::{D, Result, Tensor};
+use listener::latent_intent::STREAMS;
+
+use crate::blocks::Linear;
+use crate::passes::Scene;
+use crate::tensors::{Gradients, Key, Names};
+
+/// Most logits of a piece: 64 MB in f32.
+const MOST_LOGITS: usize = 1 << 24;
+
+/// Pieces `(first, count)` of `rows` rows with `columns` columns each.
+pub fn chunks(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    let most = (MOST_LOGITS / columns.max(1)).max(1);
+    (0..rows).step_by(most).map(move |first| (first, most.min(rows - first)))
+}
+
+/// Four heads.
+#[derive(Debug)]
+pub struct Heads {
+    maps: Vec<Linear>,
+    biases: Vec<Key>,
+}
+
+/// e^(logits - top), their sum, and the top, of each row.
+struct Raised {
+    raised: Tensor,
+    total: Tensor,
+    top: Tensor,
+}
+
+fn raise(logits: &Tensor) -> Result<Raised> {
+    let top = logits.max_keepdim(D::Minus1)?;
+    let raised = logits.broadcast_sub(&top)?.exp()?;
+    let total = raised.sum_keepdim(D::Minus1)?;
+    Ok(Raised { raised, total, top })
+}
+
+impl Heads {
+    /// The heads of this name.
+    pub fn new(names: &Names<'_>, name: &str) -> Result<Self> {
+        let maps = STREAMS.iter().map(|stream| Linear::new(names, &format!("{name}.{stream}")));
+        let biases = STREAMS.iter().map(|stream| names.find(&format!("{name}_bias.{stream}")));
+        Ok(Self { maps: maps.collect::<Result<_>>()?, biases: biases.collect::<Result<_>>()? })
+    }
+
+    fn logits(&self, scene: &Scene<'_>, stream: usize, table: Key, inner: &Tensor) -> Result<Tensor> {
+        let Scene { math, values, .. } = *scene;
+        math.times_transposed(inner, values.get(table))?.broadcast_add(values.get(self.biases[stream]))
+    }
+
+    /// Gradient of `inner`, and of the head's table and bias.
+    fn logits_backward(
+        &self,
+        scene: &Scene<'_>,
+        stream: usize,
+        table: Key,
+        inner: &Tensor,
+        dlogits: &Tensor,
+        gradients: &mut Gradients,
+    ) -> Result<Tensor> {
+        let Scene { math, values, .. } = *scene;
+        gradients.add(self.biases[stream], &math.column_sums(dlogits)?)?;
+        gradients.add(table, &math.transposed_times(dlogits, inner)?)?;
+        math.times(dlogits, values.get(table))
+    }
+
+    /// The negative log-likelihood `[rows]` of the ids `[rows, 1]` of each stream, for hidden rows `h`.
+    pub fn losses(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        h: &Tensor,
+        ids: &[Tensor],
+    ) -> Result<Vec<Tensor>> {
+        (0..STREAMS.len())
+            .map(|stream| {
+                let inner = self.maps[stream].forward(scene.math, scene.values, h)?;
+                let size = scene.values.get(tables[stream]).dim(0)?;
+                let pieces = chunks(h.dim(0)?, size).map(|(first, count)| {
+                    let inner = inner.narrow(0, first, count)?;
+                    let logits = self.logits(scene, stream, tables[stream], &inner)?;
+                    cross_entropy(&logits, &raise(&logits)?, &ids[stream].narrow(0, first, count)?)
+                });
+                Tensor::cat(&pieces.collect::<Result<Vec<_>>>()?, 0)
+            })
+            .collect()
+    }
+
+    /// As `losses`, with the gradient of h of their sum, each row times its `scale` (`[rows, 1]`).
+    pub fn losses_and_gradient(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        h: &Tensor,
+        ids: &[Tensor],
+        scale: &Tensor,
+        gradients: &mut Gradients,
+    ) -> Result<(Vec<Tensor>, Tensor)> {
+        let Scene { math, values, .. } = *scene;
+        let (mut losses, mut dh) = (Vec::new(), h.zeros_like()?);
+        for stream in 0..STREAMS.len() {
+            let table = tables[stream];
+            let inner = self.maps[stream].forward(math, values, h)?;
+            let (mut rows, mut dinner) = (Vec::new(), Vec::new());
+            for (first, count) in chunks(h.dim(0)?, values.get(table).dim(0)?) {
+                let ids = ids[stream].narrow(0, first, count)?.contiguous()?;
+                let inner = inner.narrow(0, first, count)?;
+                let scale = scale.narrow(0, first, count)?;
+                let logits = self.logits(scene, stream, table, &inner)?;
+                let raised = raise(&logits)?;
+                rows.push(cross_entropy(&logits, &raised, &ids)?);
+                let dlogits = raised.raised.broadcast_mul(&(&scale / &raised.total)?)?.scatter_add(
+                    &ids,
+                    &scale.neg()?.contiguous()?,
+                    1,
+                )?;
+                dinner.push(self.logits_backward(scene, stream, table, &inner, &dlogits, gradients)?);
+            }
+            losses.push(Tensor::cat(&rows, 0)?);
+            let dinner = Tensor::cat(&dinner, 0)?;
+            dh = (dh + self.maps[stream].backward(math, values, h, &dinner, gradients)?)?;
+        }
+        Ok((losses, dh))
+    }
+
+    /// The bag of words: the sum over clips of the negative log-likelihood of all tokens of a clip given one row `[B, d]`,
+    /// and the gradient of the rows, times `weight`. `counts` has `[B, V]` of each stream, `frames` `[B, 1]`.
+    pub fn bag(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        first: &Tensor,
+        counts: &[Tensor],
+        frames: &Tensor,
+        weight: f64,
+        gradients: &mut Gradients,
+    ) -> Result<(Tensor, Tensor)> {
+        let Scene { math, values, .. } = *scene;
+        let mut sum = math.zeros(&[])?;
+        let mut dfirst = first.zeros_like()?;
+        for (stream, counts) in counts.iter().enumerate() {
+            let inner = self.maps[stream].forward(math, values, first)?;
+            let logits = self.logits(scene, stream, tables[stream], &inner)?;
+            let Raised { raised, total, top } = raise(&logits)?;
+            let likelihood = logits.broadcast_sub(&(&top + total.log()?)?)?;
+            sum = (sum - (likelihood * counts)?.sum_all()?)?;
+            let expected = raised.broadcast_mul(&(frames / &total)?)?;
+            let dlogits = (expected - counts)?.affine(weight, 0.0)?;
+            let dinner = self.logits_backward(scene, stream, tables[stream], &inner, &dlogits, gradients)?;
+            dfirst = (dfirst + self.maps[stream].backward(math, values, first, &dinner, gradients)?)?;
+        }
+        Ok((sum, dfirst))
+    }
+}
+
+fn cross_entropy(logits: &Tensor, raised: &Raised, ids: &Tensor) -> Result<Tensor> {
+    let picked = (logits.gather(&ids.contiguous()?, 1)? - &raised.top)?;
+    (raised.total.log()? - picked)?.squeeze(1)
+}
