@@ -52,6 +52,8 @@ enum Command {
     Evaluate(commands::evaluate::Args),
     /// The speech features of a sound as a tensor
     Features(commands::features::Args),
+    /// Convert official PyTorch checkpoints of a compared system
+    Import(commands::import::Args),
     /// Golden files recomputed with our own code, every tensor against its tolerance
     Parity(commands::parity::Args),
     /// On a corpus with known intents: what each latent intent does, and how well it can be told
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Baseline(args) => run(args.json, |output| commands::baseline::run(&args, output)),
         Command::Evaluate(args) => run(args.json, |output| commands::evaluate::run(&args, output)),
         Command::Features(args) => run(args.json, |output| commands::features::run(&args, output)),
+        Command::Import(args) => run(args.json, |output| commands::import::run(&args, output)),
         Command::Parity(args) => parity(&args),
         Command::Intents(args) => run(args.json, |output| commands::intents::run(&args, output)),
         Command::Recognise(args) => run(args.json, |output| commands::recognise::run(&args, output)),

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod features;
 pub mod generate;
+pub mod import;
 pub mod intents;
 pub mod latents;
 pub mod parity;

@@ -4,6 +4,7 @@
 //! check another kind of golden file, add a file with such a function and a line to [`FORMS`]. What recomputes a file
 //! belongs to the crate that owns the code under test, where its tests use it too.
 
+mod baselines;
 mod listener;
 mod measures;
 mod speech;
@@ -30,8 +31,12 @@ pub enum Recomputed {
 type Form = fn(&Path, &Control) -> Result<Option<Recomputed>>;
 
 /// Every form: its name, and what recomputes it.
-const FORMS: [(&str, Form); 3] =
-    [("speech", speech::recompute), ("measures", measures::recompute), ("listener", listener::recompute)];
+const FORMS: [(&str, Form); 4] = [
+    ("speech", speech::recompute),
+    ("measures", measures::recompute),
+    ("listener", listener::recompute),
+    ("baselines", baselines::recompute),
+];
 
 /// One golden file.
 #[derive(Debug, Serialize)]

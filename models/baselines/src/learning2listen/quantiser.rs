@@ -1,0 +1,79 @@
+//! The codebook of Learning2Listen.
+//!
+//! *Parity:* the encoder's output `[B, 4, H]` is turned to `[B, H, 4]` and cut into 4 rows of H, so that a code covers a
+//! quarter of the channels over all 4 time steps, not one time step. Predicting "the next code" therefore does not mean
+//! predicting the next 8 frames; their roll-out treats it so all the same.
+
+use candle_core::{D, Result, Tensor};
+
+use crate::layers::pointwise::mean_square;
+use crate::parameters::{Scope, Start};
+
+/// `embedding.weight` [codes, H].
+#[derive(Debug, Clone)]
+pub struct Quantiser {
+    codes: Tensor,
+}
+
+/// What a batch became.
+#[derive(Debug, Clone)]
+pub struct Quantised {
+    /// Codes in place of the encoder's output, with the gradient passed straight through: `[B, 4, H]`.
+    pub vectors: Tensor,
+    /// The codes' numbers `[B, 4]`.
+    pub indices: Tensor,
+    /// Squared distances of every row to every code `[4 B, codes]`.
+    pub distances: Tensor,
+    /// 0.25 MSE(fixed codes, vectors) + MSE(codes, fixed vectors).
+    pub loss: Tensor,
+}
+
+/// Weight of the term that draws the encoder to its codes.
+const COMMITMENT: f64 = 0.25;
+
+impl Quantiser {
+    /// Started uniformly in -1/codes..1/codes.
+    ///
+    /// # Errors
+    /// Of the tensor library.
+    pub fn new(scope: &Scope<'_, '_>, codes: usize, width: usize) -> Result<Self> {
+        let start = Start::Uniform(1.0 / codes.max(1) as f64);
+        Ok(Self { codes: scope.tensor("embedding.weight", &[codes, width], start)? })
+    }
+
+    /// The nearest codes of `[B, 4, H]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn forward(&self, z: &Tensor) -> Result<Quantised> {
+        let (batch, tokens, width) = z.dims3()?;
+        let turned = z.transpose(1, 2)?.contiguous()?;
+        let rows = turned.reshape((batch * tokens, width))?;
+        let (fixed, codes) = (rows.detach(), self.codes.detach());
+        let cross = fixed.matmul(&codes.t()?)?.affine(-2.0, 0.0)?;
+        let distances = cross
+            .broadcast_add(&fixed.sqr()?.sum_keepdim(1)?)?
+            .broadcast_add(&codes.sqr()?.sum(1)?.unsqueeze(0)?)?;
+        let indices = distances.argmin(D::Minus1)?;
+        let chosen = self.codes.index_select(&indices, 0)?.reshape((batch, width, tokens))?;
+        let drawn = (mean_square(&chosen.detach(), &turned)? * COMMITMENT)?;
+        let loss = (drawn + mean_square(&chosen, &turned.detach())?)?;
+        let straight = (&turned + (chosen - &turned)?.detach())?;
+        Ok(Quantised {
+            vectors: straight.transpose(1, 2)?.contiguous()?,
+            indices: indices.reshape((batch, tokens))?,
+            distances,
+            loss,
+        })
+    }
+
+    /// The vectors `[B, 4, H]` of codes `[B, 4]`.
+    ///
+    /// # Errors
+    /// When a code does not exist.
+    pub fn vectors(&self, indices: &Tensor) -> Result<Tensor> {
+        let (batch, tokens) = indices.dims2()?;
+        let rows = self.codes.index_select(&indices.flatten_all()?, 0)?;
+        rows.reshape((batch, self.codes.dim(1)?, tokens))?.transpose(1, 2)?.contiguous()
+    }
+}

@@ -1,0 +1,21 @@
+//! The compared systems: Trans-VAE, BeLFusion, REGNN and Learning2Listen, equal to the official code on the same
+//! weights, forward and gradients.
+//!
+//! Start reading at [`trans_vae`] (one folder a system, one file a block), then [`layers`] (blocks that several share),
+//! [`parameters`] (where tensors come from) and [`golden`] (how equality is shown). What this crate is not: it has no
+//! training loop, reads no corpus, and knows no window.
+
+pub mod belfusion;
+pub mod golden;
+pub mod import;
+pub mod layers;
+pub mod learning2listen;
+pub mod parameters;
+pub mod pass;
+pub mod regnn;
+pub mod systems;
+pub mod trans_vae;
+
+pub use parameters::{Fresh, Parameters, Scope, Source, Start, Stored, build};
+pub use pass::Pass;
+pub use systems::{Network, Settings};
