@@ -53,25 +53,27 @@ impl Cache {
     }
 }
 
-/// Attention of one query over rows of keys and values.
+/// Attention of queries `[B, s]` over the same rows of keys and values: `mixed` is `[B, E]`, `scores` room for `[B, rows]`.
+/// Keys and values are fetched once for all queries; what a query gets does not depend on the others.
 pub(super) fn attend(
     attend: &Attend,
-    q: &[f32],
-    keys: &[f32],
-    values: &[f32],
+    queries: &[f32],
+    key_width: usize,
+    cache: &Cache,
     scores: &mut Vec<f32>,
     mixed: &mut [f32],
 ) {
-    scores.clear();
-    scores.resize(keys.len() / q.len(), 0.0);
-    vectorised(Scores { q, keys, scores });
-    attend.weigh(scores);
-    vectorised(Mix { weights: scores, values, mixed });
+    let rows = cache.keys.len() / key_width;
+    scores.resize(queries.len() / key_width * rows, 0.0);
+    vectorised(Scores { queries, width: key_width, keys: &cache.keys, scores });
+    scores.chunks_exact_mut(rows).for_each(|scores| attend.weigh(scores));
+    vectorised(Mix { weights: scores, rows, values: &cache.values, mixed });
 }
 
-/// The product of a query with every key.
+/// The product of every query with every key.
 struct Scores<'a> {
-    q: &'a [f32],
+    queries: &'a [f32],
+    width: usize,
     keys: &'a [f32],
     scores: &'a mut [f32],
 }
@@ -81,15 +83,21 @@ impl NullaryFnOnce for Scores<'_> {
 
     #[inline(always)]
     fn call(self) {
-        for (score, key) in self.scores.iter_mut().zip(self.keys.chunks_exact(self.q.len())) {
-            *score = dot(self.q, key);
+        let rows = self.keys.len() / self.width;
+        for (row, key) in self.keys.chunks_exact(self.width).enumerate() {
+            for (query, scores) in
+                self.queries.chunks_exact(self.width).zip(self.scores.chunks_exact_mut(rows))
+            {
+                scores[row] = dot(query, key);
+            }
         }
     }
 }
 
-/// The sum of the rows of `values`, each times its weight.
+/// For every query the sum of the rows of `values`, each times its weight.
 struct Mix<'a> {
     weights: &'a [f32],
+    rows: usize,
     values: &'a [f32],
     mixed: &'a mut [f32],
 }
@@ -99,21 +107,24 @@ impl NullaryFnOnce for Mix<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { weights, values, mixed } = self;
+        let Self { weights, rows, values, mixed } = self;
         mixed.fill(0.0);
-        let e = mixed.len();
-        for (weights, rows) in weights.chunks(4).zip(values.chunks(4 * e)) {
-            if let [w0, w1, w2, w3] = *weights {
-                let (a, others) = rows.split_at(e);
-                let (b, others) = others.split_at(e);
-                let (c, d) = others.split_at(e);
-                for ((((m, a), b), c), d) in mixed.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *m = w3.mul_add(*d, w2.mul_add(*c, w1.mul_add(*b, w0.mul_add(*a, *m))));
-                }
-            } else {
-                for (weight, row) in weights.iter().zip(rows.chunks_exact(e)) {
-                    for (m, v) in mixed.iter_mut().zip(row) {
-                        *m = weight.mul_add(*v, *m);
+        let e = values.len() / rows;
+        for (block, rows_of_block) in values.chunks(4 * e).enumerate() {
+            let first = 4 * block;
+            for (weights, mixed) in weights.chunks_exact(rows).zip(mixed.chunks_exact_mut(e)) {
+                if let [w0, w1, w2, w3] = weights[first..(first + 4).min(rows)] {
+                    let (a, others) = rows_of_block.split_at(e);
+                    let (b, others) = others.split_at(e);
+                    let (c, d) = others.split_at(e);
+                    for ((((m, a), b), c), d) in mixed.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                        *m = w3.mul_add(*d, w2.mul_add(*c, w1.mul_add(*b, w0.mul_add(*a, *m))));
+                    }
+                } else {
+                    for (weight, row) in weights[first..].iter().zip(rows_of_block.chunks_exact(e)) {
+                        for (m, v) in mixed.iter_mut().zip(row) {
+                            *m = weight.mul_add(*v, *m);
+                        }
                     }
                 }
             }

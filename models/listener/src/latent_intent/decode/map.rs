@@ -33,6 +33,10 @@ impl Map {
         Self { weight: turned, bias: bias.to_vec() }
     }
 
+    pub(super) fn inputs(&self) -> usize {
+        self.weight.len() / self.bias.len()
+    }
+
     /// One row of `y` for each row of `x`; rows of `x` begin `stride` apart.
     pub(super) fn apply(&self, x: &[f32], stride: usize, y: &mut [f32]) {
         y.chunks_exact_mut(self.bias.len()).for_each(|row| row.copy_from_slice(&self.bias));

@@ -35,6 +35,10 @@ struct SelfPlain {
 }
 
 impl SelfPlain {
+    fn gate_width(&self) -> usize {
+        self.out.inputs()
+    }
+
     fn new(values: &[f32], unit: &SelfUnit) -> Self {
         Self {
             norm: Gain::new(values, &unit.norm),
@@ -54,7 +58,7 @@ impl SelfPlain {
         rotation: &Rotation<f32>,
         scratch: &mut Scratch,
     ) {
-        let (d, e, s) = (self.out.bias.len(), scratch.mixed.len(), scratch.turned.len());
+        let (d, e, s) = (self.out.bias.len(), self.gate_width(), scratch.turned.len());
         let wide = 2 * e + s;
         scratch.make_room(x.len() / d, d, wide);
         scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| self.norm.apply(x, y));
@@ -68,9 +72,9 @@ impl SelfPlain {
             cache.push(&scratch.turned, value, rotation);
             self.query.apply(base, &mut scratch.turned);
             rotation.turn(&mut scratch.turned, position);
-            let (keys, values) = cache.rows();
-            attend(&self.attend, &scratch.turned, keys, values, &mut scratch.scores, &mut scratch.mixed);
-            gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
+            let mixed = &mut scratch.mixed[..e];
+            attend(&self.attend, &scratch.turned, s, cache, &mut scratch.scores, mixed);
+            gate.iter_mut().zip(mixed).for_each(|(gate, mixed)| *gate *= *mixed);
         }
         self.out.add_with_bias(&scratch.active, wide, x);
     }
@@ -88,6 +92,10 @@ struct CrossPlain {
 }
 
 impl CrossPlain {
+    fn gate_width(&self) -> usize {
+        self.out.inputs()
+    }
+
     fn new(values: &[f32], unit: &CrossUnit) -> Self {
         Self {
             norm: Gain::new(values, &unit.norm),
@@ -124,19 +132,22 @@ impl CrossPlain {
         rotation: &Rotation<f32>,
         scratch: &mut Scratch,
     ) {
-        let (d, e, s) = (self.out.bias.len(), scratch.mixed.len(), scratch.turned.len());
+        let (d, e, s) = (self.out.bias.len(), self.gate_width(), scratch.turned.len());
         let wide = e + s;
         scratch.make_room(x.len() / d, d, wide);
         scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| self.norm.apply(x, y));
         self.uq.apply(&scratch.normed, d, &mut scratch.active);
         silu(&mut scratch.active);
-        let (keys, values) = cache.rows();
-        for row in scratch.active.chunks_exact_mut(wide) {
-            let (gate, base) = row.split_at_mut(e);
-            self.query.apply(base, &mut scratch.turned);
-            rotation.turn(&mut scratch.turned, position);
-            attend(&self.attend, &scratch.turned, keys, values, &mut scratch.scores, &mut scratch.mixed);
-            gate.iter_mut().zip(&scratch.mixed).for_each(|(gate, mixed)| *gate *= mixed);
+        let rows = x.len() / d;
+        scratch.queries.resize(rows * s, 0.0);
+        for (row, query) in scratch.active.chunks_exact(wide).zip(scratch.queries.chunks_exact_mut(s)) {
+            self.query.apply(&row[e..], query);
+            rotation.turn(query, position);
+        }
+        scratch.mixed.resize(rows * e, 0.0);
+        attend(&self.attend, &scratch.queries, s, cache, &mut scratch.scores, &mut scratch.mixed);
+        for (row, mixed) in scratch.active.chunks_exact_mut(wide).zip(scratch.mixed.chunks_exact(e)) {
+            row[..e].iter_mut().zip(mixed).for_each(|(gate, mixed)| *gate *= mixed);
         }
         self.out.add_with_bias(&scratch.active, wide, x);
     }
@@ -149,6 +160,7 @@ pub struct Scratch {
     normed: Vec<f32>,
     active: Vec<f32>,
     turned: Vec<f32>,
+    queries: Vec<f32>,
     scores: Vec<f32>,
     mixed: Vec<f32>,
     logits: Vec<f32>,
@@ -234,6 +246,7 @@ impl Plain {
             normed: Vec::new(),
             active: Vec::new(),
             turned: vec![0.0; self.key_width],
+            queries: Vec::new(),
             scores: Vec::new(),
             mixed: vec![0.0; self.gate_width],
             logits: Vec::new(),
