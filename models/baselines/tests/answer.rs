@@ -140,6 +140,20 @@ fn every_system_answers_in_shape_and_range_and_the_same_again() {
 }
 
 #[test]
+fn answers_do_not_depend_on_the_number_of_threads() {
+    let speaker = speaker(FRAMES, 1);
+    for settings in all() {
+        let system = load(&settings).unwrap();
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let takes = pool.install(|| ask(&*system, &speaker, &samples(4))).unwrap();
+            takes.iter().flat_map(bits).collect::<Vec<u32>>()
+        };
+        assert_eq!(with(1), with(3), "{settings:?}");
+    }
+}
+
+#[test]
 fn every_system_hears_and_sees_its_speaker() {
     let (one, other) = (speaker(FRAMES, 1), speaker(FRAMES, 2));
     for settings in all() {

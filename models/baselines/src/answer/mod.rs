@@ -18,6 +18,7 @@ mod trans_vae;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Tensor};
 use clips::channels::{ATTRIBUTE_COUNT, AU, COEFFICIENT_COUNT, EXPRESSIONS};
@@ -27,6 +28,7 @@ use clips::{
 };
 use listener::latent_intent::features::require_frames;
 use listener::{LatentChoice, Request, System};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 pub use features::{cepstra, held};
@@ -106,13 +108,18 @@ impl Asked<'_> {
         Chance::new(self.request.seed, &format!("{} {}", self.system, self.clip), &[sample as u64])
     }
 
-    /// Reactions of all samples, each from its own draws.
-    fn each(&self, make: impl Fn(&mut Chance) -> candle_core::Result<Made>) -> Result<Vec<Made>> {
-        let samples = self.request.samples;
+    /// Reactions of all samples, each from its own draws, on all threads.
+    fn each(&self, make: impl Fn(&mut Chance) -> candle_core::Result<Made> + Sync) -> Result<Vec<Made>> {
+        let (samples, done) = (self.request.samples, AtomicU64::new(0));
+        self.control.step("samples", 0, samples as u64, self.clip)?;
         (0..samples)
+            .into_par_iter()
             .map(|sample| {
-                self.control.step("samples", sample as u64, samples as u64, self.clip)?;
-                make(&mut self.chance(sample)).map_err(|error| self.failed(&error))
+                self.control.check()?;
+                let made = make(&mut self.chance(sample)).map_err(|error| self.failed(&error))?;
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                self.control.step("samples", done, samples as u64, self.clip)?;
+                Ok(made)
             })
             .collect()
     }
