@@ -86,6 +86,7 @@ fn main() -> ExitCode {
         .without_time()
         .init();
     let cli = Cli::parse();
+    baselines::answer::register();
     let Some(command) = cli.command else {
         if let Some(missing) = cli.open.iter().find(|path| !path.exists()) {
             return Output::new(false).failed(&no_such(missing));

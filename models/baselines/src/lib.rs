@@ -2,9 +2,10 @@
 //! weights, forward and gradients.
 //!
 //! Start reading at [`trans_vae`] (one folder a system, one file a block), then [`layers`] (blocks that several share),
-//! [`parameters`] (where tensors come from) and [`golden`] (how equality is shown). What this crate is not: it has no
-//! training loop, reads no corpus, and knows no window.
+//! [`parameters`] (where tensors come from), [`golden`] (how equality is shown) and [`answer`] (checkpoints as systems that
+//! answer speakers). What this crate is not: it has no training loop, reads no corpus, and knows no window of the screen.
 
+pub mod answer;
 pub mod belfusion;
 pub mod golden;
 pub mod import;
@@ -16,6 +17,7 @@ pub mod regnn;
 pub mod systems;
 pub mod trans_vae;
 
+pub use answer::load;
 pub use parameters::{Fresh, Parameters, Scope, Source, Start, Stored, build};
 pub use pass::Pass;
 pub use systems::{Network, Settings};

@@ -17,7 +17,7 @@ use crate::regnn::{self, Regnn};
 use crate::trans_vae::{self, TransVae};
 
 /// What a checkpoint's metadata calls its format.
-const FORMAT: &str = "backchannel-baseline-1";
+pub const FORMAT: &str = "backchannel-baseline-1";
 /// Longest configuration in a checkpoint's metadata, in bytes.
 const MOST_CONFIG: usize = 1 << 16;
 

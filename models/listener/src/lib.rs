@@ -12,10 +12,12 @@ pub mod naive;
 pub mod real;
 mod system;
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use clips::tensors::Tensors;
 use clips::{Fault, FaultKind, Result, Streams};
 
 pub use latent_intent::LatentIntent;
@@ -26,12 +28,31 @@ pub use system::{LatentChoice, Request, System};
 static DEMO: &[u8] = include_bytes!("../../checkpoints/latent-intent-demo.safetensors");
 static DEMO_PLAIN: &[u8] = include_bytes!("../../checkpoints/latent-intent-plain-demo.safetensors");
 
-/// Loads a checkpoint file as a system.
+/// Reads a checkpoint of systems that another crate knows.
+pub type Reader = fn(&Path) -> Result<Arc<dyn System>>;
+
+static READERS: RwLock<BTreeMap<&'static str, Reader>> = RwLock::new(BTreeMap::new());
+
+/// From now on [`load`] gives files whose metadata names this format to this reader. The program calls it when it starts, so that
+/// whoever loads checkpoints (studies, the window) needs to know no other network library.
+pub fn register(format: &'static str, reader: Reader) {
+    READERS.write().unwrap_or_else(PoisonError::into_inner).insert(format, reader);
+}
+
+/// Loads a checkpoint file as a system: of this crate, or of one that was registered.
 ///
 /// # Errors
 /// A fault that says what is wrong with the file and what to do.
 pub fn load(path: &Path) -> Result<Arc<dyn System>> {
-    Ok(Arc::new(LatentIntent::load(path)?))
+    // what is no tensors file at all is explained by our own reader
+    let format = Tensors::open(path).ok().and_then(|file| file.metadata().get("format").cloned());
+    let readers = READERS.read().unwrap_or_else(PoisonError::into_inner);
+    let reader = format.and_then(|format| readers.get(format.as_str()).copied());
+    drop(readers);
+    match reader {
+        Some(reader) => reader(path),
+        None => Ok(Arc::new(LatentIntent::load(path)?)),
+    }
 }
 
 /// Loads a checkpoint from memory; `name` stands for its path in faults.

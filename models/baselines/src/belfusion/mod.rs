@@ -15,6 +15,7 @@ pub mod statistics;
 pub mod vae;
 
 use candle_core::{Result, Tensor};
+use clips::channels::ATTRIBUTE_COUNT;
 
 use crate::layers::pointwise::absolute;
 use crate::parameters::Scope;
@@ -166,11 +167,18 @@ impl BelFusion {
     /// # Errors
     /// When shapes do not fit.
     pub fn forward(&self, speaker: &Tensor, noise: &Tensor, pass: &Pass) -> Result<Reaction> {
-        let (batch, frames, width) = speaker.dims3()?;
         let condition = self.condition(speaker)?;
         pass.note("cond_speaker", &condition);
-        let latents = self.sample(noise, &condition, pass)?;
-        let emotion = self.decode(&latents)?.reshape((batch, frames, width))?;
+        self.react(&condition, noise, speaker.dim(0)?, pass)
+    }
+
+    /// Reactions of `batch` clips from noise `[B windows, width]` under conditions of that shape, see [`BelFusion::condition`].
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn react(&self, condition: &Tensor, noise: &Tensor, batch: usize, pass: &Pass) -> Result<Reaction> {
+        let latents = self.sample(noise, condition, pass)?;
+        let emotion = self.decode(&latents)?.reshape((batch, (), ATTRIBUTE_COUNT))?;
         let coefficients = self.vae.coefficients(&emotion)?;
         let emotion = if self.config.binarise { binarised(&emotion)? } else { emotion };
         Ok(Reaction { emotion, coefficients, latents: latents.reshape((batch, ()))? })
