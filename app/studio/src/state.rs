@@ -255,7 +255,7 @@ impl Reactions {
         }
         match self.all.get(index) {
             Some(reaction) if reaction.is_lane() => return "lane".to_owned(),
-            Some(reaction) if reaction.is_average() && self.has_latents() => return "average".to_owned(),
+            Some(reaction) if reaction.is_average() && self.has_latents() => return "mean".to_owned(),
             _ => {}
         }
         let letter = if self.has_latents() { 'z' } else { 's' };
