@@ -65,6 +65,7 @@ pub mod label {
     pub const EXPLORE: &str = "Explore";
     pub const CLIPS_AT_MOST: &str = "Clips, 0 for all";
     pub const NAME: &str = "Name";
+    pub const LANE_HINT: &str = "Drag to paint the chosen latent, right click to take paint off";
     pub const RECOGNISING: &str = "Reading the real listener";
     pub const PROPOSED: &str = "Proposed";
     pub const RECOGNISED: &str = "Recognised in";
@@ -438,6 +439,14 @@ pub const PUBLISHED_HINT: &str = "Printed in a paper, on the REACT 2024 test set
 /// `2 of 6: mime`.
 pub fn scoring(label: &str, number: usize, count: usize) -> String {
     format!("Scoring {label}, {number} of {count}")
+}
+
+/// What the average of all appropriate answers is made of.
+pub fn average_of(answers: usize) -> String {
+    match answers {
+        1 => "only one answer: its own".to_owned(),
+        more => format!("average of {more} answers"),
+    }
 }
 
 /// What a drag on the empty intent lane does.

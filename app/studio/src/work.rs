@@ -326,7 +326,10 @@ pub fn extras(
         };
         made.extend(system.generate(&clip.id, &clip.speaker.streams, &request, control)?);
     }
+    let mut answers = 0;
     if let Some((corpus, split)) = average {
+        let rows = corpus.neighbours(split)?.map_or_else(Vec::new, |matrix| matrix.rows);
+        answers = rows.get(clip.key.number()).map_or(0, Vec::len);
         let system = listener::Naive::AverageOfModes.system(&corpus, split, control)?;
         made.extend(system.generate(&clip.id, &clip.speaker.streams, &Request::default(), control)?);
     }
@@ -334,7 +337,10 @@ pub fn extras(
     let takes: Vec<Take> = others.all.iter().map(|reaction| reaction.take.clone()).chain(made).collect();
     let mut together = reactions_in_order(takes, &others.system);
     // the words of the others stay what they were
-    let extras = together.all.split_off(others.all.len());
+    let mut extras = together.all.split_off(others.all.len());
+    for average in extras.iter_mut().filter(|reaction| reaction.is_average()) {
+        average.signature.words = vec![text::average_of(answers)];
+    }
     let all = others.all.into_iter().chain(extras).collect();
     Ok(Made::Extras(Box::new(Reactions { all, distances: together.distances, ..others })).into())
 }

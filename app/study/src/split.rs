@@ -48,6 +48,10 @@ impl Split {
         frames: Option<usize>,
         control: &Control,
     ) -> Result<Self> {
+        if frames == Some(0) {
+            return Err(Fault::new(FaultKind::BadRequest, "", "--frames 0 compares nothing")
+                .remedy("ask for at least one frame"));
+        }
         let entries = corpus.clips(which);
         if entries.is_empty() {
             return Err(Fault::new(

@@ -21,9 +21,9 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Corpus written by `synth`; variants learn from its train split and are judged on its val split
-    #[arg(long, value_name = "DIR")]
-    corpus: PathBuf,
-    /// Seeds of the rows that decide something; the others have one
+    #[arg(long, value_name = "DIR", required_unless_present = "only")]
+    corpus: Option<PathBuf>,
+    /// Seeds of the variants that a decision hangs on (the reference, the losses, history, latent, mode); the others have one
     #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// As many seeds for every row
@@ -45,8 +45,8 @@ pub struct Args {
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
     /// Folder for runs, findings and tables
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "only")]
+    out: Option<PathBuf>,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -78,6 +78,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             .collect();
         return output.result(&value, text);
     }
+    let (Some(corpus), Some(out)) = (&args.corpus, &args.out) else {
+        return Err(bad_request("nothing to learn from, or nowhere to keep it", "give --corpus and --out"));
+    };
     let variants = chosen(&args.only)?;
     let engine = accelerated::engine(&args.device)?;
     if args.seeds == 0 {
@@ -90,9 +93,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let reference = reference(&config);
     let shard = args.shard.as_deref().map(Shard::parse).transpose()?;
     let control = output.control();
-    let corpus = Corpus::open(&args.corpus, &control.silent())?;
+    let corpus = Corpus::open(corpus, &control.silent())?;
     let known = KnownSplit::read(&corpus, Split::Val, &control)?;
-    make_folder(&args.out.join("findings"))?;
+    make_folder(&out.join("findings"))?;
     let jobs: Vec<(&Variant, u64)> = variants
         .iter()
         .flat_map(|variant| {
@@ -105,19 +108,17 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             continue;
         }
         control.step("variants", index as u64, jobs.len() as u64, variant.name)?;
-        let work =
-            Work { engine: &*engine, corpus: &corpus, known: &known, out: &args.out, control: &control };
+        let work = Work { engine: &*engine, corpus: &corpus, known: &known, out, control: &control };
         work.one(variant, &variant.config(&reference, *seed)?)?;
     }
-    let rows = table_rows(&args.out, &jobs)?;
-    let missing =
-        jobs.iter().filter(|(variant, seed)| !file_of(&args.out, variant.name, *seed).is_file()).count();
+    let rows = table_rows(out, &jobs)?;
+    let missing = jobs.iter().filter(|(variant, seed)| !file_of(out, variant.name, *seed).is_file()).count();
     if missing > 0 {
         output.warn(format!("{missing} of {} runs are not done yet", jobs.len()));
     }
     let markdown = markdown(&rows);
     let write = |name: &str, text: &str| {
-        write_atomically(&args.out.join(name), |writer| writer.write_all(text.as_bytes()))
+        write_atomically(&out.join(name), |writer| writer.write_all(text.as_bytes()))
     };
     write("ablations.md", &markdown)?;
     write("ablations.csv", &csv_of(&rows))?;

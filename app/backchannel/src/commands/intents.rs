@@ -12,6 +12,7 @@ use super::generate::{parse_split, parse_track, sampling_of};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Args {
     /// Checkpoint file; `demo` and `demo-plain` are the shipped ones
     #[arg(long, value_name = "FILE")]

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clips::Sampling;
 use clips::corpus::Corpus;
+use clips::{Fault, FaultKind, Sampling};
 use study::Split;
 use study::explore::{Asked, Explorer, plots, trait_name};
 use study::names::{self, Names};
@@ -15,6 +15,7 @@ use super::{DEMO, DEMO_PLAIN, bad_request};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Args {
     /// Checkpoint file; `demo` is the shipped one
     #[arg(long, value_name = "FILE")]
@@ -25,7 +26,8 @@ pub struct Args {
     /// Split of the corpus: train, val or test
     #[arg(long, default_value = "val")]
     split: String,
-    /// Give a latent a name, or take it away: z3=warm smile, z3=; may be repeated. Kept beside the checkpoint
+    /// Give a latent a name, or take it away: z3=warm smile, z3=; may be repeated. Kept beside the checkpoint, for a
+    /// shipped one in the user's data folder
     #[arg(long, value_name = "LATENT=NAME")]
     name: Vec<String>,
     /// Clips that are answered at most, evenly spread over the split; 0 for all
@@ -63,6 +65,14 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let control = output.control();
     let system = super::load_system(&args.checkpoint)?;
+    if system.latents() == 0 {
+        return Err(Fault::new(
+            FaultKind::Unsupported,
+            &args.checkpoint,
+            "this system has no latent intents",
+        )
+        .remedy("choose a latent-intent checkpoint"));
+    }
     let shipped = matches!(args.checkpoint.to_str(), Some(DEMO | DEMO_PLAIN));
     let file = names::file((!shipped).then_some(args.checkpoint.as_path()), system.checkpoint());
     let mut known = match &file {
@@ -81,8 +91,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let Some(corpus) = &args.corpus else {
         let value = serde_json::json!({ "checkpoint": system.checkpoint(), "names": known.names });
-        let lines = known.names.iter().map(|(latent, name)| format!("{latent:<4} {name}\n"));
-        return output.result(&value, lines.collect::<String>());
+        let lines: String =
+            known.names.iter().map(|(latent, name)| format!("{latent:<4} {name}\n")).collect();
+        return output
+            .result(&value, if lines.is_empty() { "no latent has a name now".to_owned() } else { lines });
     };
     let asked = Asked {
         track: parse_track(&args.track)?,
@@ -108,12 +120,15 @@ fn parse_name(pair: &str, latents: usize) -> clips::Result<(usize, &str)> {
     let read = || {
         let (latent, name) = pair.split_once('=')?;
         let index = latent.trim().strip_prefix('z')?.parse::<usize>().ok()?.checked_sub(1)?;
-        (index < latents).then_some((index, name))
+        (index < latents && name.chars().count() <= names::LONGEST).then_some((index, name))
     };
     read().ok_or_else(|| {
         bad_request(
             format!("--name {pair} names no latent"),
-            format!("write z1=NAME to z{latents}=NAME; nothing after = takes the name away"),
+            format!(
+                "write z1=NAME to z{latents}=NAME, at most {} letters; nothing after = takes the name away",
+                names::LONGEST
+            ),
         )
     })
 }
@@ -121,20 +136,28 @@ fn parse_name(pair: &str, latents: usize) -> clips::Result<(usize, &str)> {
 fn table(found: &Explorer, names: &Names) -> String {
     let usage = found.usage.map_or_else(|| "-".to_owned(), |usage| format!("{usage:.1}"));
     let mut text = format!(
-        "{}: {usage} of {} latents in use over {} clips\n",
+        "{}: {usage} of {} latents in use over {} real listeners; {} clips were answered\n",
         found.system,
         found.latents.len(),
+        found.listeners,
         found.clips
     );
     // writing to a String cannot fail
     let _ = writeln!(text, "     recognised  best  {:<28} {:<44} most alike", "name", "more than the others");
     for latent in &found.latents {
-        let name = names.of(latent.latent).map_or_else(|| format!("({})", latent.proposed), str::to_owned);
-        let mut raised: Vec<usize> = (0..latent.made.len()).filter(|at| latent.made[*at].raised()).collect();
+        let name: String = names
+            .of(latent.latent)
+            .map_or_else(|| format!("({})", latent.proposed), str::to_owned)
+            .chars()
+            .take(28)
+            .collect();
+        let mut raised: Vec<usize> = (0..latent.made.len())
+            .filter(|at| latent.made[*at].raised() && latent.made[*at].value >= 0.005)
+            .collect();
         raised.sort_by(|a, b| latent.made[*b].value.total_cmp(&latent.made[*a].value));
         let raised: Vec<String> = raised
             .iter()
-            .take(4)
+            .take(3)
             .map(|at| format!("{} {:+.2}", trait_name(*at), latent.made[*at].value))
             .collect();
         let near = latent.nearest.map_or_else(String::new, |(z, apart)| format!("z{} ({apart:.2})", z + 1));
@@ -147,8 +170,10 @@ fn table(found: &Explorer, names: &Names) -> String {
             raised.join(" ")
         );
     }
+    text += "recognised: share of the real listeners; best: share of the clips for which its reaction is ranked first; (name): proposed;\nmost alike: distance in standard deviations\n";
     if !found.intents.is_empty() {
-        let _ = write!(text, "\nknown intent");
+        let known: u32 = found.intents.iter().flat_map(|(_, counts)| counts).sum();
+        let _ = write!(text, "\n{known} listeners with a known intent, recognised as\n            ");
         (0..found.latents.len()).for_each(|latent| text += &format!("{:>6}", format!("z{}", latent + 1)));
         for (name, counts) in &found.intents {
             let _ = write!(text, "\n{name:<12}");

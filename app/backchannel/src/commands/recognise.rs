@@ -81,7 +81,11 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             }))
         })
         .collect::<clips::Result<_>>()?;
-    let text = read.iter().map(line).collect::<String>();
+    let head = match args.every {
+        Some(_) => "clip, its surest latents | the surest so far, by the frame at which it changes\n",
+        None => "clip, its surest latents\n",
+    };
+    let text = head.to_owned() + &read.iter().map(line).collect::<String>();
     let value = serde_json::json!({
         "system": system.name(), "checkpoint": system.checkpoint(), "split": split, "rows": read,
     });

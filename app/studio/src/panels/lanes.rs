@@ -79,6 +79,9 @@ pub fn intent_ui(desk: &mut Desk<'_>, ui: &Ui, plot: Rect, axis: Axis, response:
             }
         }
     }
+    if !response.dragged() {
+        response.clone().on_hover_text(label::LANE_HINT);
+    }
     if response.secondary_clicked()
         && let Some(at) = response.interact_pointer_pos()
         && let Some(part) = lane.at(axis.frame(at.x).max(0.0) as usize)

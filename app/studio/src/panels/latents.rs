@@ -262,7 +262,7 @@ fn one_ui(desk: &mut Desk<'_>, ui: &mut Ui, found: &Found) {
         widgets::heading(ui, tokens, "MORE THAN THE OTHERS", Some(("made / seen", tokens.faint)));
         traits_ui(desk, ui, latent, look.color);
         widgets::divider(ui, tokens);
-        widgets::heading(ui, tokens, "REAL LISTENERS", Some(("posterior", tokens.faint)));
+        widgets::heading(ui, tokens, "CLIPS WHOSE LISTENER SHOWS IT", Some(("posterior", tokens.faint)));
         if latent.exemplars.is_empty() {
             ui.label(egui::RichText::new(empty::NO_EXEMPLARS).font(theme::small()).color(tokens.faint));
         }

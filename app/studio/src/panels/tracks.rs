@@ -292,7 +292,7 @@ fn draw(desk: &Desk<'_>, ui: &Ui, plot: Rect, track: Track, axis: Axis) -> (Arc<
     let columns = plot.width().round() as usize;
     // Labels are 0 or 1: lines that share a level are set a little apart, in the order of the tiles.
     let labels = matches!(track, Track::Attribute(column) if clips::channels::AU.contains(&column));
-    let apart = if labels { (plot.height() * 0.3 / (tiles.len() + 1) as f32).min(2.4) } else { 0.0 };
+    let apart = if labels { (plot.height() * 0.16 / (tiles.len() + 1) as f32).min(1.6) } else { 0.0 };
     let inner = plot.with_min_y(plot.top() + apart * tiles.len() as f32);
     let part_of = |values: &[f32], part: std::ops::Range<usize>, rank: usize| -> Vec<Pos2> {
         let view =

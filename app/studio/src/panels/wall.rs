@@ -333,6 +333,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let reaction = &desk.state.reactions.all[index];
     let (motion, rank) = (reaction.motion.clone(), reaction.take.header.rank);
     let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
+    let named = desk.state.given_name(reaction).is_some() || reaction.is_extra();
     let signature = desk.state.given_name(reaction).map_or_else(|| reaction.signature.text(), str::to_owned);
     let score = desk.state.reactions.score(index);
     let response = ui.interact(rect, ui.scope_id().with(("tile", tile)), Sense::click_and_drag());
@@ -399,8 +400,8 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         );
         widgets::bar(&painter, bar, score, look.color, tokens.line);
     }
-    // Where a face comes from is never left out.
-    let (words, font) = if small {
+    // Where a face comes from is never left out, unless somebody has said what the face is.
+    let (words, font) = if small && !named {
         (motion.source.label(), egui::FontId::proportional(10.5))
     } else {
         (signature.as_str(), sized(theme::small()))

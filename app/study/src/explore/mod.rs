@@ -92,8 +92,10 @@ pub struct Explorer {
     pub system: String,
     /// SHA-256 of its checkpoint, hex.
     pub checkpoint: String,
-    /// Clips that were answered and read.
+    /// Clips that were answered.
     pub clips: usize,
+    /// Real listeners that were read.
+    pub listeners: usize,
     /// How the reactions were drawn.
     pub sampling: Sampling,
     /// What the system saw.
@@ -206,6 +208,7 @@ impl Explorer {
             system: system.name().to_owned(),
             checkpoint: system.checkpoint().to_owned(),
             clips: rows.len(),
+            listeners: recognition.readings.len(),
             sampling: asked.sampling,
             track: asked.track,
             seed: asked.seed,

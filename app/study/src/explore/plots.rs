@@ -74,11 +74,11 @@ pub fn neighbours(found: &Explorer, names: &Names) -> Signatures {
     };
     let cells = found.distances.iter().flatten();
     Signatures {
-        heading: heading("Neighbours in behaviour", "pale: alike"),
+        heading: heading("Neighbours in behaviour", "faint: alike"),
         rows: (0..found.latents.len()).map(row).collect(),
         cells: cells.map(|apart| SignatureCell { value: *apart, interval: None }).collect(),
         columns: columns(found),
-        unit: "standard deviations a trait".to_owned(),
+        unit: "distance in standard deviations, root mean square over traits".to_owned(),
         most: None,
     }
 }
