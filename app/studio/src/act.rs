@@ -337,8 +337,10 @@ impl Studio {
                     }
                     self.take_in_one(ctx, now, &title, answer);
                 }
-                // A dialog that was closed without a choice is nothing to talk about.
-                Err(fault) if fault.is_cancelled() && matches!(slot, Slot::Dialog | Slot::Export) => {}
+                // A dialog that was closed without a choice is nothing to talk about, nor what belonged to the clip before.
+                Err(fault)
+                    if fault.is_cancelled() && matches!(slot, Slot::Dialog | Slot::Export | Slot::Extras) => {
+                }
                 Err(fault) => {
                     if slot == Slot::Evaluate {
                         // What is finished stays; one that failed does not keep the others from their turn.
@@ -432,6 +434,8 @@ impl Studio {
             Made::Clip(clip) => {
                 self.state.clip = Some(*clip);
                 self.state.lane = Default::default();
+                // what was being made beside the reactions belongs to the clip before
+                self.jobs.stop(Slot::Extras);
                 self.state.reactions = Default::default();
                 self.state.generation += 1;
                 let frames = self.state.frames();

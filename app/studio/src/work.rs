@@ -333,6 +333,7 @@ pub fn extras(
         let system = listener::Naive::AverageOfModes.system(&corpus, split, control)?;
         made.extend(system.generate(&clip.id, &clip.speaker.streams, &Request::default(), control)?);
     }
+    control.check()?;
     made.iter_mut().for_each(|take| take.header.rank = None);
     let takes: Vec<Take> = others.all.iter().map(|reaction| reaction.take.clone()).chain(made).collect();
     let mut together = reactions_in_order(takes, &others.system);
