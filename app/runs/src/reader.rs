@@ -14,7 +14,7 @@ use crate::files::{self, Checkpoint, Preview, PreviewAbout};
 use crate::launch::Launch;
 use crate::record::Record;
 use crate::series::{Place, Series};
-use crate::status::{self, State, Status};
+use crate::status::{self, Order, State, Status};
 use crate::table::Table;
 use crate::tail::{Tail, last_lines};
 
@@ -58,6 +58,8 @@ pub struct Run {
     pub state: State,
     /// What it says of itself.
     pub status: Status,
+    /// What it was told and has not obeyed yet.
+    pub told: Option<Order>,
     /// Quantities by name (see [`crate::Record`]).
     pub series: BTreeMap<String, Arc<Series>>,
     /// Where each stage began, by stage; the first one at step 0.
@@ -157,7 +159,7 @@ impl Reader {
             self.import();
             return false;
         }
-        let before = (self.run.state, self.run.status.clone());
+        let before = (self.run.state, self.run.told, self.run.status.clone());
         let mut changed = false;
         self.run.faults.clear();
         let mut more = false;
@@ -185,7 +187,9 @@ impl Reader {
             None => self.guessed(grew),
         };
         self.run.status = status.unwrap_or_default();
-        if changed || before != (self.run.state, self.run.status.clone()) {
+        let told = || status::order_that_waits(&self.run.path);
+        self.run.told = if self.run.state.alive() { told() } else { None };
+        if changed || before != (self.run.state, self.run.told, self.run.status.clone()) {
             self.run.generation += 1;
         }
         more

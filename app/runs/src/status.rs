@@ -189,6 +189,8 @@ pub enum Order {
 }
 
 impl Order {
+    const ALL: [Self; 4] = [Self::Pause, Self::Resume, Self::Stop, Self::StopAtEpoch];
+
     /// The word in the file.
     pub fn word(self) -> &'static str {
         match self {
@@ -206,6 +208,14 @@ impl Order {
 /// When the folder cannot be written.
 pub fn order(folder: &Path, order: Order) -> Result<()> {
     write_atomically(&folder.join("control"), |file| std::io::Write::write_all(file, order.word().as_bytes()))
+}
+
+/// What the run of a folder was told and has not obeyed yet: it removes the word when it does.
+pub fn order_that_waits(folder: &Path) -> Option<Order> {
+    let mut text = String::new();
+    let file = std::fs::File::open(folder.join("control")).ok()?;
+    file.take(64).read_to_string(&mut text).ok()?;
+    Order::ALL.into_iter().find(|order| order.word() == text.trim())
 }
 
 #[cfg(test)]
@@ -255,5 +265,8 @@ mod tests {
         assert_eq!(Status::read(folder.path()), None);
         order(folder.path(), Order::StopAtEpoch).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join("control")).unwrap(), "stop-at-epoch");
+        assert_eq!(order_that_waits(folder.path()), Some(Order::StopAtEpoch));
+        std::fs::write(folder.path().join("control"), "faster").unwrap();
+        assert_eq!(order_that_waits(folder.path()), None);
     }
 }

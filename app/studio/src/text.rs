@@ -595,25 +595,33 @@ pub fn of_run_title(run: &runs::Run) -> (String, String) {
     (format!("training run {}", run.name), parts.join(", "))
 }
 
-/// `stage 2 \u{b7} epoch 11 / 40 \u{b7} step 8,820 / 30,000`.
-pub fn where_run_stands(run: &runs::Run) -> String {
+/// `stage 2 \u{b7} epoch 11 / 40 \u{b7} step 8,820 / 30,000`; of one that waits, for what.
+pub fn where_run_stands(run: &runs::Run, before: Option<&str>) -> String {
     let status = &run.status;
     let live = run.state.alive();
-    let mut parts = vec![run.state.name().to_owned()];
-    let last = run.last.map(|(stage, step, steps)| (Some(stage), Some(step), steps));
-    let (stage, step, steps) = last.unwrap_or((status.stage, status.step, status.steps));
-    if let Some(stage) = stage {
+    let mut parts = vec![match run.told.filter(|_| live) {
+        Some(runs::Order::Pause) if run.state == runs::State::Running => "pausing\u{2026}".to_owned(),
+        Some(runs::Order::Resume) if run.state == runs::State::Paused => "going on\u{2026}".to_owned(),
+        Some(runs::Order::Stop) => "stopping\u{2026}".to_owned(),
+        _ => run.state.name().to_owned(),
+    }];
+    if run.state == runs::State::Queued {
+        parts.extend(before.map(|before| format!("begins when {before} has ended")));
+        return capital(&parts.join(" \u{b7} "));
+    }
+    let last = run.last.map(|(stage, step, steps)| (stage, step, steps));
+    let told = || Some((status.stage?, status.step?, status.steps));
+    // Before its first step a run knows no places yet.
+    if let Some((stage, step, steps)) = last.or_else(told).filter(|(_, step, _)| *step > 0) {
         parts.push(format!("stage {stage}"));
-    }
-    if let Some(epoch) = status.epoch.filter(|_| live) {
-        parts.push(match status.epochs {
-            Some(epochs) => format!("epoch {epoch:.0} / {epochs:.0}"),
-            None => format!("epoch {epoch:.1}"),
-        });
-    }
-    if let Some(step) = step {
+        if let Some(epoch) = status.epoch.filter(|_| live) {
+            parts.push(match status.epochs.filter(|epochs| *epochs > 0.0) {
+                Some(epochs) => format!("epoch {epoch:.0} / {epochs:.0}"),
+                None => format!("epoch {epoch:.1}"),
+            });
+        }
         let count = |number: u64| figures::number::count(number as usize);
-        parts.push(match steps.or(status.steps) {
+        parts.push(match steps.or(status.steps).filter(|steps| *steps > 0) {
             Some(steps) => format!("step {} / {}", count(step), count(steps)),
             None => format!("step {}", count(step)),
         });
@@ -648,6 +656,11 @@ pub fn time_of_run(run: &runs::Run) -> String {
         parts.extend(taken.map(|taken| format!("{} of training", duration(taken))));
     }
     parts.join(" \u{b7} ")
+}
+
+/// `3 AUs`, where their chips have no room.
+pub fn pinned_units(count: usize) -> String {
+    if count == 1 { "1 AU".to_owned() } else { format!("{count} AUs") }
 }
 
 /// A tooltip of where a run stands.

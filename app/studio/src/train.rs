@@ -240,6 +240,16 @@ impl Train {
         self.seen.rows.iter().find(|row| Some(&row.path) == self.chosen.as_ref())
     }
 
+    /// The run that one that waits has to wait for: one that is at work, else the last that was asked for earlier.
+    pub fn before(&self, run: &Run) -> Option<&str> {
+        let rows = &self.seen.rows;
+        let asked = rows.iter().find(|row| row.path == run.path)?.asked?;
+        let at_work = || rows.iter().find(|row| row.state.alive());
+        let earlier = rows.iter().filter(|row| row.asked.is_some_and(|other| other < asked));
+        let earlier = earlier.max_by(|a, b| a.asked.unwrap_or(0.0).total_cmp(&b.asked.unwrap_or(0.0)));
+        earlier.or_else(at_work).map(|row| row.name.as_str())
+    }
+
     /// Place of the chosen preview in the run's list.
     pub fn preview_of(&self, run: &Run) -> Option<usize> {
         let last = run.previews.len().checked_sub(1)?;
@@ -489,6 +499,48 @@ mod tests {
         order.iter().for_each(|change| again.set(change).unwrap());
         assert_eq!(again, config);
         assert_eq!(order[0], "history_hidden=0.05");
+    }
+
+    #[test]
+    fn a_run_says_what_it_waits_for_and_what_it_was_told() {
+        let row = |name: &str, state, asked| Row {
+            path: name.into(),
+            name: name.to_owned(),
+            state,
+            status: runs::Status::default(),
+            place: None,
+            value: None,
+            sparks: Vec::new(),
+            began: 0.0,
+            asked,
+        };
+        let rows = vec![
+            row("third", runs::State::Queued, Some(3.0)),
+            row("second", runs::State::Queued, Some(2.0)),
+            row("first", runs::State::Running, None),
+        ];
+        let train = Train { seen: Arc::new(Seen { rows, ..Seen::default() }), ..Train::default() };
+        let queued = |name: &str| Run { path: name.into(), state: runs::State::Queued, ..Run::default() };
+        let said = |run: &Run| crate::text::where_run_stands(run, train.before(run));
+        assert_eq!(said(&queued("second")), "Queued \u{b7} begins when first has ended");
+        assert_eq!(said(&queued("third")), "Queued \u{b7} begins when second has ended");
+
+        let status = runs::Status {
+            stage: Some(1),
+            step: Some(0),
+            steps: Some(0),
+            epoch: Some(0.0),
+            epochs: Some(0.0),
+            message: "reads the corpus".to_owned(),
+            ..runs::Status::default()
+        };
+        let mut run = Run { state: runs::State::Running, status, ..Run::default() };
+        assert_eq!(said(&run), "Running \u{b7} reads the corpus");
+        run.told = Some(Order::Pause);
+        assert_eq!(said(&run), "Pausing\u{2026} \u{b7} reads the corpus");
+        run.last = Some((2, 40, Some(500)));
+        run.status.message.clear();
+        assert_eq!(said(&run), "Pausing\u{2026} \u{b7} stage 2 \u{b7} epoch 0.0 \u{b7} step 40 / 500");
     }
 
     #[test]

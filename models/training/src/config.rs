@@ -339,21 +339,29 @@ impl Config {
             .ok_or_else(|| bad("there is no =".to_owned()).remedy("write --set key=value"))?;
         let (key, text) = (key.trim(), text.trim());
         let mut table = toml::Table::try_from(&*self).map_err(|error| bad(error.to_string()))?;
-        let known = table.get(key).ok_or_else(|| {
+        let known = table.get(key).cloned().ok_or_else(|| {
+            let near = |known: &&String| strsim::jaro_winkler(known, key) > 0.8;
+            let near: Vec<&str> = table.keys().filter(near).map(String::as_str).collect();
             let keys = table.keys().cloned().collect::<Vec<_>>().join(", ");
-            bad(format!("there is no setting {key}")).remedy(format!("settings are {keys}"))
+            bad(format!("there is no setting {key}")).remedy(if near.is_empty() {
+                format!("settings are {keys}")
+            } else {
+                format!("did you mean {}?", near.join(" or "))
+            })
         })?;
         let value = toml::from_str::<toml::Table>(&format!("x = {text}"))
             .ok()
             .and_then(|mut table| table.remove("x"))
             .unwrap_or_else(|| toml::Value::String(text.to_owned()));
         // 1 is a fine way to write 1.0
-        let value = match (known, value) {
+        let value = match (&known, value) {
             (toml::Value::Float(_), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
             (_, value) => value,
         };
         table.insert(key.to_owned(), value);
-        *self = table.try_into().map_err(|error: toml::de::Error| bad(error.to_string()))?;
+        *self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| bad(what_it_takes(key, &known, text, error.message())))?;
         Ok(())
     }
 
@@ -473,6 +481,27 @@ impl Default for Config {
     }
 }
 
+/// What is wrong with a value, in words of the setting: `said` is what the parser says, in words of types.
+fn what_it_takes(key: &str, known: &toml::Value, text: &str, said: &str) -> String {
+    let takes = match known {
+        toml::Value::Float(_) => "a number",
+        toml::Value::Integer(_) => "a whole number, 0 or more",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Array(_) => "a list such as [1, 2]",
+        // the names that are known stand in what the parser says
+        _ => match said.split_once("expected ") {
+            Some((_, names)) if said.starts_with("unknown variant") => {
+                return format!(
+                    "{key} is {}, not {text}",
+                    names.trim_start_matches("one of ").replace('`', "")
+                );
+            }
+            _ => return format!("{key} cannot be {text}: {said}"),
+        },
+    };
+    format!("{key} takes {takes}, not {text}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -495,6 +524,18 @@ mod tests {
         ] {
             assert!(config.set(wrong).is_err(), "{wrong}");
         }
+        let said = |change: &str| Config::tiny().set(change).unwrap_err().to_string();
+        assert!(
+            said("seed=-1").contains("seed takes a whole number, 0 or more, not -1"),
+            "{}",
+            said("seed=-1")
+        );
+        assert!(
+            said("bag_from=x").contains("bag_from is generation or recognition, not x"),
+            "{}",
+            said("bag_from=x")
+        );
+        assert!(said("stage3_steps=1").contains("did you mean stage"), "{}", said("stage3_steps=1"));
         // widths fit together in the end, not on the way
         config
             .set_all(&["width=128", "token_widths=[64, 24, 24, 16]", "feature_widths=[16, 8, 8, 64, 16, 16]"])

@@ -5,7 +5,7 @@ use egui::{Align, Align2, Layout, Rect, Role, Sense, Ui, UiBuilder, WidgetInfo, 
 
 use crate::commands::Command;
 use crate::desk::Desk;
-use crate::text::label;
+use crate::text::{self, label};
 use crate::theme;
 use crate::tracks::Track;
 use crate::widgets::{chip, chip_mono, icon_button, icons::Icon};
@@ -152,7 +152,8 @@ fn add_track_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     }
 }
 
-/// The pinned action units as chips, where there is room for all of them: some alone would look like all.
+/// The pinned action units as chips; where there is no room for all of them one chip says how many there are, for some
+/// alone would look like all.
 fn pinned_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
     let pinned: Vec<Track> = desk
         .state
@@ -161,7 +162,22 @@ fn pinned_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
         .copied()
         .filter(|track| matches!(track, Track::Attribute(column) if clips::channels::AU.contains(column)))
         .collect();
+    if pinned.is_empty() {
+        return;
+    }
     if ui.cursor().right() - left < CHIP_WIDTH * pinned.len() as f32 {
+        let button = chip(ui, desk.tokens, &text::pinned_units(pinned.len()), false);
+        let names: Vec<&str> = pinned.iter().map(|track| track.name()).collect();
+        let button = button.on_hover_text(names.join(", "));
+        let mut unwanted = None;
+        egui::Popup::menu(&button).show(|ui| {
+            for track in pinned {
+                if ui.button(Command::RemoveTrack(track).text()).clicked() {
+                    unwanted = Some(Command::RemoveTrack(track));
+                }
+            }
+        });
+        unwanted.into_iter().for_each(|command| desk.send(command));
         return;
     }
     for track in pinned.into_iter().rev() {

@@ -333,7 +333,6 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let reaction = &desk.state.reactions.all[index];
     let (motion, rank) = (reaction.motion.clone(), reaction.take.header.rank);
     let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
-    let named = desk.state.given_name(reaction).is_some() || reaction.is_extra();
     let signature = desk.state.given_name(reaction).map_or_else(|| reaction.signature.text(), str::to_owned);
     let score = desk.state.reactions.score(index);
     let response = ui.interact(rect, ui.scope_id().with(("tile", tile)), Sense::click_and_drag());
@@ -368,7 +367,9 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     pill(&painter, tokens, inset.left_top(), Pill::Left, &words, Some((look.glyph, look.color)));
     let rank = rank.map(|rank| format!("#{rank}"));
     let mut right: Vec<(&str, egui::FontId, Color32)> = Vec::new();
-    if !small {
+    // Where a face comes from is never left out: a narrow tile says it beside what the face does.
+    let wide = rect.width() >= 128.0;
+    if wide {
         right.push((motion.source.label(), sized(egui::FontId::proportional(10.5)), tokens.on_picture_dim));
     }
     if let Some(rank) = &rank {
@@ -400,13 +401,9 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         );
         widgets::bar(&painter, bar, score, look.color, tokens.line);
     }
-    // Where a face comes from is never left out, unless somebody has said what the face is.
-    let (words, font) = if small && !named {
-        (motion.source.label(), egui::FontId::proportional(10.5))
-    } else {
-        (signature.as_str(), sized(theme::small()))
-    };
-    text_cut(&painter, pos2(foot.left() + 9.0, row), Align2::LEFT_CENTER, words, font, tokens.dim, room);
+    let words = if wide { signature } else { format!("{} \u{b7} {signature}", motion.source.label()) };
+    let font = if small { egui::FontId::proportional(10.5) } else { sized(theme::small()) };
+    text_cut(&painter, pos2(foot.left() + 9.0, row), Align2::LEFT_CENTER, &words, font, tokens.dim, room);
     if chosen {
         let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
         ui.painter().rect_stroke(rect, ROUND, Stroke::new(2.5, look.color), StrokeKind::Outside);

@@ -102,7 +102,7 @@ fn progress_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect, run: &Run) {
     let place =
         Rect::from_min_max(pos2(left + if left > area.left() { 8.0 } else { 0.0 }, area.top()), area.max);
     let painter = ui.painter();
-    let words = text::where_run_stands(run);
+    let words = text::where_run_stands(run, desk.state.train.before(run));
     let right = text::time_of_run(run);
     let shown = painter.text(
         pos2(place.right(), place.top() + 9.0),
