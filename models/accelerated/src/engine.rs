@@ -122,7 +122,10 @@ impl Model {
         Ok(Self {
             encoder: Encoder::new(&names, &network.config)?,
             decoder: Decoder::new(&names, network)?,
-            heads: Heads::new(&names, "head")?,
+            heads: match network.chain {
+                Some(_) => Heads::new(&names, "head")?.chained(&names)?,
+                None => Heads::new(&names, "head")?,
+            },
             latent: latent.transpose()?,
         })
     }

@@ -6,9 +6,10 @@
 
 use candle_core::{D, Result, Tensor};
 use listener::latent_intent::STREAMS;
+use listener::latent_intent::heads::CHAIN;
 
 use crate::blocks::Linear;
-use crate::passes::Scene;
+use crate::passes::{Scene, looked_up_backward};
 use crate::tensors::{Gradients, Key, Names};
 
 /// Most logits of a piece: 64 MB in f32.
@@ -20,11 +21,55 @@ pub fn chunks(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize
     (0..rows).step_by(most).map(move |first| (first, most.min(rows - first)))
 }
 
+/// What the heads of a frame tell each other, in the order of [`CHAIN`]; the twin of `heads::Chain`.
+#[derive(Debug)]
+struct Chain {
+    maps: Vec<Key>,
+}
+
+impl Chain {
+    fn said(scene: &Scene<'_>, table: Key, ids: &Tensor) -> Result<Tensor> {
+        scene.values.get(table).contiguous()?.index_select(&ids.squeeze(1)?, 0)
+    }
+
+    /// h with what stream `CHAIN[place]` has to say.
+    fn tell(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        place: usize,
+        ids: &[Tensor],
+        h: &Tensor,
+    ) -> Result<Tensor> {
+        let said = Self::said(scene, tables[CHAIN[place]], &ids[CHAIN[place]])?;
+        h + scene.math.times_transposed(&said, scene.values.get(self.maps[place]))?
+    }
+
+    /// Gradients of the matrix and of the embeddings from that of h after [`Chain::tell`].
+    fn backward(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        place: usize,
+        ids: &[Tensor],
+        dh: &Tensor,
+        gradients: &mut Gradients,
+    ) -> Result<()> {
+        let Scene { math, values, .. } = *scene;
+        let (table, ids) = (tables[CHAIN[place]], &ids[CHAIN[place]]);
+        let said = Self::said(scene, table, ids)?;
+        gradients.add(self.maps[place], &math.transposed_times(dh, &said)?)?;
+        let dsaid = math.times(dh, values.get(self.maps[place]))?;
+        looked_up_backward(math, values, table, ids, &dsaid, gradients)
+    }
+}
+
 /// Four heads.
 #[derive(Debug)]
 pub struct Heads {
     maps: Vec<Linear>,
     biases: Vec<Key>,
+    chain: Option<Chain>,
 }
 
 /// e^(logits - top), their sum, and the top, of each row.
@@ -46,7 +91,32 @@ impl Heads {
     pub fn new(names: &Names<'_>, name: &str) -> Result<Self> {
         let maps = STREAMS.iter().map(|stream| Linear::new(names, &format!("{name}.{stream}")));
         let biases = STREAMS.iter().map(|stream| names.find(&format!("{name}_bias.{stream}")));
-        Ok(Self { maps: maps.collect::<Result<_>>()?, biases: biases.collect::<Result<_>>()? })
+        Ok(Self { maps: maps.collect::<Result<_>>()?, biases: biases.collect::<Result<_>>()?, chain: None })
+    }
+
+    /// The same heads, each hearing what those before it said.
+    pub fn chained(self, names: &Names<'_>) -> Result<Self> {
+        let maps = CHAIN[..3].iter().map(|stream| names.find(&format!("chain.{}", STREAMS[*stream])));
+        Ok(Self { chain: Some(Chain { maps: maps.collect::<Result<_>>()? }), ..self })
+    }
+
+    /// The rows that each stream's head reads, in the order in which they are known, with the stream.
+    fn read(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        h: &Tensor,
+        ids: &[Tensor],
+    ) -> Result<Vec<(usize, Tensor)>> {
+        let Some(chain) = &self.chain else {
+            return Ok((0..STREAMS.len()).map(|stream| (stream, h.clone())).collect());
+        };
+        let mut rows = vec![(CHAIN[0], h.clone())];
+        for place in 0..3 {
+            let told = chain.tell(scene, tables, place, ids, &rows[place].1)?;
+            rows.push((CHAIN[place + 1], told));
+        }
+        Ok(rows)
     }
 
     fn logits(&self, scene: &Scene<'_>, stream: usize, table: Key, inner: &Tensor) -> Result<Tensor> {
@@ -78,18 +148,17 @@ impl Heads {
         h: &Tensor,
         ids: &[Tensor],
     ) -> Result<Vec<Tensor>> {
-        (0..STREAMS.len())
-            .map(|stream| {
-                let inner = self.maps[stream].forward(scene.math, scene.values, h)?;
-                let size = scene.values.get(tables[stream]).dim(0)?;
-                let pieces = chunks(h.dim(0)?, size).map(|(first, count)| {
-                    let inner = inner.narrow(0, first, count)?;
-                    let logits = self.logits(scene, stream, tables[stream], &inner)?;
-                    cross_entropy(&logits, &raise(&logits)?, &ids[stream].narrow(0, first, count)?)
-                });
-                Tensor::cat(&pieces.collect::<Result<Vec<_>>>()?, 0)
-            })
-            .collect()
+        let losses = self.read(scene, tables, h, ids)?.into_iter().map(|(stream, h)| {
+            let inner = self.maps[stream].forward(scene.math, scene.values, &h)?;
+            let size = scene.values.get(tables[stream]).dim(0)?;
+            let pieces = chunks(h.dim(0)?, size).map(|(first, count)| {
+                let inner = inner.narrow(0, first, count)?;
+                let logits = self.logits(scene, stream, tables[stream], &inner)?;
+                cross_entropy(&logits, &raise(&logits)?, &ids[stream].narrow(0, first, count)?)
+            });
+            Ok((stream, Tensor::cat(&pieces.collect::<Result<Vec<_>>>()?, 0)?))
+        });
+        Ok(by_stream(losses.collect::<Result<_>>()?))
     }
 
     /// As `losses`, with the gradient of h of their sum, each row times its `scale` (`[rows, 1]`).
@@ -103,10 +172,10 @@ impl Heads {
         gradients: &mut Gradients,
     ) -> Result<(Vec<Tensor>, Tensor)> {
         let Scene { math, values, .. } = *scene;
-        let (mut losses, mut dh) = (Vec::new(), h.zeros_like()?);
-        for stream in 0..STREAMS.len() {
+        let (mut losses, mut slopes) = (Vec::new(), Vec::new());
+        for (stream, h) in self.read(scene, tables, h, ids)? {
             let table = tables[stream];
-            let inner = self.maps[stream].forward(math, values, h)?;
+            let inner = self.maps[stream].forward(math, values, &h)?;
             let (mut rows, mut dinner) = (Vec::new(), Vec::new());
             for (first, count) in chunks(h.dim(0)?, values.get(table).dim(0)?) {
                 let ids = ids[stream].narrow(0, first, count)?.contiguous()?;
@@ -122,11 +191,19 @@ impl Heads {
                 )?;
                 dinner.push(self.logits_backward(scene, stream, table, &inner, &dlogits, gradients)?);
             }
-            losses.push(Tensor::cat(&rows, 0)?);
+            losses.push((stream, Tensor::cat(&rows, 0)?));
             let dinner = Tensor::cat(&dinner, 0)?;
-            dh = (dh + self.maps[stream].backward(math, values, h, &dinner, gradients)?)?;
+            slopes.push(self.maps[stream].backward(math, values, &h, &dinner, gradients)?);
         }
-        Ok((losses, dh))
+        let mut dh = h.zeros_like()?;
+        for (place, slope) in slopes.iter().enumerate().rev() {
+            // what a head is told, all heads after it are told
+            if let Some(chain) = self.chain.as_ref().filter(|_| place < 3) {
+                chain.backward(scene, tables, place, ids, &dh, gradients)?;
+            }
+            dh = (dh + slope)?;
+        }
+        Ok((by_stream(losses), dh))
     }
 
     /// The bag of words: the sum over clips of the negative log-likelihood of all tokens of a clip given one row `[B, d]`,
@@ -157,6 +234,12 @@ impl Heads {
         }
         Ok((sum, dfirst))
     }
+}
+
+/// Sorted into the order of the streams.
+fn by_stream(mut found: Vec<(usize, Tensor)>) -> Vec<Tensor> {
+    found.sort_by_key(|(stream, _)| *stream);
+    found.into_iter().map(|(_, tensor)| tensor).collect()
 }
 
 fn cross_entropy(logits: &Tensor, raised: &Raised, ids: &Tensor) -> Result<Tensor> {

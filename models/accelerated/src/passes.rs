@@ -338,8 +338,6 @@ impl Decoder {
         Ok((dlatent, dmemory))
     }
 
-    /// Adds rows of gradients to the embeddings they were looked up in: a product with the one-hot ids, which is quick and
-    /// adds in a fixed order on every device (adding row by row is neither on a GPU).
     fn embed_backward(
         &self,
         math: &Math,
@@ -350,21 +348,32 @@ impl Decoder {
     ) -> Result<()> {
         let mut start = 0;
         for (stream, width) in self.token_widths.into_iter().enumerate() {
-            let table = values.get(self.embeddings[stream]);
-            let size = table.dim(0)?;
             let slopes = slopes.narrow(1, start, width)?.contiguous()?;
-            for (first, count) in chunks(slopes.dim(0)?, size) {
-                let ids = tokens.ids[stream].narrow(0, first, count)?.contiguous()?;
-                let ones = math.zeros(&[count, size])?.scatter_add(
-                    &ids,
-                    &Tensor::ones((count, 1), math.float, &math.device)?,
-                    1,
-                )?;
-                let part = slopes.narrow(0, first, count)?.contiguous()?;
-                gradients.add(self.embeddings[stream], &ones.t()?.matmul(&part)?)?;
-            }
+            let (table, ids) = (self.embeddings[stream], &tokens.ids[stream]);
+            looked_up_backward(math, values, table, ids, &slopes, gradients)?;
             start += width;
         }
         Ok(())
     }
+}
+
+/// Adds rows of gradients to the table they were looked up in by `ids` (`[rows, 1]`): a product with the one-hot ids, which
+/// is quick and adds in a fixed order on every device (adding row by row is neither on a GPU).
+pub fn looked_up_backward(
+    math: &Math,
+    values: &Values,
+    table: Key,
+    ids: &Tensor,
+    slopes: &Tensor,
+    gradients: &mut Gradients,
+) -> Result<()> {
+    let size = values.get(table).dim(0)?;
+    for (first, count) in chunks(slopes.dim(0)?, size) {
+        let ids = ids.narrow(0, first, count)?.contiguous()?;
+        let one = Tensor::ones((count, 1), math.float, &math.device)?;
+        let ones = math.zeros(&[count, size])?.scatter_add(&ids, &one, 1)?;
+        let part = slopes.narrow(0, first, count)?.contiguous()?;
+        gradients.add(table, &ones.t()?.matmul(&part)?)?;
+    }
+    Ok(())
 }

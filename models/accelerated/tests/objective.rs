@@ -43,6 +43,7 @@ fn small() -> Config {
         decoder_layers: 2,
         attention: Attention::Softmax,
         latent_place: LatentPlace::Every,
+        chain_heads: false,
         training_frames: 4,
         vocabulary: [5, 4, 6, 3],
         token_widths: [3; 4],
@@ -223,12 +224,14 @@ fn every_option_of_the_objective_agrees() {
             0.3,
         ),
     ] {
-        let config = Config { latent_place, ..small() };
+        let config = Config { latent_place, chain_heads: what == "all", ..small() };
         for track in [Track::Offline, Track::Online] {
             agrees(&format!("{what} {track:?}"), &config, &items(&config, false, dropout), track, &weights);
         }
     }
-    let plain = Config { latents: 0, ..small() };
+    let chained = Config { chain_heads: true, token_widths: [4, 2, 3, 3], ..small() };
+    agrees("chained heads", &chained, &items(&small(), false, 0.0), Track::Offline, &WITH_MARGIN);
+    let plain = Config { latents: 0, chain_heads: true, ..small() };
     agrees("dropout, stage one", &plain, &items(&small(), false, 0.3), Track::Online, &USUAL);
 }
 

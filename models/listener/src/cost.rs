@@ -104,7 +104,9 @@ fn cross_unit(c: &Config, n: f64) -> f64 {
 
 fn heads(c: &Config) -> f64 {
     let d = c.width as f64;
-    d * d + c.token_widths.iter().zip(c.vocabulary).map(|(width, size)| (width * size) as f64).sum::<f64>()
+    let told = if c.chain_heads { (c.width - c.token_widths[0]) as f64 } else { 0.0 };
+    let tables = c.token_widths.iter().zip(c.vocabulary).map(|(width, size)| (width * size) as f64);
+    d * (d + told) + tables.sum::<f64>()
 }
 
 fn memory_row(c: &Config) -> f64 {

@@ -48,7 +48,12 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     };
     let negative = data.inappropriate(index, chance);
     let mut origin = Origin { row: index, positive, negative, first: 0 };
-    let (positive, negative) = (&data.train[positive].reaction, &data.train[negative].reaction);
+    let shifted = shifted_negative(data, config, index, chance);
+    if let Some((row, _)) = &shifted {
+        origin.negative = *row;
+    }
+    let positive = &data.train[positive].reaction;
+    let negative = shifted.as_ref().map_or(&data.train[negative].reaction, |(_, reaction)| reaction);
     let common = row.frames.min(positive.len()).min(negative.len());
     let frames = common.min(config.frames);
     let first = chance.below(common - frames + 1);
@@ -90,6 +95,62 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     })
 }
 
+/// Seconds by which a reaction is shifted to become a negative.
+const SHIFT: std::ops::RangeInclusive<usize> = 2..=6;
+
+/// In the share of clips that is asked for: an appropriate reaction at the wrong time, its row, shifted round by 2 to 6
+/// seconds; `None` where the reaction is too short to be shifted so far in both directions.
+fn shifted_negative(
+    data: &Data,
+    config: &Config,
+    index: usize,
+    chance: &mut Chance,
+) -> Option<(usize, Vec<Frame>)> {
+    // Nothing is drawn where the option is off, so that runs without it stay what they were.
+    if config.shifted_negatives <= 0.0 || !chance.happens(config.shifted_negatives) {
+        return None;
+    }
+    let appropriate = &data.train[index].appropriate;
+    let row = appropriate[chance.below(appropriate.len())] as usize;
+    Some((row, shifted(&data.train[row].reaction, chance)?))
+}
+
+/// The reaction shifted round by 2 to 6 seconds, as much to the right as to the left.
+fn shifted(reaction: &[Frame], chance: &mut Chance) -> Option<Vec<Frame>> {
+    let rate = clips::time::FRAMES_PER_SECOND as usize;
+    let (least, most) =
+        (SHIFT.start() * rate, (SHIFT.end() * rate).min(reaction.len().checked_sub(SHIFT.start() * rate)?));
+    let by = least + chance.below(most.checked_sub(least)? + 1);
+    let mut shifted = reaction.to_vec();
+    shifted.rotate_right(by);
+    Some(shifted)
+}
+
 fn gumbel(chance: &mut Chance) -> f64 {
     -(-chance.between(1e-9, 1.0 - 1e-7).ln()).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shifted_reaction_is_the_same_frames_two_to_six_seconds_off() {
+        let reaction = |frames: u32| (0..frames).map(|frame| [frame; 4]).collect::<Vec<Frame>>();
+        let mut chance = Chance::new(1, "shift", &[]);
+        let mut seen = (usize::MAX, 0);
+        for _ in 0..2000 {
+            let made = shifted(&reaction(750), &mut chance).unwrap();
+            let by = made.iter().position(|frame| frame[0] == 0).unwrap();
+            seen = (seen.0.min(by), seen.1.max(by));
+            let mut back = made.clone();
+            back.rotate_left(by);
+            assert_eq!(back, reaction(750));
+        }
+        assert_eq!(seen, (50, 150));
+        // four seconds can be shifted by two and no other way; less cannot
+        let made = shifted(&reaction(100), &mut chance).unwrap();
+        assert_eq!(made[50], [0; 4]);
+        assert!(shifted(&reaction(99), &mut chance).is_none() && shifted(&[], &mut chance).is_none());
+    }
 }

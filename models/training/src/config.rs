@@ -129,6 +129,13 @@ pub struct Config {
     pub bag_from: BagFrom,
     /// Slots that hear of the latent: every or first.
     pub latent_place: LatentPlace,
+    /// The streams of a frame are drawn one after the other, each head hearing what those before it said.
+    #[serde(default)]
+    pub chain_heads: bool,
+    /// Share of clips whose negative is an appropriate reaction at the wrong time, shifted by 2 to 6 seconds; teaches
+    /// matching to listen for synchrony.
+    #[serde(default)]
+    pub shifted_negatives: f64,
     /// Temperature of the Gumbel-softmax at the beginning of stage two.
     pub gumbel_temperature: f64,
     /// Temperature at its end; in between on a straight line.
@@ -222,6 +229,8 @@ impl Config {
             gain_deviation: 0.0,
             bag_from: BagFrom::Generation,
             latent_place: LatentPlace::Every,
+            chain_heads: false,
+            shifted_negatives: 0.0,
             gumbel_temperature: 0.67,
             gumbel_final: 0.67,
             straight_through: false,
@@ -412,6 +421,7 @@ impl Config {
             decoder_layers: self.decoder_layers,
             attention: self.attention,
             latent_place: self.latent_place,
+            chain_heads: self.chain_heads,
             training_frames: self.frames,
             token_widths: self.token_widths,
             feature_widths: self.feature_widths,
@@ -450,6 +460,9 @@ impl Config {
         }
         if self.dropout > 0.9 || self.ema >= 1.0 {
             return bad("dropout is at most 0.9, ema less than 1");
+        }
+        if !(0.0..=1.0).contains(&self.shifted_negatives) {
+            return bad("shifted_negatives is a share in 0..1");
         }
         if !(0.0..=1.0).contains(&self.gain_deviation) {
             return bad("gain_deviation is a deviation up to 1, or 0 for ones and zeros");

@@ -85,6 +85,7 @@ pub const FIELDS: &[Field] = &[
     ),
     field("model", "book_m3d", "Centres of the code book of coefficients"),
     field("model", "book_ex", "Centres of the code book of expressions"),
+    field("model", "chain_heads", "Streams of a frame are drawn one after the other and hear of each other"),
     field("schedule", "stage1_steps", "Steps of the first stage: the true listener, without a latent"),
     field(
         "schedule",
@@ -149,6 +150,11 @@ pub const FIELDS: &[Field] = &[
     field("inputs", "drop_m3d", "Share of clips without coefficients"),
     field("inputs", "drop_face", "Share of clips without any face, so that sound alone works"),
     field("data", "frames", "Frames of a training crop, 25 a second"),
+    field(
+        "data",
+        "shifted_negatives",
+        "Share of clips contrasted with a suitable reaction at the wrong time",
+    ),
     choice("data", "mode", "Which tracks a batch may be on", &["mix", "offline", "online"]),
     field("data", "true_pairs_only", "Positives are the true listener only, not the neighbours"),
     field(

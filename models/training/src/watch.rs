@@ -109,7 +109,7 @@ fn likelihood(
     let vector = network.latent_vector(values, &weights);
     let slots = Slots::Generation { hidden: &[], latent: &vector };
     let (h, _) = network.generate(values, reaction, slots, &memory, track, &rotation);
-    let logits = network.logits(values, &h[..frames * network.config.width]);
+    let logits = network.logits(values, &h[..frames * network.config.width], reaction);
     let mut sum = 0.0;
     for (stream, logits) in logits.iter().enumerate() {
         for (frame, row) in reaction.iter().zip(logits.chunks_exact(network.config.vocabulary[stream])) {

@@ -136,6 +136,7 @@ fn small(attention: Attention) -> Config {
         decoder_layers: 2,
         attention,
         latent_place: LatentPlace::Every,
+        chain_heads: false,
         training_frames: 4,
         vocabulary: [5, 4, 6, 3],
         token_widths: [3; 4],
@@ -222,13 +223,15 @@ fn gradients_of_every_option_are_the_slopes_of_the_loss() {
     // so wide that no clip is content
     let margin = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
     let recognition = Weights { bag_from: BagFrom::Recognition, ..USUAL };
-    for (what, weights, latent_place) in [
-        ("margin", margin, LatentPlace::Every),
-        ("bag of the recognition pass", recognition, LatentPlace::Every),
-        ("latent in slot 0", USUAL, LatentPlace::First),
-        ("all of it", Weights { margin: 0.6, margin_width: 50.0, ..recognition }, LatentPlace::First),
+    for (what, weights, latent_place, chain_heads) in [
+        ("margin", margin, LatentPlace::Every, false),
+        ("bag of the recognition pass", recognition, LatentPlace::Every, false),
+        ("latent in slot 0", USUAL, LatentPlace::First, false),
+        ("chained heads", USUAL, LatentPlace::Every, true),
+        ("all of it", Weights { margin: 0.6, margin_width: 50.0, ..recognition }, LatentPlace::First, true),
     ] {
-        let config = Config { latent_place, ..small(Attention::Softmax) };
+        let config =
+            Config { latent_place, chain_heads, token_widths: [4, 2, 3, 3], ..small(Attention::Softmax) };
         let items = random_items(&config);
         finite_differences(&config, what, |network, values| {
             stage_two(network, values, &items, Track::Offline, &weights)
@@ -256,11 +259,13 @@ fn the_margin_is_what_is_missing_to_the_gap_of_another_latent() {
 
 #[test]
 fn gradients_of_stage_one_are_the_slopes_of_the_loss() {
-    let config = Config { latents: 0, ..small(Attention::Softmax) };
-    let items = random_items(&small(Attention::Softmax));
-    finite_differences(&config, "stage one", |network, values| {
-        stage_one(network, values, &items, Track::Offline)
-    });
+    for chain_heads in [false, true] {
+        let config = Config { latents: 0, chain_heads, ..small(Attention::Softmax) };
+        let items = random_items(&small(Attention::Softmax));
+        finite_differences(&config, "stage one", |network, values| {
+            stage_one(network, values, &items, Track::Offline)
+        });
+    }
 }
 
 #[test]

@@ -42,6 +42,10 @@ impl LatentPlace {
     }
 }
 
+fn is_off(switch: &bool) -> bool {
+    !*switch
+}
+
 /// Sizes of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +67,9 @@ pub struct Config {
     /// Where the latent enters.
     #[serde(default, skip_serializing_if = "LatentPlace::is_usual")]
     pub latent_place: LatentPlace,
+    /// Whether the heads of a frame hear what the heads before them said; ours, an extension.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub chain_heads: bool,
     /// Frames of the training clips; beyond it attention is windowed.
     pub training_frames: usize,
     /// Vocabulary of each stream.
@@ -87,6 +94,7 @@ impl Config {
             decoder_layers: 2,
             attention: Attention::Softmax,
             latent_place: LatentPlace::Every,
+            chain_heads: false,
             training_frames: 100,
             vocabulary,
             token_widths: [16; 4],

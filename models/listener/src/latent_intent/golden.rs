@@ -106,6 +106,7 @@ impl<'a> Golden<'a> {
             decoder_layers: at("dec_layers", "")?,
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
             latent_place: super::config::LatentPlace::Every,
+            chain_heads: false,
             training_frames: at("n0", "")?,
         };
         for (index, stream) in STREAMS.iter().enumerate() {
@@ -313,7 +314,7 @@ impl Pass<'_> {
         let (dropped, _) =
             network.decoder.forward(values, &tokens, slots, &cut, causal, mask, &rotation, &Dropout::NONE);
         made.push(&at("h_gen_lengths_drop"), &dropped);
-        for (stream, logits) in network.logits(values, &h[..frames * d]).iter().enumerate() {
+        for (stream, logits) in network.logits(values, &h[..frames * d], &tokens).iter().enumerate() {
             made.push(&at(&format!("logits.{}", STREAMS[stream])), logits);
             if let Some(latent) = &network.latent {
                 let bow = latent.bag.forward(values, &network.decoder.embeddings, stream, &h[..d]).1;

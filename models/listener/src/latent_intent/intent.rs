@@ -228,7 +228,7 @@ impl LatentIntent {
                 let latent = self.latent_vector(*latent);
                 let slots = Slots::Generation { hidden: &[], latent: &latent };
                 let h = self.network.generate(values, part, slots, &memory, track, &rotation).0;
-                let logits = self.network.logits(values, &h[..part.len() * d]);
+                let logits = self.network.logits(values, &h[..part.len() * d], part);
                 for (stream, logits) in logits.iter().enumerate() {
                     let size = self.network.config.vocabulary[stream];
                     for (frame, row) in part.iter().zip(logits.chunks_exact(size)) {

@@ -76,26 +76,40 @@ impl Drawn {
             }
         }
         Reaction::step(plain, &mut together, &last, memory, rotation, scratch);
-        drawn.iter_mut().map(Self::draw).collect()
-    }
-
-    /// Draws the frame whose logits are known.
-    fn draw(&mut self) -> Frame {
-        if let Some(without) = &self.without {
-            let guidance = self.sampling.guidance;
-            for (with, without) in self.reaction.logits.iter_mut().zip(&without.logits) {
-                for (with, without) in with.iter_mut().zip(without) {
-                    *with += guidance * (*with - without);
+        // One draw a stream in stream order, so draw number 4 t + stream belongs to frame t for ever.
+        let uniforms: Vec<[f64; 4]> =
+            drawn.iter_mut().map(|one| std::array::from_fn(|_| one.chance.uniform())).collect();
+        let mut frames: Vec<Frame> = vec![[0; 4]; drawn.len()];
+        for (place, stream) in plain.order().into_iter().enumerate() {
+            for ((one, frame), uniforms) in drawn.iter_mut().zip(&mut frames).zip(&uniforms) {
+                frame[stream] = one.draw(stream, uniforms[stream]);
+            }
+            if !plain.chained() {
+                continue;
+            }
+            let (mut together, mut ids) = (Vec::new(), Vec::new());
+            for (one, frame) in drawn.iter_mut().zip(&frames) {
+                for reaction in std::iter::once(&mut one.reaction).chain(&mut one.without) {
+                    together.push(reaction);
+                    ids.push(frame[stream]);
                 }
             }
+            Reaction::tell(plain, place, &mut together, &ids, scratch);
         }
-        // One draw a stream in stream order, so draw number 4 t + stream belongs to frame t for ever.
-        let frame = std::array::from_fn(|stream| {
-            let uniform = self.chance.uniform();
-            draw(&nucleus(&self.reaction.logits[stream], &self.sampling), uniform)
-        });
-        self.frames.push(frame);
-        frame
+        drawn.iter_mut().zip(&frames).for_each(|(one, frame)| one.frames.push(*frame));
+        frames
+    }
+
+    /// Draws a token of the stream whose logits are known.
+    fn draw(&mut self, stream: usize, uniform: f64) -> u32 {
+        let logits = &mut self.reaction.logits[stream];
+        if let Some(without) = &self.without {
+            let guidance = self.sampling.guidance;
+            for (with, without) in logits.iter_mut().zip(&without.logits[stream]) {
+                *with += guidance * (*with - without);
+            }
+        }
+        draw(&nucleus(logits, &self.sampling), uniform)
     }
 }
 

@@ -10,7 +10,7 @@ use super::decoder::{Decoder, DecoderTape, Frame, Slots};
 use super::dropout::Dropout;
 use super::encoder::{Encoder, EncoderTape, Speaker};
 use super::gau::Mask;
-use super::heads::Heads;
+use super::heads::{Chain, Heads, order};
 use super::parameters::{Layout, Slot, Start};
 use crate::real::Real;
 
@@ -40,6 +40,8 @@ pub struct Network {
     pub decoder: Decoder,
     /// Heads of the next frame.
     pub heads: Heads,
+    /// What the heads of a frame tell each other; `None` where they are independent.
+    pub chain: Option<Chain>,
     /// `None` in the network without a latent.
     pub latent: Option<Latent>,
 }
@@ -62,13 +64,14 @@ impl Network {
         let encoder = Encoder::new(&mut layout, config, scale);
         let decoder = Decoder::new(&mut layout, config, scale);
         let heads = Heads::new(&mut layout, "head", config);
+        let chain = Chain::new(&mut layout, config);
         let latent = (config.latents > 0).then(|| Latent {
             vectors: layout.add("z_emb", &[config.latents, config.width], Start::Vector(0.3)),
             bag: Heads::new(&mut layout, "bow", config),
             posterior: Linear::new(&mut layout, "post", config.width, config.latents, 1.0),
             matching: Linear::new(&mut layout, "rm", config.width, 1, 1.0),
         });
-        Ok(Self { config: config.clone(), layout, encoder, decoder, heads, latent })
+        Ok(Self { config: config.clone(), layout, encoder, decoder, heads, chain, latent })
     }
 
     /// Rotary angles for clips of `frames` frames.
@@ -175,9 +178,19 @@ impl Network {
         vector
     }
 
-    /// Logits `[rows, V]` of the next frame in each stream, for dense hidden rows.
-    pub fn logits<T: Real>(&self, values: &[T], h: &[T]) -> [Vec<T>; 4] {
-        std::array::from_fn(|stream| self.heads.forward(values, &self.decoder.embeddings, stream, h).1)
+    /// Logits `[rows, V]` of the next frame in each stream, for dense hidden rows; `frames` are the frames that come, of
+    /// which chained heads hear.
+    pub fn logits<T: Real>(&self, values: &[T], h: &[T], frames: &[Frame]) -> [Vec<T>; 4] {
+        let embeddings = &self.decoder.embeddings;
+        let mut h = std::borrow::Cow::Borrowed(h);
+        let mut logits: [Vec<T>; 4] = Default::default();
+        for (place, stream) in order(self.chain.as_ref()).into_iter().enumerate() {
+            logits[stream] = self.heads.forward(values, embeddings, stream, &h).1;
+            if let Some(chain) = self.chain.as_ref().filter(|_| place < 3) {
+                chain.tell(values, embeddings, place, frames, h.to_mut());
+            }
+        }
+        logits
     }
 
     /// Posterior logits (K) and matching logit of h_z; `None` without a latent.

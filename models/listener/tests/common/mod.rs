@@ -56,6 +56,7 @@ impl Golden {
             encoder_units: number("enc_gau"),
             decoder_layers: number("dec_layers"),
             latent_place: listener::latent_intent::LatentPlace::Every,
+            chain_heads: false,
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
             training_frames: number("n0"),
             vocabulary: STREAMS.map(|stream| list("vocab", stream)),

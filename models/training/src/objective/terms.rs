@@ -1,8 +1,10 @@
 //! Terms of the losses over the tokens of a clip, with their gradients, and the scalar functions they are made of.
 
+use std::borrow::Cow;
+
 use listener::latent_intent::blocks::add;
 use listener::latent_intent::decoder::Frame;
-use listener::latent_intent::heads::Heads;
+use listener::latent_intent::heads::{Heads, order};
 use listener::latent_intent::network::Network;
 use listener::real::Real;
 
@@ -19,21 +21,30 @@ pub fn likelihood<T: Real>(
     let used = &h[..frames.len() * d];
     let mut dh = vec![T::ZERO; h.len()];
     let mut sums = [0.0; 4];
-    for stream in 0..4 {
-        let (inner, mut logits) = network.heads.forward(values, &network.decoder.embeddings, stream, used);
+    let (embeddings, chain) = (&network.decoder.embeddings, network.chain.as_ref());
+    let mut seen = Cow::Borrowed(used);
+    let mut slopes: Vec<Vec<T>> = Vec::with_capacity(4);
+    for (place, stream) in order(chain).into_iter().enumerate() {
+        let (inner, mut logits) = network.heads.forward(values, embeddings, stream, &seen);
         for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
             sums[stream] += cross_entropy(row, frame[stream] as usize, scale);
         }
-        let slope = network.heads.backward(
-            values,
-            &network.decoder.embeddings,
-            stream,
-            used,
-            &inner,
-            &logits,
-            gradient,
-        );
-        add(&mut dh, &slope);
+        slopes.push(network.heads.backward(values, embeddings, stream, &seen, &inner, &logits, gradient));
+        if let Some(chain) = chain.filter(|_| place < 3) {
+            chain.tell(values, embeddings, place, frames, seen.to_mut());
+        }
+    }
+    match chain {
+        None => slopes.iter().for_each(|slope| add(&mut dh, slope)),
+        // what a head is told, all heads after it are told
+        Some(chain) => {
+            for (place, slope) in slopes.iter().enumerate().rev() {
+                if place < 3 {
+                    chain.backward(values, embeddings, place, frames, &dh[..used.len()], gradient);
+                }
+                add(&mut dh, slope);
+            }
+        }
     }
     (sums, dh)
 }
@@ -42,8 +53,7 @@ pub fn likelihood<T: Real>(
 pub fn loss_of<T: Real>(network: &Network, values: &[T], h: &[T], frames: &[Frame]) -> f64 {
     let used = &h[..frames.len() * network.config.width];
     let mut sum = 0.0;
-    for stream in 0..4 {
-        let (_, mut logits) = network.heads.forward(values, &network.decoder.embeddings, stream, used);
+    for (stream, mut logits) in network.logits(values, used, frames).into_iter().enumerate() {
         for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
             sum += cross_entropy(row, frame[stream] as usize, 1.0);
         }

@@ -16,6 +16,7 @@ use super::blocks::Rotation;
 use super::config::LatentPlace;
 use super::decoder::Frame;
 use super::gau::{Attend, CrossUnit, SelfUnit};
+use super::heads::order;
 use super::network::Network;
 pub use cache::Cache;
 use cache::attend;
@@ -187,6 +188,9 @@ pub struct Plain {
     norm: Gain,
     bos: Vec<f32>,
     heads: [(Map, Map); 4],
+    /// What a stream that is drawn tells the heads after it, in the order of the chain.
+    chain: Option<[Map; 3]>,
+    order: [usize; 4],
     embeddings: [Vec<f32>; 4],
     token_widths: [usize; 4],
     latent_place: LatentPlace,
@@ -219,10 +223,24 @@ impl Plain {
                     Map::transpose(table, network.heads.biases[stream].of(values)),
                 )
             }),
+            chain: network.chain.as_ref().map(|chain| {
+                chain.maps.each_ref().map(|map| Map::transpose(map.of(values), &vec![0.0; config.width]))
+            }),
+            order: order(network.chain.as_ref()),
             embeddings: std::array::from_fn(|stream| network.decoder.embeddings[stream].of(values).to_vec()),
             token_widths: config.token_widths,
             latent_place: config.latent_place,
         }
+    }
+
+    /// Whether a stream has to hear what was drawn before it.
+    pub fn chained(&self) -> bool {
+        self.chain.is_some()
+    }
+
+    /// The order in which the streams of a frame are drawn.
+    pub fn order(&self) -> [usize; 4] {
+        self.order
     }
 
     /// The token embeddings of a frame, the first slot's own row before any.
@@ -326,7 +344,10 @@ pub struct Reaction {
     caches: Vec<Cache>,
     latent: Vec<f32>,
     position: usize,
-    /// Logits of the next frame after [`Reaction::step`].
+    /// The row that chained heads read and add to; empty where heads are independent.
+    hidden: Vec<f32>,
+    /// Logits of the next frame after [`Reaction::step`]; where heads are chained, those of a stream after
+    /// [`Reaction::tell`] of all streams before it.
     pub logits: [Vec<f32>; 4],
 }
 
@@ -337,6 +358,7 @@ impl Reaction {
             caches: vec![Cache::new(plain.capacity); plain.layers.len()],
             latent,
             position: 0,
+            hidden: Vec::new(),
             logits: std::array::from_fn(|stream| vec![0.0; plain.heads[stream].1.bias.len()]),
         }
     }
@@ -373,18 +395,57 @@ impl Reaction {
         }
         let d = plain.width;
         scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| plain.norm.apply(x, y));
-        for (stream, (inner, outer)) in plain.heads.iter().enumerate() {
-            let (middle, size) = (inner.bias.len(), outer.bias.len());
-            scratch.active.resize(reactions.len() * middle, 0.0);
-            inner.apply(&scratch.normed, d, &mut scratch.active);
-            scratch.logits.resize(reactions.len() * size, 0.0);
-            outer.apply(&scratch.active, middle, &mut scratch.logits);
-            for (reaction, logits) in reactions.iter_mut().zip(scratch.logits.chunks_exact(size)) {
-                reaction.logits[stream].copy_from_slice(logits);
+        if plain.chain.is_some() {
+            for (reaction, row) in reactions.iter_mut().zip(scratch.normed.chunks_exact(d)) {
+                reaction.hidden.clear();
+                reaction.hidden.extend_from_slice(row);
             }
+            Self::read_out(plain, plain.order[0], reactions, scratch);
+        } else {
+            plain.order.into_iter().for_each(|stream| Self::read_out(plain, stream, reactions, scratch));
         }
         reactions.iter_mut().for_each(|reaction| reaction.position += 1);
         scratch.x = x;
+    }
+
+    /// Tells the heads that come after place `place` of the order which id each reaction drew there, and computes the
+    /// logits of the next stream. Where heads are independent there is nothing to tell.
+    pub fn tell(
+        plain: &Plain,
+        place: usize,
+        reactions: &mut [&mut Self],
+        ids: &[u32],
+        scratch: &mut Scratch,
+    ) {
+        let Some(map) = plain.chain.as_ref().and_then(|chain| chain.get(place)) else { return };
+        let (stream, d) = (plain.order[place], plain.width);
+        let width = plain.token_widths[stream];
+        scratch.active.clear();
+        for id in ids {
+            scratch.active.extend_from_slice(&plain.embeddings[stream][*id as usize * width..][..width]);
+        }
+        scratch.normed.resize(reactions.len() * d, 0.0);
+        map.apply(&scratch.active, width, &mut scratch.normed);
+        for (reaction, row) in reactions.iter_mut().zip(scratch.normed.chunks_exact_mut(d)) {
+            reaction.hidden.iter_mut().zip(row.iter_mut()).for_each(|(h, said)| {
+                *h += *said;
+                *said = *h;
+            });
+        }
+        Self::read_out(plain, plain.order[place + 1], reactions, scratch);
+    }
+
+    /// Logits of a stream from the rows in `scratch.normed`.
+    fn read_out(plain: &Plain, stream: usize, reactions: &mut [&mut Self], scratch: &mut Scratch) {
+        let (inner, outer) = &plain.heads[stream];
+        let (middle, size) = (inner.bias.len(), outer.bias.len());
+        scratch.active.resize(reactions.len() * middle, 0.0);
+        inner.apply(&scratch.normed, plain.width, &mut scratch.active);
+        scratch.logits.resize(reactions.len() * size, 0.0);
+        outer.apply(&scratch.active, middle, &mut scratch.logits);
+        for (reaction, logits) in reactions.iter_mut().zip(scratch.logits.chunks_exact(size)) {
+            reaction.logits[stream].copy_from_slice(logits);
+        }
     }
 
     /// Keys and values of a layer's own rows.
