@@ -78,6 +78,12 @@ pub const VARIANTS: &[Variant] = &[
     ),
     variant("longer", "stage two of 1,200 steps", &["stage2_steps=1200"], false),
     variant("all-rows", "rows without an alternative answer as well", &["alternatives_only=false"], false),
+    variant(
+        "chained-heads",
+        "the streams of a frame hear of each other (ours)",
+        &["chain_heads=true"],
+        false,
+    ),
     variant("margin", "another latent must be less likely by 0.1 nats (ours)", &["weight_margin=0.5"], true),
 ];
 

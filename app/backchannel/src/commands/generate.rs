@@ -15,6 +15,7 @@ use listener::{LatentChoice, Request, System};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::sampling::SamplingArgs;
 use super::{Shard, bad_request};
 use crate::output::Output;
 
@@ -46,18 +47,8 @@ pub struct Args {
     /// Seed of every draw
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Softmax temperature; 0 takes the most likely token
-    #[arg(long, default_value_t = Sampling::default().temperature)]
-    temperature: f32,
-    /// Keep the K most likely tokens; 0 keeps all
-    #[arg(long, default_value_t = Sampling::default().top_k)]
-    top_k: usize,
-    /// Keep the smallest set of tokens with this mass
-    #[arg(long, default_value_t = Sampling::default().top_p)]
-    top_p: f32,
-    /// Latent guidance: 0 (off) to 5, usually 1
-    #[arg(long, default_value_t = Sampling::default().guidance)]
-    guidance: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// From this frame on go on with that latent, the history kept: 250:z3; may be repeated
     #[arg(long, value_name = "FRAME:LATENT")]
     turn: Vec<String>,
@@ -113,7 +104,9 @@ pub struct TakeRow {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let request = request_of(args)?;
     let system = super::load_system(&args.checkpoint)?;
-    if system.latents() == 0 && (args.guidance != 0.0 || matches!(request.latents, LatentChoice::One(_))) {
+    if system.latents() == 0
+        && (request.sampling.guidance != 0.0 || matches!(request.latents, LatentChoice::One(_)))
+    {
         return Err(bad_request(
             format!("{} has no latent to choose or to guide by", system.name()),
             "leave out --latent and --guidance",
@@ -251,10 +244,7 @@ fn request_of(args: &Args) -> clips::Result<Request> {
     if args.samples == 0 {
         return Err(bad_request("--samples 0 makes nothing", "ask for at least 1"));
     }
-    let sampling = Sampling {
-        shared_noise: args.shared_noise,
-        ..sampling_of(args.temperature, args.top_k, args.top_p, args.guidance)?
-    };
+    let sampling = Sampling { shared_noise: args.shared_noise, ..args.sampling.sampling()? };
     Ok(Request {
         latents,
         samples: args.samples,
@@ -263,20 +253,6 @@ fn request_of(args: &Args) -> clips::Result<Request> {
         track: parse_track(&args.track)?,
         turns: turns_of(&args.turn)?,
     })
-}
-
-/// How tokens are drawn, within the ranges that make sense.
-pub fn sampling_of(temperature: f32, top_k: usize, top_p: f32, guidance: f32) -> clips::Result<Sampling> {
-    if !(0.0..=10.0).contains(&temperature) {
-        return Err(bad_request(format!("--temperature {temperature} is out of range"), "use 0 to 10"));
-    }
-    if !(top_p > 0.0 && top_p <= 1.0) {
-        return Err(bad_request(format!("--top-p {top_p} is out of range"), "use more than 0, at most 1"));
-    }
-    if !(0.0..=5.0).contains(&guidance) {
-        return Err(bad_request(format!("--guidance {guidance} is out of range"), "use 0 to 5"));
-    }
-    Ok(Sampling { temperature, top_k, top_p, guidance, ..Sampling::default() })
 }
 
 /// `250:z3` and the like, in the order of frames.

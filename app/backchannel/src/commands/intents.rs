@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clips::Sampling;
 use clips::corpus::Corpus;
 use clips::synth::world::INTENTS;
 use study::intents::{Asked, Findings, KnownSplit, bars, findings, may_judge};
 
-use super::generate::{parse_split, parse_track, sampling_of};
+use super::generate::{parse_split, parse_track};
+use super::sampling::SamplingArgs;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -23,15 +23,8 @@ pub struct Args {
     /// Split that is judged
     #[arg(long, default_value = "val")]
     split: String,
-    /// Latent guidance
-    #[arg(long, default_value_t = 0.0)]
-    guidance: f32,
-    /// Softmax temperature
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
-    /// Keep the smallest set of tokens with this mass
-    #[arg(long, default_value_t = Sampling::default().top_p)]
-    top_p: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// offline or online
     #[arg(long, default_value = "offline")]
     track: String,
@@ -46,7 +39,7 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let control = output.control();
     let system = super::load_system(&args.checkpoint)?;
-    let sampling = sampling_of(args.temperature, 0, args.top_p, args.guidance)?;
+    let sampling = args.sampling.sampling()?;
     let asked = Asked { track: parse_track(&args.track)?, sampling, seed: args.seed };
     let split = parse_split(&args.split)?;
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
@@ -60,7 +53,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let mut value = serde_json::json!({
         "system": system.name(), "checkpoint": system.checkpoint(), "corpus": args.corpus, "split": split,
-        "track": asked.track, "guidance": args.guidance, "sampling": sampling, "seed": args.seed,
+        "track": asked.track, "guidance": sampling.guidance, "sampling": sampling, "seed": args.seed,
         "speakers": found.speakers, "listeners": found.listeners,
         "measures": found.measures, "guided": found.guided,
         "names": found.measures.names.iter().map(|name| name.map(|intent| INTENTS[intent])).collect::<Vec<_>>(),

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clips::corpus::Corpus;
-use clips::{Fault, FaultKind, Sampling};
+use clips::{Fault, FaultKind};
 use study::Split;
 use study::explore::{Asked, Explorer, plots, trait_name};
 use study::names::{self, Names};
 
-use super::generate::{parse_split, parse_track, sampling_of};
+use super::generate::{parse_split, parse_track};
+use super::sampling::SamplingArgs;
 use super::{DEMO, DEMO_PLAIN, bad_request};
 use crate::output::Output;
 
@@ -39,15 +40,8 @@ pub struct Args {
     /// Compare only this many frames of each clip
     #[arg(long)]
     frames: Option<usize>,
-    /// Latent guidance
-    #[arg(long, default_value_t = 0.0)]
-    guidance: f32,
-    /// Softmax temperature
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
-    /// Keep the smallest set of tokens with this mass
-    #[arg(long, default_value_t = Sampling::default().top_p)]
-    top_p: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// offline or online
     #[arg(long, default_value = "offline")]
     track: String,
@@ -98,7 +92,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     };
     let asked = Asked {
         track: parse_track(&args.track)?,
-        sampling: sampling_of(args.temperature, 0, args.top_p, args.guidance)?,
+        sampling: args.sampling.sampling()?,
         seed: args.seed,
         clips: args.clips,
         exemplars: args.exemplars,

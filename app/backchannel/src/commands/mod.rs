@@ -16,6 +16,7 @@ pub mod parity;
 pub mod recognise;
 pub mod render;
 pub mod report;
+pub mod sampling;
 pub mod screenshot;
 pub mod synth;
 pub mod train;
