@@ -95,6 +95,20 @@ fn baselines_are_written_scored_compared_and_reported() {
     assert_eq!(std::fs::read_to_string(&page).unwrap(), html);
 
     let asked = ["report", "--corpus", &corpus, "--out", page.to_str().unwrap(), "--systems"];
+    let theirs = path("theirs");
+    let made = json(
+        home,
+        &[&asked[..], &["random,mime", "--protocol", "ofrg", "--bootstrap", "50", "--tables", &theirs]]
+            .concat(),
+    );
+    let (settings, rows) = (&made["board"]["settings"], &made["board"]["rows"]);
+    assert_eq!((&settings["samples"], &settings["seeds"]), (&5.into(), &serde_json::json!([1, 2, 3])));
+    assert_eq!(rows[0]["seeds"].as_array().map(Vec::len), Some(3), "random is drawn anew with each seed");
+    let table = std::fs::read_to_string(home.join("theirs/table-ofrg.md")).unwrap();
+    assert!(
+        table.contains("REGNN-W2V2") && !table.contains("B_Random") && !table.contains("FRDiv"),
+        "{table}"
+    );
     let said = fails(home, 2, &[&asked[..], &["mime,mime"]].concat());
     assert!(said.contains("two systems are called mime"), "{said}");
     let said = fails(home, 2, &[&asked[..], &["nobody"]].concat());

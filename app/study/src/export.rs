@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::board::{Board, Scored};
 use crate::column::Column;
 use crate::gallery::{self, Picture};
+use crate::protocol::Protocol;
 use crate::{report, tables};
 
 /// Pixels for every point of a PNG: 300 dots an inch.
@@ -40,6 +41,21 @@ pub fn write(board: &Board, scored: &[Scored], folder: &Path, control: &Control)
         control.step("writing", index as u64, total, name.clone())?;
         let path = folder.join(&name);
         write_atomically(&path, |out| out.write_all(&bytes))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// Writes the table of a protocol into `folder` as `table-NAME` in the four forms.
+///
+/// # Errors
+/// As [`write`].
+pub fn table_of(board: &Board, protocol: &Protocol, folder: &Path) -> Result<Vec<PathBuf>> {
+    make_folder(folder)?;
+    let mut written = Vec::new();
+    for (ending, text) in forms(&tables::of_protocol(board, protocol))? {
+        let path = folder.join(format!("table-{}.{ending}", protocol.name));
+        write_atomically(&path, |out| out.write_all(text.as_bytes()))?;
         written.push(path);
     }
     Ok(written)

@@ -12,6 +12,7 @@ use measures::published;
 use crate::board::{Board, Cell, Row, Scored};
 use crate::column::Column;
 use crate::entry::Draw;
+use crate::protocol::Protocol;
 
 /// Why published rows are to be read with care.
 const OTHER_CLIPS: &str = "Published rows are of the 1612 clips of the official REACT 2024 test split and 10 samples unless a \
@@ -48,6 +49,19 @@ pub fn table(board: &Board, columns: &[Column], with_published: bool) -> Table {
         }
     }
     Table { title: title(board), columns: columns.iter().map(|column| head(*column)).collect(), rows, notes }
+}
+
+/// The systems of a board by the columns of a protocol, with the rows of its source below where it has one of its own.
+pub fn of_protocol(board: &Board, protocol: &Protocol) -> Table {
+    let Some(source) = protocol.source else {
+        return table(board, protocol.columns, beside_published(board));
+    };
+    let mut table = table(board, protocol.columns, false);
+    let theirs = published::ROWS.iter().filter(|row| row.source == source);
+    table.rows.extend(theirs.filter_map(|row| published_row(row, protocol.columns)));
+    table.notes.push(OTHER_CLIPS.to_owned());
+    table.notes.push(protocol.note.to_owned());
+    table
 }
 
 /// Split, clips, samples, seeds in one line.

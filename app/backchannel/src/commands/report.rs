@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use clips::array::write_atomically;
 use clips::corpus::Corpus;
-use study::{Board, Cache, Column, Entry, Settings, Split};
+use study::protocol::PROTOCOLS;
+use study::{Board, Cache, Entry, Protocol, Settings, Split};
 
 use super::generate::parse_split;
 use crate::output::Output;
@@ -25,12 +26,17 @@ pub struct Args {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', num_args = 1..,
           default_value = "random,mime,mean-frame,truth,demo,demo@spread,demo-plain")]
     systems: Vec<String>,
-    /// Reactions to each clip; the published numbers use 10
-    #[arg(long, default_value_t = Settings::default().samples)]
-    samples: usize,
-    /// Seeds of systems that draw: 1 to this number
-    #[arg(long, default_value_t = 1)]
-    seeds: u64,
+    /// Whose table: react2024 (10 samples, 1 seed, six columns), or ofrg, as the repository
+    /// Offline_Facial_Reaction_Generation states (5 samples, mean and spread over 3 seeds, its five columns beside its
+    /// published rows)
+    #[arg(long, default_value = "react2024", value_parser = clap::builder::PossibleValuesParser::new(Protocol::names()))]
+    protocol: String,
+    /// Reactions to each clip, in place of the protocol's
+    #[arg(long)]
+    samples: Option<usize>,
+    /// Seeds of systems that draw, 1 to this number, in place of the protocol's
+    #[arg(long)]
+    seeds: Option<u64>,
     /// Bootstrap resamples over clips
     #[arg(long, default_value_t = Settings::default().bootstrap)]
     bootstrap: usize,
@@ -61,9 +67,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
-    if args.samples == 0 || args.seeds == 0 || args.seeds > 100 {
+    let protocol = Protocol::of_name(&args.protocol).unwrap_or(&PROTOCOLS[0]);
+    let (samples, seeds) = (args.samples.unwrap_or(protocol.samples), args.seeds.unwrap_or(protocol.seeds));
+    if samples == 0 || seeds == 0 || seeds > 100 {
         return Err(super::bad_request(
-            format!("{} samples with {} seeds", args.samples, args.seeds),
+            format!("{samples} samples with {seeds} seeds"),
             "ask for at least one sample and 1 to 100 seeds",
         ));
     }
@@ -92,8 +100,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     split.warnings.iter().for_each(|warning| output.warn(warning));
     let settings = Settings {
-        samples: args.samples,
-        seeds: (1..=args.seeds).collect(),
+        samples,
+        seeds: (1..=seeds).collect(),
         bootstrap: args.bootstrap,
         truncate: args.truncate,
     };
@@ -108,30 +116,45 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let mut written = vec![args.out.clone()];
     if let Some(folder) = &args.tables {
         written.extend(study::export::write(&board, &scored, folder, &control)?);
+        written.extend(study::export::table_of(&board, protocol, folder)?);
     }
-    let text = table(&board);
+    let text = table(&board, protocol);
     let files = written.len();
-    let value = serde_json::json!({ "board": board, "written": written });
+    let value = serde_json::json!({ "protocol": protocol.name, "board": board, "written": written });
     output.result(&value, format!("{text}{} and {} more files", args.out.display(), files - 1))
 }
 
-fn table(board: &Board) -> String {
+fn table(board: &Board, protocol: &Protocol) -> String {
+    let several = board.settings.seeds.len() > 1;
+    let width = if several { 18 } else { 11 };
     let mut text = format!(
-        "{} clips of {} frames, {} samples\n{:<34}",
-        board.clips, board.frames, board.settings.samples, ""
+        "{} clips of {} frames, {} samples{}\n{:<34}",
+        board.clips,
+        board.frames,
+        board.settings.samples,
+        if several { ", mean and deviation over seeds" } else { "" },
+        ""
     );
     // writing to a String cannot fail
-    for column in Column::OFFICIAL {
-        let _ = write!(text, "{:>11}", column.name());
+    for column in protocol.columns {
+        let _ = write!(text, "{:>width$}", column.name());
     }
     text.push('\n');
     for row in &board.rows {
         let _ = write!(text, "{:<34}", row.label);
-        for column in Column::OFFICIAL {
-            let value = row.cell(column).and_then(|cell| cell.value);
+        for column in protocol.columns {
+            let cell = row.cell(*column);
+            let digits = column.decimals();
             let words =
-                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.*}", column.decimals()));
-            let _ = write!(text, "{words:>11}");
+                cell.and_then(|cell| Some((cell, cell.value?))).map_or("-".to_owned(), |(cell, value)| {
+                    let deviation =
+                        cell.spread.as_ref().and_then(|spread| spread.deviation).filter(|_| several);
+                    match deviation {
+                        Some(deviation) => format!("{value:.digits$} \u{b1}{deviation:.digits$}"),
+                        None => format!("{value:.digits$}"),
+                    }
+                });
+            let _ = write!(text, "{words:>width$}");
         }
         text.push('\n');
     }
