@@ -27,10 +27,11 @@ use tutor::Tutor;
 use crate::parameters::Parameters;
 use crate::pass::Pass;
 use crate::systems::Settings;
-use crate::trans_vae;
+use crate::{belfusion, regnn, trans_vae};
 
 /// The compared systems that can be trained, a line each.
-pub const COURSES: &[Compared] = &[trans_vae::lesson::COURSE];
+pub const COURSES: &[Compared] =
+    &[trans_vae::lesson::COURSE, belfusion::lesson::COURSE, regnn::lesson::COURSE];
 
 /// Makes the table of systems that can be trained know all of [`COURSES`]. The program calls it when it starts.
 pub fn register() {
@@ -119,11 +120,17 @@ pub trait Learner {
     /// Sizes that do not fit.
     fn enter(&mut self, stage: u64) -> Result<Parameters>;
 
-    /// Sets what comes from the data or from the stage before, whose values are `before`, once when a stage begins.
+    /// Sets what comes from the data or from the stage `before`, once when a stage begins; `parameters` are those of
+    /// [`Learner::enter`].
     ///
     /// # Errors
     /// When features cannot be read back.
-    fn prepare(&mut self, _stage: u64, _before: Option<&Parameters>, _material: &Material) -> Result<()> {
+    fn prepare(
+        &mut self,
+        _parameters: &Parameters,
+        _before: Option<&Parameters>,
+        _material: &Material,
+    ) -> Result<()> {
         Ok(())
     }
 
@@ -158,10 +165,26 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Crops of the rows: each row with its first frame, and as many frames as all of them have, at most `most`.
-    pub fn crops(&mut self, most: usize) -> (Vec<(&'a Row, usize)>, usize) {
+    /// Training rows without a step: what a network takes its start from.
+    pub fn first(material: &'a Material, rows: Vec<usize>, seed: u64) -> Self {
+        Self {
+            at: At { stage: 1, step: 0 },
+            epoch: 0,
+            material,
+            training: true,
+            rows,
+            chance: Chance::new(seed, "draws of the start", &[]),
+            pass: Pass::evaluation(),
+            memory: &[],
+        }
+    }
+
+    /// Crops of the rows: each row with its first frame, and as many frames as all of them have, at most `most`, but a whole
+    /// number of windows and one at least.
+    pub fn crops_of_whole(&mut self, most: usize, window: usize) -> (Vec<(&'a Row, usize)>, usize) {
         let rows = self.material.rows(self.training);
         let frames = self.rows.iter().map(|row| rows[*row].frames).min().unwrap_or(0).min(most);
+        let frames = (frames / window).max(1) * window;
         let crop = |row: &usize| {
             let row = &rows[*row];
             (row, self.chance.below(row.frames - frames + 1))

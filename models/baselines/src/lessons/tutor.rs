@@ -121,7 +121,8 @@ impl Lesson for Tutor {
             None => None,
         };
         self.enter(stage)?;
-        self.learner.prepare(stage, old.as_ref().map(Slate::parameters), &self.material)?;
+        let before = old.as_ref().map(Slate::parameters);
+        self.learner.prepare(self.slate.parameters(), before, &self.material)?;
         self.slate.read().map_err(internal)
     }
 

@@ -8,7 +8,7 @@ use clips::Result;
 use training::course::{Plan, Schedule};
 
 use super::{Config, Sight, Speaker, Target, TransVae, Weights};
-use crate::lessons::{Asked, Compared, Learner, Lost, Needs, Who, table, typed};
+use crate::lessons::{Asked, Compared, Learner, Lost, Needs, Who, not_entered, table, typed};
 use crate::parameters::{Fresh, Parameters, build, internal};
 use crate::pass::normal;
 use crate::systems::Settings;
@@ -97,10 +97,10 @@ impl Learner for Pupil {
     }
 
     fn loss(&mut self, asked: &mut Asked<'_>) -> Result<Lost> {
-        let Some(network) = &self.network else { return Err(crate::lessons::not_entered()) };
-        let (rows, frames) = asked.crops(self.frames.min(self.config.most_frames));
+        let Some(network) = &self.network else { return Err(not_entered()) };
         // whole windows: officially the zeros behind the last one are compared with the truth
-        let frames = self.config.window.map_or(frames, |window| (frames / window).max(1) * window);
+        let most = self.frames.min(self.config.most_frames);
+        let (rows, frames) = asked.crops_of_whole(most, self.config.window.unwrap_or(1));
         let material = asked.material;
         let speaker = Speaker {
             seen: material.attributes(Who::Speaker, &rows, frames)?,

@@ -388,7 +388,14 @@ impl Term<'_> {
 
     /// Writes the preview of the state, named by stage and step.
     fn write_preview(&mut self, state: &Now) -> Result<()> {
-        let Some(preview) = self.lesson.preview(&state.values)? else { return Ok(()) };
+        let preview = match self.lesson.preview(&state.values) {
+            Ok(Some(preview)) => preview,
+            Ok(None) => return Ok(()),
+            Err(fault) => {
+                self.helm.folder.log(&format!("warning: there is no preview of this step: {fault}"));
+                return Ok(());
+            }
+        };
         let folder = self.helm.folder.previews();
         make_folder(&folder)?;
         let frames = preview.coefficients.len();
