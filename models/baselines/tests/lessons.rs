@@ -75,6 +75,12 @@ fn settings(system: &str, own: &[&str], more: &[&str]) -> Settings {
     settings
 }
 
+fn settings_of(settings: &Settings, more: &str) -> Settings {
+    let mut settings = settings.clone();
+    settings.set_all(&[more]).unwrap();
+    settings
+}
+
 fn train(settings: &Settings, run: &Path, resume: bool, control: &Control) -> Result<Summary, Fault> {
     settings.train(&Plain, &corpus(), run, resume, control)
 }
@@ -152,6 +158,12 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one_and_answers() {
             let status = Status::read(&parts.join("status.json")).unwrap();
             assert_eq!((status.state, status.step), (Phase::Stopped, step as usize));
         }
+        // on another number of threads it is the same
+        let threads = settings_of(&settings, "threads=2");
+        let other = folder.path().join("threads");
+        train(&threads, &other, false, &Control::default()).unwrap();
+        assert!(state(&other) == state(&whole), "{system} on two threads");
+
         // settings are found in the folder
         let text = std::fs::read_to_string(parts.join("config.toml")).unwrap();
         let again = Settings::from_toml("config.toml".as_ref(), &text).unwrap();

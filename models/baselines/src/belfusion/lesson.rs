@@ -73,6 +73,7 @@ fn plan(preset: &str) -> Option<Plan> {
             frames: 100,
             batch: 16,
             alternatives_only: true,
+            threads: 1,
             stage1_steps: 600,
             stage1_rate: 4e-3,
             stage2_steps: 1000,

@@ -108,7 +108,7 @@ impl Course for Compared {
 }
 
 /// What a system adds to a lesson.
-pub trait Learner {
+pub trait Learner: Send {
     /// Stages one after the other.
     fn stages(&self) -> u64 {
         1

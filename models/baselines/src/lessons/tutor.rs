@@ -26,6 +26,7 @@ pub(super) struct Tutor {
     material: Material,
     learner: Box<dyn Learner>,
     slate: Slate,
+    threads: Option<rayon::ThreadPool>,
     jury: Option<Jury>,
     /// Raw streams of the speakers of the jury's clips, and of the previewed clip.
     speakers: Vec<(String, clips::Streams)>,
@@ -57,8 +58,19 @@ impl Tutor {
             Some(row) => Some((row.id.clone(), material.streams(middle, row.frames.min(MOST_PREVIEWED))?)),
             None => None,
         };
+        let threads = match plan.threads {
+            0 => None,
+            count => {
+                let named = |index| format!("step of a lesson {index}");
+                let made = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(named).build();
+                Some(made.map_err(|error| {
+                    Fault::new(FaultKind::Internal, "", format!("no threads to compute on: {error}"))
+                })?)
+            }
+        };
         Ok(Self {
             name,
+            threads,
             plan: plan.clone(),
             material,
             learner,
@@ -100,6 +112,14 @@ impl Tutor {
         let settings = self.learner.settings();
         let network = settings.build_to_answer(&mut Copied(self.slate.parameters()))?;
         Ok(Arc::new(Answering::of(&settings, network, String::new(), Path::new(""))?))
+    }
+}
+
+/// Computes on these threads, or on all.
+fn within<T: Send>(threads: Option<&rayon::ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match threads {
+        Some(threads) => threads.install(work),
+        None => work(),
     }
 }
 
@@ -152,13 +172,16 @@ impl Lesson for Tutor {
             pass: Pass::training(Chance::new(self.plan.seed, "dropout of a step", &words)),
             memory,
         };
-        let lost = self.learner.loss(&mut asked)?;
-        let computed = || {
-            let store = lost.total.backward()?;
-            Ok((lost.numbers()?, self.slate.gradient(&store)?, self.slate.carried()?))
-        };
-        let (losses, (gradient, touched), carried) = computed().map_err(internal)?;
-        Ok(Outcome { losses, gradient, touched, carried, memory: lost.memory })
+        let (learner, slate) = (&mut self.learner, &self.slate);
+        within(self.threads.as_ref(), move || {
+            let lost = learner.loss(&mut asked)?;
+            let computed = || {
+                let store = lost.total.backward()?;
+                Ok((lost.numbers()?, slate.gradient(&store)?, slate.carried()?))
+            };
+            let (losses, (gradient, touched), carried) = computed().map_err(internal)?;
+            Ok(Outcome { losses, gradient, touched, carried, memory: lost.memory })
+        })
     }
 
     fn look(&mut self, stage: u64, values: &[f32]) -> Result<Numbers> {
@@ -178,7 +201,9 @@ impl Lesson for Tutor {
                 pass: Pass::evaluation(),
                 memory: &[],
             };
-            let numbers = self.learner.loss(&mut asked)?.numbers().map_err(internal)?;
+            let learner = &mut self.learner;
+            let numbers =
+                within(self.threads.as_ref(), move || learner.loss(&mut asked)?.numbers().map_err(internal))?;
             for (name, value) in numbers {
                 *sum.entry(name).or_default() += value * part.len() as f64 / rows.len() as f64;
             }

@@ -69,7 +69,8 @@ fn plan(preset: &str) -> Option<Plan> {
         Plan {
             batch: 16,
             alternatives_only: true,
-            stage1_steps: 1000,
+            threads: 1,
+            stage1_steps: 800,
             stage1_rate: 1e-3,
             schedule: Schedule::Cosine,
             warmup: 30,

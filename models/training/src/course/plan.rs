@@ -73,6 +73,9 @@ pub struct Plan {
     /// Largest global norm of the gradient; 0 leaves it as it is.
     pub clip: f64,
 
+    /// Threads that compute a step; 0 for all. Small networks are slowed down by more than one. The result is the same.
+    pub threads: usize,
+
     /// Steps between two looks at the validation rows.
     pub watch_every: usize,
     /// Validation rows that are looked at.
@@ -126,6 +129,7 @@ impl Plan {
             betas: [0.9, 0.999],
             epsilon: 1e-8,
             clip: 0.0,
+            threads: 0,
             watch_every: 50,
             watch_clips: 48,
             save_every: 100,
@@ -199,6 +203,9 @@ impl Plan {
                 "frames (at most 45000), batch (at most 4096), watch_clips (at most 10000), watch_every and \
                  save_every are at least 1",
             );
+        }
+        if self.threads > 1024 {
+            return bad("threads is at most 1024, or 0 for all");
         }
         if !(1..=100).contains(&self.validate_samples) || self.validate_clips > 10_000 {
             return bad("validate_samples is 1 to 100, validate_clips at most 10000");
