@@ -85,8 +85,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let cli = Cli::parse();
+    // before the arguments: `train --help` lists what can be trained
     baselines::answer::register();
+    baselines::lessons::register();
+    let cli = Cli::parse();
     let Some(command) = cli.command else {
         if let Some(missing) = cli.open.iter().find(|path| !path.exists()) {
             return Output::new(false).failed(&no_such(missing));

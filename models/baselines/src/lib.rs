@@ -11,6 +11,7 @@ pub mod golden;
 pub mod import;
 pub mod layers;
 pub mod learning2listen;
+pub mod lessons;
 pub mod parameters;
 pub mod pass;
 pub mod regnn;

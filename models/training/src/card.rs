@@ -108,7 +108,10 @@ pub(crate) fn text(card: &Card<'_>) -> Result<String> {
         out.push_str(&watched(watch, about.config.latents, looked_at));
     }
     match known.validation {
-        Some(validation) => out.push_str(&measured(validation, looked_at, about.config.latents)),
+        Some(validation) => {
+            let latent = if about.config.latents > 0 { "the best ranked latent" } else { "the model" };
+            out.push_str(&measured(validation, looked_at, latent));
+        }
         None => out.push_str("The measures of the paper were not taken at this step.\n"),
     }
     if !about.signatures.is_empty() {
@@ -117,8 +120,8 @@ pub(crate) fn text(card: &Card<'_>) -> Result<String> {
             let _ = writeln!(out, "- z{}: {words}", latent + 1);
         }
     }
-    let _ = write!(out, "\n## Licence\n{}", licence(data));
-    let _ = write!(out, "\n## Limits\n{}", limits(card));
+    let _ = write!(out, "\n## Licence\n{}", licence(data.synthetic));
+    let _ = write!(out, "\n## Limits\n{}", limits(data.synthetic, card.name));
     Ok(out)
 }
 
@@ -185,8 +188,7 @@ fn watched(watch: &Watch, latents: usize, looked_at: &str) -> String {
     out
 }
 
-fn measured(validation: &Validation, looked_at: &str, latents: usize) -> String {
-    let latent = if latents > 0 { "the best ranked latent" } else { "the model" };
+pub(crate) fn measured(validation: &Validation, looked_at: &str, latent: &str) -> String {
     let mut out = format!(
         "\n{} {looked_at} clips of {} frames, {} samples each of {latent} (sums over samples are sums); enough for a \
          curve, too few for a comparison:\n\n| measure | value | 95 % over clips |\n|---|---|---|\n",
@@ -211,8 +213,8 @@ fn measured(validation: &Validation, looked_at: &str, latents: usize) -> String 
     out
 }
 
-fn licence(data: &Data) -> &'static str {
-    if data.synthetic {
+pub(crate) fn licence(synthetic: bool) -> &'static str {
+    if synthetic {
         "Trained on synthetic dyads that the program drew: no recorded person is in it. MIT or Apache-2.0, as the \
          program.\n"
     } else {
@@ -221,8 +223,8 @@ fn licence(data: &Data) -> &'static str {
     }
 }
 
-fn limits(card: &Card<'_>) -> String {
-    let mut out = if card.data.synthetic {
+pub(crate) fn limits(synthetic: bool, name: &str) -> String {
+    let mut out = if synthetic {
         "It learned from synthetic dyads: invented intents, on faces and voices drawn by a program. It says nothing about \
          people, cultures or languages; do not compare its numbers with published results on recorded corpora.\n"
     } else {
@@ -233,7 +235,7 @@ fn limits(card: &Card<'_>) -> String {
         "It reacts to loudness, pitch and facial action; it understands no words. Do not judge, select or imitate a \
          person with it.\nOne run with one seed: another seed gives other numbers.\n",
     );
-    if card.name != "last" && card.name != "stage-1" && !card.name.ends_with("-raw") {
+    if name != "last" && name != "stage-1" && !name.ends_with("-raw") {
         out.push_str("A checkpoint from the middle of training, chosen or kept while the learning rate was still high.\n");
     }
     out

@@ -6,7 +6,7 @@
 use clips::Track;
 
 use crate::data::Data;
-use crate::objective::{Item, Losses};
+use crate::objective::Item;
 
 /// Losses that the threshold is made of.
 pub const WINDOW: usize = 50;
@@ -31,15 +31,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Why a step must not be taken, if so. `spike` = 0 looks at numbers only.
-pub fn objection(losses: &Losses, norm: f64, window: &[f64], spike: f64) -> Option<String> {
-    if !losses.total.is_finite() {
+pub fn objection(total: f64, norm: f64, window: &[f64], spike: f64) -> Option<String> {
+    if !total.is_finite() {
         return Some("the loss is not a number".to_owned());
     }
     if !norm.is_finite() {
         return Some("the gradient is not a number".to_owned());
     }
     let most = threshold(window, spike).filter(|_| spike > 0.0)?;
-    (losses.total > most).then(|| format!("the loss {:.3} is above {most:.3}", losses.total))
+    (total > most).then(|| format!("the loss {total:.3} is above {most:.3}"))
 }
 
 /// The clips and draws of a batch in one line, to find them again.
@@ -66,10 +66,6 @@ pub fn describe(track: Track, items: &[Item<f32>], data: &Data) -> String {
 mod tests {
     use super::*;
 
-    fn losses(total: f64) -> Losses {
-        Losses { total, ..Losses::default() }
-    }
-
     #[test]
     fn the_threshold_does_not_follow_a_few_odd_losses() {
         let mut window: Vec<f64> = (0..49).map(|step| 10.0 + f64::from(step % 7) * 0.1).collect();
@@ -84,10 +80,10 @@ mod tests {
     #[test]
     fn what_is_no_number_or_far_above_is_objected_to() {
         let window = vec![5.0; 20];
-        assert!(objection(&losses(f64::NAN), 1.0, &[], 0.0).is_some());
-        assert!(objection(&losses(5.0), f64::INFINITY, &[], 0.0).is_some());
-        assert!(objection(&losses(5.51), 1.0, &window, 10.0).is_some());
-        assert!(objection(&losses(5.49), 1.0, &window, 10.0).is_none());
-        assert!(objection(&losses(500.0), 1.0, &window, 0.0).is_none());
+        assert!(objection(f64::NAN, 1.0, &[], 0.0).is_some());
+        assert!(objection(5.0, f64::INFINITY, &[], 0.0).is_some());
+        assert!(objection(5.51, 1.0, &window, 10.0).is_some());
+        assert!(objection(5.49, 1.0, &window, 10.0).is_none());
+        assert!(objection(500.0, 1.0, &window, 0.0).is_none());
     }
 }

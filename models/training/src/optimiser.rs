@@ -1,7 +1,10 @@
 //! AdamW with its state in the open, clipping by the global norm, and a cosine schedule with warm-up.
 
+use std::ops::Range;
+
 use listener::latent_intent::parameters::{Layout, Start};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Decay rates of the two moments.
 const BETAS: (f64, f64) = (0.9, 0.95);
@@ -29,26 +32,77 @@ impl AdamW {
     /// One step; only matrices decay.
     pub fn step(&mut self, layout: &Layout, values: &mut [f32], gradient: &[f32], rate: f64, decay: f64) {
         self.steps += 1;
-        let count = self.steps.min(1 << 20) as i32;
-        let (corrected1, corrected2) = (1.0 - BETAS.0.powi(count), 1.0 - BETAS.1.powi(count));
-        let step = (rate / corrected1) as f32;
-        let root = (1.0 / corrected2) as f32;
-        let (b1, b2, epsilon) = (BETAS.0 as f32, BETAS.1 as f32, EPSILON as f32);
+        let (matrices, rest) = (Rule::new(rate, decay), Rule::new(rate, 0.0));
         for entry in layout.entries() {
-            let keep =
-                if matches!(entry.start, Start::Matrix(_)) { (1.0 - rate * decay) as f32 } else { 1.0 };
+            let rule = if matches!(entry.start, Start::Matrix(_)) { &matrices } else { &rest };
             let (first, second) = (entry.slot.of_mut(&mut self.first), entry.slot.of_mut(&mut self.second));
-            let (values, gradient) = (entry.slot.of_mut(values), entry.slot.of(gradient));
-            let values = values.par_chunks_mut(PIECE).zip(gradient.par_chunks(PIECE));
-            let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
-            values.zip(moments).for_each(|((values, gradient), (first, second))| {
-                for i in 0..values.len() {
-                    first[i] = b1 * first[i] + (1.0 - b1) * gradient[i];
-                    second[i] = b2 * second[i] + (1.0 - b2) * gradient[i] * gradient[i];
-                    values[i] = values[i] * keep - step * first[i] / ((second[i] * root).sqrt() + epsilon);
-                }
-            });
+            rule.apply(self.steps, entry.slot.of_mut(values), entry.slot.of(gradient), first, second);
         }
+    }
+
+    /// One step of the values in these places, all of which decay; the others stay, as parameters without a gradient
+    /// do in PyTorch.
+    pub fn step_in(&mut self, rule: &Rule, places: &[Range<usize>], values: &mut [f32], gradient: &[f32]) {
+        self.steps += 1;
+        for place in places {
+            let (first, second) = (&mut self.first[place.clone()], &mut self.second[place.clone()]);
+            rule.apply(self.steps, &mut values[place.clone()], &gradient[place.clone()], first, second);
+        }
+    }
+}
+
+/// How weights are drawn towards 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// Of the weights themselves, by rate times decay: PyTorch's `AdamW`.
+    Decoupled,
+    /// By a term in the gradient, which the moments then see: PyTorch's `Adam` with `weight_decay`.
+    L2,
+}
+
+/// What one step does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Learning rate.
+    pub rate: f64,
+    /// Weight decay.
+    pub decay: f64,
+    /// How it acts.
+    pub kind: Decay,
+    /// Decay rates of the two moments.
+    pub betas: (f64, f64),
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl Rule {
+    /// The rule of the paper's own model.
+    pub fn new(rate: f64, decay: f64) -> Self {
+        Self { rate, decay, kind: Decay::Decoupled, betas: BETAS, epsilon: EPSILON }
+    }
+
+    /// Step number `steps`, from 1, of one piece.
+    fn apply(&self, steps: u64, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        let count = steps.min(1 << 20) as i32;
+        let (corrected1, corrected2) = (1.0 - self.betas.0.powi(count), 1.0 - self.betas.1.powi(count));
+        let step = (self.rate / corrected1) as f32;
+        let root = (1.0 / corrected2) as f32;
+        let (b1, b2, epsilon) = (self.betas.0 as f32, self.betas.1 as f32, self.epsilon as f32);
+        let (keep, pull) = match self.kind {
+            Decay::Decoupled => ((1.0 - self.rate * self.decay) as f32, 0.0),
+            Decay::L2 => (1.0, self.decay as f32),
+        };
+        let values = values.par_chunks_mut(PIECE).zip(gradient.par_chunks(PIECE));
+        let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
+        values.zip(moments).for_each(|((values, gradient), (first, second))| {
+            for i in 0..values.len() {
+                let slope = gradient[i] + pull * values[i];
+                first[i] = b1 * first[i] + (1.0 - b1) * slope;
+                second[i] = b2 * second[i] + (1.0 - b2) * slope * slope;
+                values[i] = values[i] * keep - step * first[i] / ((second[i] * root).sqrt() + epsilon);
+            }
+        });
     }
 }
 
@@ -88,6 +142,8 @@ pub fn rate(step: usize, steps: usize, warmup: usize, peak: f64, last: f64) -> f
 mod tests {
     use super::*;
 
+    const WANTED: (f64, f64) = (0.854_466_298_687_884_6, 0.854_441_367_461_762_5);
+
     #[test]
     fn a_step_is_the_published_one_and_only_matrices_decay() {
         let mut layout = Layout::default();
@@ -101,6 +157,22 @@ mod tests {
             (values[0] - (1.0 - 0.001 - 0.1)).abs() < 1e-5 && (values[1] - 1.1).abs() < 1e-5,
             "{values:?}"
         );
+    }
+
+    #[test]
+    fn both_kinds_of_decay_are_those_of_pytorch() {
+        // second source: torch.optim.AdamW and Adam(weight_decay) in f64, w = 1, gradients 0.5 then -0.25, rate 0.1,
+        // decay 0.1, betas 0.9 and 0.999
+        for (kind, wanted) in [(Decay::Decoupled, WANTED.0), (Decay::L2, WANTED.1)] {
+            let rule = Rule { rate: 0.1, decay: 0.1, kind, betas: (0.9, 0.999), epsilon: 1e-8 };
+            let (mut values, mut adam) = (vec![7.0, 1.0], AdamW::new(2));
+            let learned = std::slice::from_ref(&(1..2));
+            for gradient in [0.5, -0.25] {
+                adam.step_in(&rule, learned, &mut values, &[9.0, gradient]);
+            }
+            assert!((f64::from(values[1]) - wanted).abs() < 1e-6, "{kind:?}: {values:?}");
+            assert_eq!(values[0], 7.0, "what is not named stays");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use clips::array::{make_folder, write_atomically};
 use clips::{Fault, FaultKind, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
@@ -27,7 +28,7 @@ const MOST_WAITING: usize = 100_000;
 
 /// Where a run is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Place<L = Losses> {
     /// 1 or 2.
     pub stage: u64,
     /// Steps of the stage taken.
@@ -44,7 +45,7 @@ pub struct Place {
     /// Fingerprint of the corpus.
     pub corpus: String,
     /// Losses of the last steps of the stage, oldest first.
-    pub recent: Vec<Losses>,
+    pub recent: Vec<L>,
     /// Weighted sums of the last steps that were taken, oldest first; what a spike is told by.
     #[serde(default)]
     pub window: Vec<f64>,
@@ -54,6 +55,9 @@ pub struct Place {
     /// Steps skipped in this stage.
     #[serde(default)]
     pub skipped: usize,
+    /// Numbers that a course of training carries from step to step (averages of an epoch, thresholds).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<f64>,
     /// Seconds spent so far.
     pub seconds: f64,
     steps_taken: u64,
@@ -65,9 +69,9 @@ pub struct Place {
 
 /// All that changes during a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub struct State<L = Losses> {
     /// Where the run is.
-    pub place: Place,
+    pub place: Place<L>,
     /// Weights.
     pub values: Vec<f32>,
     /// Optimiser.
@@ -76,7 +80,7 @@ pub struct State {
     pub average: Option<Vec<f32>>,
 }
 
-impl State {
+impl<L> State<L> {
     /// The beginning of a stage.
     pub fn new(stage: u64, values: Vec<f32>, averaged: bool, corpus: &str, seconds: f64) -> Self {
         let parameters = values.len();
@@ -91,6 +95,7 @@ impl State {
             window: Vec::new(),
             skipped_in_a_row: 0,
             skipped: 0,
+            memory: Vec::new(),
             seconds,
             steps_taken: 0,
             parameters,
@@ -122,18 +127,31 @@ impl Folder {
     /// # Errors
     /// A folder that cannot be written, another run in it, another program that trains there, nothing to resume.
     pub fn open(root: &Path, config: &Config, resume: bool) -> Result<Self> {
+        let same = |file: &Path, old: &str| Ok(Config::from_toml(file, old)? == *config);
+        Self::open_as(root, &config.to_toml()?, resume, same)
+    }
+
+    /// As [`Folder::open`] for settings of any kind: their `text`, and whether an older text says the `same`.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn open_as(
+        root: &Path,
+        text: &str,
+        resume: bool,
+        same: impl Fn(&Path, &str) -> Result<bool>,
+    ) -> Result<Self> {
         make_folder(&root.join("checkpoints"))?;
         let lock = lock(root)?;
         let lines = |name: &str| Lines { path: root.join(name), waiting: Mutex::default() };
         let (metrics, log) = (lines("metrics.jsonl"), lines("log.txt"));
         let folder = Self { root: root.to_owned(), _lock: lock, metrics, log };
         let file = folder.config();
-        let text = config.to_toml()?;
         if resume {
             let old = std::fs::read_to_string(&file).map_err(|error| {
                 Fault::io(&file, &error).remedy("there is no run to resume here; start it without --resume")
             })?;
-            if Config::from_toml(&file, &old)? != *config {
+            if !same(&file, &old)? {
                 return Err(Fault::new(
                     FaultKind::Mismatch,
                     &file,
@@ -229,7 +247,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be written; the one before is then still there.
-    pub fn save(&self, state: &mut State) -> Result<()> {
+    pub fn save<L: Serialize>(&self, state: &mut State<L>) -> Result<()> {
         state.place.steps_taken = state.optimiser.steps;
         state.place.parameters = state.values.len();
         state.place.averaged = state.average.is_some();
@@ -249,7 +267,7 @@ impl Folder {
     ///
     /// # Errors
     /// A state that is broken.
-    pub fn restore(&self) -> Result<Option<State>> {
+    pub fn restore<L: DeserializeOwned>(&self) -> Result<Option<State<L>>> {
         let path = self.state();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -260,7 +278,7 @@ impl Folder {
             Fault::new(FaultKind::Malformed, &path, detail).remedy("start the run again in another folder")
         };
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| broken("not a saved state"))?;
-        let place: Place =
+        let place: Place<L> =
             serde_json::from_slice(&bytes[..end]).map_err(|error| broken(&error.to_string()))?;
         let (n, parts) = (place.parameters, if place.averaged { 4 } else { 3 });
         let words = bytes[end + 1..].as_chunks::<4>().0;
@@ -334,9 +352,9 @@ mod tests {
     fn a_state_comes_back_as_it_was_and_a_cut_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let run = Folder::open(folder.path(), &Config::tiny(), false).unwrap();
-        assert_eq!(run.restore().unwrap(), None);
+        assert_eq!(run.restore::<Losses>().unwrap(), None);
         for averaged in [false, true] {
-            let mut state = State::new(2, vec![0.1, -2.0, 3e-30], averaged, "corpus", 1.5);
+            let mut state: State = State::new(2, vec![0.1, -2.0, 3e-30], averaged, "corpus", 1.5);
             state.optimiser.first[1] = 0.25;
             state.place.window = vec![1.0 / 3.0];
             if let Some(average) = &mut state.average {
@@ -348,7 +366,7 @@ mod tests {
         let bytes = std::fs::read(run.state()).unwrap();
         for cut in [0, 10, bytes.len() - 4, bytes.len() - 1] {
             std::fs::write(run.state(), &bytes[..cut]).unwrap();
-            assert_eq!(run.restore().unwrap_err().kind, FaultKind::Malformed);
+            assert_eq!(run.restore::<Losses>().unwrap_err().kind, FaultKind::Malformed);
         }
     }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use clips::array::{make_folder, write_atomically, write_npy};
 use clips::channels::COEFFICIENT_COUNT;
-use clips::{Control, Fault, FaultKind, Result, Track};
+use clips::{Control, Fault, Result, Track};
 use listener::LatentIntent;
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{About, Checkpoint};
@@ -33,22 +33,6 @@ pub(crate) struct Known<'a> {
 }
 
 impl Trainer<'_> {
-    /// Goes on after a file that could not be written, and says so; other faults end the run. `None` when it failed.
-    pub(crate) fn tolerate<T>(&self, result: Result<T>) -> Result<Option<T>> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(fault) if fault.kind == FaultKind::NotWritable => {
-                let message = format!("not saved, the old file is kept, training goes on: {fault}");
-                if !self.owed.replace(true) {
-                    self.folder.log(&message);
-                }
-                self.reporter.update(|status| status.message = message);
-                Ok(None)
-            }
-            Err(fault) => Err(fault),
-        }
-    }
-
     /// A system of some weights, to make reactions with.
     pub(crate) fn system(&self, network: &Network, values: &[f32]) -> Result<LatentIntent> {
         let about = self.about(network, BTreeMap::new(), Vec::new())?;
@@ -206,7 +190,7 @@ impl Trainer<'_> {
         for name in names {
             self.write(network, state, &known, name).map_err(resumable)?;
         }
-        self.tolerate(self.write_preview(network, state))?;
+        self.helm.tolerate(self.write_preview(network, state))?;
         if let Some(line) = &mut end.line {
             if let Some(validation) = &validation {
                 line["validation"] = serde_json::to_value(validation).unwrap_or(Value::Null);
@@ -222,7 +206,7 @@ impl Trainer<'_> {
 }
 
 /// The checkpoint at the end is what the run was for: without it there is no going on.
-fn resumable(fault: Fault) -> Fault {
+pub(crate) fn resumable(fault: Fault) -> Fault {
     let remedy = format!("{}; then go on with --resume: the last saved state is kept", fault.remedy);
     fault.remedy(remedy)
 }

@@ -4,9 +4,6 @@
 //! While a step is computed the next batch is drawn beside it: draws depend on the step's number alone. Only what the
 //! weights, the lines and the checkpoints depend on is in the state; time is not.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
-
 use clips::{Fault, FaultKind, Result, Track};
 use listener::latent_intent::network::Network;
 use serde_json::{Value, json};
@@ -17,21 +14,16 @@ use crate::engine::Job;
 use crate::guard::{self, WINDOW};
 use crate::objective::{Item, Losses, Outcome, Weights};
 use crate::optimiser::{clip, follow, rate};
-use crate::orders::Order;
-use crate::run::{Place, State};
+use crate::pace::{AVERAGED, Pace};
+use crate::run::State;
 use crate::save::Known;
-use crate::status::Phase;
 use crate::trainer::{Trainer, WATCHED};
 use crate::validate::{Validation, cost};
 use crate::watch::{Watch, watch};
 use crate::{batch, keep};
 
-/// Steps over which reported losses are averaged.
-const AVERAGED: usize = 20;
 /// Steps before dying latents are worth a warning: it takes a while until they mean something.
 const SETTLED: usize = 300;
-/// Steps until a file that could not be written is tried again.
-const AGAIN: usize = 10;
 /// What a step of the second stage costs beside one of the first: three passes for one.
 const SECOND_STAGE_COST: f64 = 2.1;
 
@@ -93,36 +85,6 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Time spent training, and how fast it goes.
-struct Pace {
-    spent: f64,
-    begun: Instant,
-    last: VecDeque<Instant>,
-}
-
-impl Pace {
-    fn new(spent: f64) -> Self {
-        Self { spent, begun: Instant::now(), last: VecDeque::new() }
-    }
-
-    fn seconds(&self) -> f64 {
-        self.spent + self.begun.elapsed().as_secs_f64()
-    }
-
-    fn step(&mut self) {
-        self.last.push_back(Instant::now());
-        if self.last.len() > AVERAGED + 1 {
-            self.last.pop_front();
-        }
-    }
-
-    /// Seconds a step took lately, with all that is done between steps.
-    fn of_step(&self) -> Option<f64> {
-        let (first, last) = (self.last.front()?, self.last.back()?);
-        (self.last.len() > 2).then(|| (*last - *first).as_secs_f64() / (self.last.len() - 1) as f64)
-    }
-}
-
 impl Trainer<'_> {
     /// Runs the stage of `state` to its end.
     pub(crate) fn stage(&self, network: &Network, state: &mut State) -> Result<End> {
@@ -134,7 +96,7 @@ impl Trainer<'_> {
         let mut ahead = None;
         let mut end = End::default();
         while state.place.step < terms.steps && !state.place.ended {
-            self.obey(state, &mut pace)?;
+            self.helm.obey(state, &mut pace, |step| self.epoch(step))?;
             let (stage, step) = (state.place.stage, state.place.step);
             let batch = match ahead.take() {
                 Some(batch) => batch,
@@ -171,7 +133,7 @@ impl Trainer<'_> {
         let (losses, mut gradient) = (outcome.losses, outcome.gradient);
         let norm = clip(&mut gradient, config.clip);
         let rate = rate(state.place.step, terms.steps, config.warmup, terms.peak, config.final_rate);
-        let objection = guard::objection(&losses, norm, &state.place.window, config.spike);
+        let objection = guard::objection(losses.total, norm, &state.place.window, config.spike);
         let place = &mut state.place;
         place.step += 1;
         let mut line = json!({
@@ -252,7 +214,7 @@ impl Trainer<'_> {
             line["validation"] = serde_json::to_value(validation).unwrap_or(Value::Null);
         }
         self.judge(terms, state, seen.as_ref(), validation.as_ref())?;
-        if self.save_is_due(terms, &state.place) && config.keep > 0 {
+        if self.save_is_due(terms, state) && config.keep > 0 {
             let name = keep::name(state.place.stage, state.place.step);
             let known = Known {
                 losses: mean(&state.place.recent),
@@ -260,10 +222,10 @@ impl Trainer<'_> {
                 validation: validation.as_ref(),
             };
             let written = self.write(network, state, &known, &name);
-            if self.tolerate(written)?.is_some() {
+            if self.helm.tolerate(written)?.is_some() {
                 line["checkpoint"] = format!("{name}.safetensors").into();
-                self.tolerate(self.write_preview(network, state))?;
-                self.tolerate(keep::prune(&self.folder.checkpoints(), config.keep))?;
+                self.helm.tolerate(self.write_preview(network, state))?;
+                self.helm.tolerate(keep::prune(&self.folder.checkpoints(), config.keep))?;
             }
         }
         pace.step();
@@ -284,7 +246,7 @@ impl Trainer<'_> {
         if state.place.best.is_none_or(|best| cost < best) {
             if state.place.stage == 2 || self.alone() {
                 let known = Known { losses: mean(&state.place.recent), watch: seen, validation };
-                self.tolerate(self.write(terms.network, state, &known, "best"))?;
+                self.helm.tolerate(self.write(terms.network, state, &known, "best"))?;
             }
             (state.place.best, state.place.since_best) = (Some(cost), 0);
             return Ok(());
@@ -304,24 +266,13 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn save_is_due(&self, terms: &Terms<'_>, place: &Place) -> bool {
-        let again = self.owed.get() && place.step.is_multiple_of(AGAIN);
-        (place.step.is_multiple_of(self.config.save_every) || again)
-            && place.step < terms.steps
-            && !place.ended
+    fn save_is_due(&self, terms: &Terms<'_>, state: &State) -> bool {
+        self.helm.save_is_due(state, self.config.save_every, terms.steps)
     }
 
     /// Saves the state after the line of its step.
     fn save(&self, terms: &Terms<'_>, state: &mut State, pace: &Pace) -> Result<()> {
-        if self.save_is_due(terms, &state.place) {
-            let owed = self.owed.replace(false);
-            state.place.seconds = pace.seconds();
-            let saved = self.folder.save(state);
-            if self.tolerate(saved)?.is_some() && owed {
-                self.folder.log(&format!("the state of step {} is saved again", state.place.step));
-            }
-        }
-        Ok(())
+        if self.save_is_due(terms, state) { self.helm.save(state, pace) } else { Ok(()) }
     }
 
     /// Passes over the drawn rows after so many steps.
@@ -356,74 +307,9 @@ impl Trainer<'_> {
         // A stop is noticed at the top of the loop, where the state is saved.
         let _ = self.control.step(terms.name, place.step as u64, terms.steps as u64, note);
     }
-
-    /// Does what was ordered since the last step: waits, or saves and ends with a cancelled fault.
-    fn obey(&self, state: &mut State, pace: &mut Pace) -> Result<()> {
-        match self.order() {
-            Some(Order::Stop) => return self.stop(state, pace),
-            Some(Order::StopAtEpoch) => {
-                self.stop_at_epoch.set(true);
-                self.reporter.tell(|status| status.message = "stops when the epoch is complete".to_owned());
-            }
-            Some(Order::Pause) => self.pause(state, pace)?,
-            Some(Order::Resume) | None => {}
-        }
-        let step = state.place.step;
-        let complete = step == 0 || self.epoch(step).floor() > self.epoch(step - 1).floor();
-        if self.control.stopped() || (self.stop_at_epoch.get() && complete) {
-            return self.stop(state, pace);
-        }
-        Ok(())
-    }
-
-    fn order(&self) -> Option<Order> {
-        match Order::take(self.folder.root())? {
-            Ok(order) => Some(order),
-            Err(word) => {
-                self.folder.log(&format!("warning: the file control says {word:?}, which is no order"));
-                None
-            }
-        }
-    }
-
-    fn pause(&self, state: &mut State, pace: &mut Pace) -> Result<()> {
-        state.place.seconds = pace.seconds();
-        self.tolerate(self.folder.save(state))?;
-        self.folder.log(&format!("paused at stage {} step {}", state.place.stage, state.place.step));
-        self.reporter.tell(|status| {
-            (status.state, status.message) = (Phase::Paused, "paused; the state is saved".to_owned());
-        });
-        let go_on = loop {
-            std::thread::sleep(Duration::from_millis(100));
-            match self.order() {
-                Some(Order::Resume) => break true,
-                Some(Order::Stop | Order::StopAtEpoch) => break false,
-                Some(Order::Pause) | None if self.control.stopped() => break false,
-                Some(Order::Pause) | None => {}
-            }
-        };
-        // A pause is not training time.
-        *pace = Pace::new(state.place.seconds);
-        if !go_on {
-            return self.stop(state, pace);
-        }
-        self.folder.log("goes on");
-        self.reporter.tell(|status| (status.state, status.message) = (Phase::Running, String::new()));
-        Ok(())
-    }
-
-    fn stop(&self, state: &mut State, pace: &Pace) -> Result<()> {
-        state.place.seconds = pace.seconds();
-        self.folder.save(state)?;
-        let place = format!("stage {} step {}", state.place.stage, state.place.step);
-        self.folder.log(&format!("stopped at {place}"));
-        Err(Fault::cancelled()
-            .at(format!("{}, {place}", self.folder.root().display()))
-            .remedy("the state is saved; go on with --resume"))
-    }
 }
 
-fn keep_last<T>(values: &mut Vec<T>, value: T, most: usize) {
+pub(crate) fn keep_last<T>(values: &mut Vec<T>, value: T, most: usize) {
     values.push(value);
     let surplus = values.len().saturating_sub(most);
     values.drain(..surplus);

@@ -4,7 +4,6 @@
 //! start fresh. The stage-one checkpoint is kept: it is the system without a latent. The loop over the steps of a stage
 //! is in `stage.rs`, what is written down on the way in `save.rs`.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +19,7 @@ use crate::clock;
 use crate::config::{Config, SystemKind};
 use crate::data::Data;
 use crate::engine::{Engine, Plain};
+use crate::helm::Helm;
 use crate::objective::Losses;
 use crate::run::{Folder, State};
 use crate::status::Reporter;
@@ -166,7 +166,7 @@ pub fn train_on_with(
     ended(&folder, reporter, result)
 }
 
-fn ended(folder: &Folder, reporter: Reporter, result: Result<Summary>) -> Result<Summary> {
+pub(crate) fn ended<T>(folder: &Folder, reporter: Reporter, result: Result<T>) -> Result<T> {
     if let Err(fault) = &result
         && !fault.is_cancelled()
     {
@@ -185,10 +185,7 @@ pub(crate) struct Trainer<'a> {
     pub(crate) reporter: &'a Reporter,
     pub(crate) panel: Option<Panel>,
     pub(crate) preview: Option<Preview>,
-    /// End when the pass over the rows is complete.
-    pub(crate) stop_at_epoch: Cell<bool>,
-    /// Something could not be written and waits for the next try.
-    pub(crate) owed: Cell<bool>,
+    pub(crate) helm: Helm<'a>,
 }
 
 impl<'a> Trainer<'a> {
@@ -210,8 +207,7 @@ impl<'a> Trainer<'a> {
             reporter,
             panel: Panel::new(data, config)?,
             preview: Preview::new(data)?,
-            stop_at_epoch: Cell::new(false),
-            owed: Cell::new(false),
+            helm: Helm::new(folder, control, reporter),
         })
     }
 

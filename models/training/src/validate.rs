@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use clips::{Attributes, Control, Result};
 use listener::latent_intent::encoder::Speaker;
 use listener::{LatentChoice, LatentIntent, Request};
-use measures::{Evaluation, Interval, Options, Truth};
+use measures::{Evaluation, Interval, Options, Reactions, Truth};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{BestBy, Config};
@@ -69,15 +69,108 @@ pub fn cost(by: BestBy, watch: Option<&Watch>, validation: Option<&Validation>) 
     value.filter(|value| value.is_finite())
 }
 
-/// Clips, truth and speakers of the validations of a run.
+/// Truth and speakers of the clips that the validations of a run look at, whatever system answers.
 #[derive(Debug)]
-pub struct Panel {
-    clips: Vec<(String, Speaker<f32>)>,
+pub struct Jury {
+    /// The clips, as places among the rows it was made of.
+    pub chosen: Vec<usize>,
+    /// Frames of every reaction.
+    pub frames: usize,
+    /// Reactions to each clip.
+    pub samples: usize,
     listeners: Vec<Attributes>,
     speakers: Vec<Attributes>,
     neighbours: Vec<Vec<u32>>,
-    frames: usize,
-    samples: usize,
+}
+
+impl Jury {
+    /// Up to `most` of the rows, each told as its frames and the rows that are appropriate to it; `frames` of them count
+    /// at most. `faces` gives the first so many frames of the attributes of a row's speaker and listener. `None` for no clip.
+    ///
+    /// # Errors
+    /// When features cannot be read back.
+    pub fn new(
+        rows: &[(usize, &[u32])],
+        (most, samples, frames): (usize, usize, usize),
+        faces: impl Fn(usize, usize) -> Result<(Attributes, Attributes)>,
+    ) -> Result<Option<Self>> {
+        if most == 0 || rows.is_empty() {
+            return Ok(None);
+        }
+        // Rows of full length, unless there are none; all reactions of an evaluation are equally long.
+        let longest = rows.iter().map(|row| row.0).max().unwrap_or(0);
+        let frames = frames.min(longest);
+        let long: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].0 >= frames).collect();
+        let step = long.len().div_ceil(most).max(1);
+        let chosen: Vec<usize> = long.into_iter().step_by(step).collect();
+        let (mut speakers, mut listeners, mut all_neighbours) = (Vec::new(), Vec::new(), Vec::new());
+        for row in &chosen {
+            let (speaker, listener) = faces(*row, frames)?;
+            speakers.push(speaker);
+            listeners.push(listener);
+        }
+        // The true listeners come first, one a clip; behind them those that only neighbours need.
+        let mut place = BTreeMap::new();
+        for (own, row) in chosen.iter().enumerate() {
+            let others = rows[*row].1.iter().map(|other| *other as usize);
+            let others: Vec<usize> =
+                others.filter(|other| other != row && rows[*other].0 >= frames).collect();
+            let step = others.len().div_ceil(MOST_NEIGHBOURS - 1).max(1);
+            let mut neighbours = vec![own as u32];
+            for other in others.into_iter().step_by(step) {
+                let found = match place.get(&other) {
+                    Some(found) => *found,
+                    None => {
+                        listeners.push(faces(other, frames)?.1);
+                        let found = (listeners.len() - 1) as u32;
+                        place.insert(other, found);
+                        found
+                    }
+                };
+                neighbours.push(found);
+            }
+            all_neighbours.push(neighbours);
+        }
+        Ok(Some(Self { chosen, frames, samples, listeners, speakers, neighbours: all_neighbours }))
+    }
+
+    /// What a system is asked for; the seed is the same at every validation.
+    pub fn request(&self) -> Request {
+        Request { latents: LatentChoice::Best, samples: self.samples, seed: SEED, ..Request::default() }
+    }
+
+    /// Scores reactions: for each clip its samples.
+    ///
+    /// # Errors
+    /// Speakers without a face in some frame, which cannot be scored; cancelled.
+    pub fn score(&self, made: &dyn Reactions, with_intervals: bool, control: &Control) -> Result<Validation> {
+        let truth =
+            Truth { listeners: &self.listeners, speakers: &self.speakers, neighbours: &self.neighbours };
+        // More listeners than clips are on purpose: the rest are neighbours.
+        let rounds = if with_intervals { ROUNDS } else { 0 };
+        let options = Options { bootstrap: rounds, seed: SEED, truncate: true };
+        let measured = Evaluation::of(made, &truth, &options, control)?;
+        Ok(Validation {
+            FRCorr: measured.FRCorr,
+            FRDist: measured.FRDist,
+            FRDiv: measured.FRDiv,
+            FRVar: measured.FRVar,
+            FRDvs: measured.FRDvs,
+            FRSyn: measured.FRSyn,
+            FRVar_ratio: measured.FRVar_ratio,
+            clips: self.chosen.len(),
+            samples: self.samples,
+            frames: self.frames,
+            intervals: measured.intervals,
+        })
+    }
+}
+
+/// The clips of the validations of a run of the paper's model.
+#[derive(Debug)]
+pub struct Panel {
+    jury: Jury,
+    clips: Vec<(String, Speaker<f32>)>,
 }
 
 impl Panel {
@@ -88,52 +181,18 @@ impl Panel {
     /// When features cannot be read back.
     pub fn new(data: &Data, config: &Config) -> Result<Option<Self>> {
         let rows = data.watched();
-        if config.validate_clips == 0 || rows.is_empty() {
+        let told: Vec<(usize, &[u32])> =
+            rows.iter().map(|row| (row.frames, row.appropriate.as_slice())).collect();
+        let asked = (config.validate_clips, config.validate_samples, config.frames);
+        let Some(jury) = Jury::new(&told, asked, |row, frames| data.faces(&rows[row], frames))? else {
             return Ok(None);
-        }
-        // Rows of full length, unless there are none; all reactions of an evaluation are equally long.
-        let longest = rows.iter().map(|row| row.frames).max().unwrap_or(0);
-        let frames = config.frames.min(longest);
-        let long: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].frames >= frames).collect();
-        let step = long.len().div_ceil(config.validate_clips).max(1);
-        let chosen: Vec<usize> = long.into_iter().step_by(step).collect();
-        let mut panel = Self {
-            clips: Vec::new(),
-            listeners: Vec::new(),
-            speakers: Vec::new(),
-            neighbours: Vec::new(),
-            frames,
-            samples: config.validate_samples,
         };
-        for row in chosen.iter().map(|row| &rows[*row]) {
-            let (speaker, listener) = data.faces(row, frames)?;
-            panel.clips.push((row.id.clone(), data.speaker(row, 0, frames)?));
-            panel.speakers.push(speaker);
-            panel.listeners.push(listener);
-        }
-        // The true listeners come first, one a clip; behind them those that only neighbours need.
-        let mut place = BTreeMap::new();
-        for (own, row) in chosen.iter().enumerate() {
-            let others = rows[*row].appropriate.iter().map(|other| *other as usize);
-            let others: Vec<usize> =
-                others.filter(|other| other != row && rows[*other].frames >= frames).collect();
-            let step = others.len().div_ceil(MOST_NEIGHBOURS - 1).max(1);
-            let mut neighbours = vec![own as u32];
-            for other in others.into_iter().step_by(step) {
-                let found = match place.get(&other) {
-                    Some(found) => *found,
-                    None => {
-                        panel.listeners.push(data.faces(&rows[other], frames)?.1);
-                        let found = (panel.listeners.len() - 1) as u32;
-                        place.insert(other, found);
-                        found
-                    }
-                };
-                neighbours.push(found);
-            }
-            panel.neighbours.push(neighbours);
-        }
-        Ok(Some(panel))
+        let clips = jury
+            .chosen
+            .iter()
+            .map(|row| Ok((rows[*row].id.clone(), data.speaker(&rows[*row], 0, jury.frames)?)))
+            .collect::<Result<_>>()?;
+        Ok(Some(Self { jury, clips }))
     }
 
     /// Makes and scores the reactions of a system.
@@ -146,8 +205,7 @@ impl Panel {
         with_intervals: bool,
         control: &Control,
     ) -> Result<Validation> {
-        let request =
-            Request { latents: LatentChoice::Best, samples: self.samples, seed: SEED, ..Request::default() };
+        let request = self.jury.request();
         let made: Vec<Vec<Attributes>> = self
             .clips
             .iter()
@@ -156,25 +214,7 @@ impl Panel {
                 Ok(takes.into_iter().map(|take| take.attributes.to_vec()).collect())
             })
             .collect::<Result<_>>()?;
-        let truth =
-            Truth { listeners: &self.listeners, speakers: &self.speakers, neighbours: &self.neighbours };
-        // More listeners than clips are on purpose: the rest are neighbours.
-        let rounds = if with_intervals { ROUNDS } else { 0 };
-        let options = Options { bootstrap: rounds, seed: SEED, truncate: true };
-        let measured = Evaluation::of(&made, &truth, &options, control)?;
-        Ok(Validation {
-            FRCorr: measured.FRCorr,
-            FRDist: measured.FRDist,
-            FRDiv: measured.FRDiv,
-            FRVar: measured.FRVar,
-            FRDvs: measured.FRDvs,
-            FRSyn: measured.FRSyn,
-            FRVar_ratio: measured.FRVar_ratio,
-            clips: self.clips.len(),
-            samples: self.samples,
-            frames: self.frames,
-            intervals: measured.intervals,
-        })
+        self.jury.score(&made, with_intervals, control)
     }
 }
 

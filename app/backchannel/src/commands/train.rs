@@ -6,6 +6,7 @@ use clips::corpus::Corpus;
 use training::Engine;
 use training::status::Phase;
 use training::sweep::{self, Sweep};
+use training::systems::Settings;
 
 use crate::output::Output;
 
@@ -26,13 +27,25 @@ A sweep file:
 It trains into RUN/NAME, one after the other; finished runs are skipped, an interrupted one goes on, one that fails does
 not stop the others. RUN/sweep.json has the table.";
 
+/// What `--help` says at the end: the systems and their presets, then how a run is steered.
+fn after() -> String {
+    let mut text = "Systems and their presets, the default one first:\n".to_owned();
+    for listed in training::systems::systems() {
+        text +=
+            &format!("  {:20} {}\n  {:20} {}\n", listed.name, listed.presets.join(", "), "", listed.about);
+    }
+    text + "\nSettings of compared systems may lie in tables: --set network.width=64, --set losses.divergence=1e-4.\n\n"
+        + AFTER
+}
+
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = AFTER, after_help = "--help says how to pause, stop, resume and sweep")]
+#[command(after_long_help = after(), after_help = "--help says how to pause, stop, resume and sweep")]
 pub struct Args {
-    /// latent-intent (the default), or latent-intent-plain for the paper's system without a latent
+    /// latent-intent (the default), latent-intent-plain, or a compared system: trans-vae, belfusion, regnn; --help lists
+    /// them with their presets
     #[arg(long)]
     system: Option<String>,
-    /// tiny (the default: two CPU cores, minutes), small or base
+    /// tiny (the default: two CPU cores, minutes), small or base; compared systems have presets of their own
     #[arg(long)]
     preset: Option<String>,
     /// Corpus folder in the REACT layout
@@ -63,27 +76,29 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     if let Some(file) = &args.sweep {
         return run_sweep(&*engine, args, &Sweep::read(file)?, output);
     }
-    let config = config(args)?;
+    let settings = settings(args)?;
     let control = output.control();
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
-    let summary = training::train_with(&*engine, &config, &corpus, &args.run, args.resume, &control)?;
+    let summary = settings.train(&*engine, &corpus, &args.run, args.resume, &control)?;
     output.result(&summary, &summary)
 }
 
 /// The settings asked for; with `--resume` and nothing else, those of the run.
-fn config(args: &Args) -> clips::Result<training::Config> {
+fn settings(args: &Args) -> clips::Result<Settings> {
     let file = args.run.join("config.toml");
     if args.resume && args.preset.is_none() && args.system.is_none() && args.set.is_empty() {
         let text = std::fs::read_to_string(&file).map_err(|error| {
             clips::Fault::io(&file, &error)
                 .remedy("there is no run to resume here; start it without --resume")
         })?;
-        return training::Config::from_toml(&file, &text);
+        return Settings::from_toml(&file, &text);
     }
-    let mut config = training::Config::preset(args.preset.as_deref().unwrap_or("tiny"))?;
-    let system = args.system.iter().map(|system| format!("system={system}"));
-    config.set_all(&system.chain(args.set.iter().cloned()).collect::<Vec<_>>())?;
-    Ok(config)
+    // `--set system=` is how sweeps and older scripts say it
+    let set = args.set.iter().rev().find_map(|set| set.strip_prefix("system="));
+    let system = args.system.as_deref().or(set).unwrap_or("latent-intent");
+    let mut settings = Settings::preset(system, args.preset.as_deref())?;
+    settings.set_all(&args.set)?;
+    Ok(settings)
 }
 
 fn run_sweep(engine: &dyn Engine, args: &Args, sweep: &Sweep, output: &Output) -> clips::Result<()> {

@@ -31,9 +31,9 @@ use listener::{LatentChoice, Request, System};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use features::{cepstra, held};
+pub use features::{CEPSTRA, cepstra, held};
 
-use crate::systems::{self, Network};
+use crate::systems::{self, Network, Settings};
 
 /// Most samples of one request; memory stays under a gigabyte for clips of usual length.
 const MOST_SAMPLES: usize = 1000;
@@ -143,7 +143,15 @@ impl Answering {
     /// As [`systems::load`]; and for a system that cannot answer.
     pub fn load(path: &Path) -> Result<Self> {
         let (settings, network) = systems::load_to_answer(path)?;
-        Ok(Self { name: settings.system(), checkpoint: hash(path)?, network: answers(network, path)? })
+        Self::of(&settings, network, hash(path)?, path)
+    }
+
+    /// A network that is there already, under the hash of its checkpoint; `path` is named in faults.
+    ///
+    /// # Errors
+    /// For a system that cannot answer.
+    pub(crate) fn of(settings: &Settings, network: Network, checkpoint: String, path: &Path) -> Result<Self> {
+        Ok(Self { name: settings.system(), checkpoint, network: answers(network, path)? })
     }
 
     fn check(&self, clip: &str, speaker: &Streams, request: &Request) -> Result<usize> {

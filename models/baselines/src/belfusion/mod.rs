@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod denoiser;
+pub mod lesson;
 pub mod schedule;
 pub mod statistics;
 pub mod vae;
@@ -113,11 +114,24 @@ impl BelFusion {
     /// # Errors
     /// When shapes do not fit.
     pub fn encode(&self, windows: &Tensor) -> Result<Tensor> {
+        self.statistics.normalise(&self.latents(windows)?)
+    }
+
+    /// Windows `[N, window, 25]` as latents before they are brought to -1..1, `[N, width]`: what the statistics are of.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn latents(&self, windows: &Tensor) -> Result<Tensor> {
         let encoded = self.vae.encode(windows)?;
-        self.statistics.normalise(match self.config.latent {
-            LatentOf::State => &encoded.state,
-            LatentOf::Mean => &encoded.mu,
+        Ok(match self.config.latent {
+            LatentOf::State => encoded.state,
+            LatentOf::Mean => encoded.mu,
         })
+    }
+
+    /// The statistics of latents, to be set when the VAE is trained.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// Latents in -1..1 as windows `[N, window, 25]`.

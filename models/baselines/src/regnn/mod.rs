@@ -12,6 +12,7 @@
 pub mod cognitive;
 pub mod config;
 pub mod fusion;
+pub mod lesson;
 pub mod motor;
 pub mod perceptual;
 pub mod spectral;

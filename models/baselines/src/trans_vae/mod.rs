@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod encoder;
+pub mod lesson;
 pub mod loss;
 pub mod reaction;
 pub mod vae;

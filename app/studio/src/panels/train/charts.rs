@@ -52,7 +52,11 @@ fn content(run: &Run, chart: &Chart) -> Content {
         Chart::Loss => {
             let mut lines = present(
                 run,
-                vec![line("loss/total", "train", None), line("watch/clg", "validation CLG", Some(7))],
+                vec![
+                    line("loss/total", "train", None),
+                    line("watch/clg", "validation CLG", Some(7)),
+                    line("watch/total", "validation", Some(7)),
+                ],
             );
             if lines.is_empty() {
                 // Numbers of another program: whatever is called a loss.
@@ -80,7 +84,16 @@ fn content(run: &Run, chart: &Chart) -> Content {
             let mut note = String::new();
             if lines.is_empty() {
                 lines = present(run, vec![line("loss/clg", "all streams", Some(0))]);
-                note = text::chart::ALL_STREAMS.to_owned();
+                if lines.is_empty() {
+                    // A compared system: the terms of its loss, whatever they are called.
+                    let terms = group(run, "loss").filter(|name| *name != "loss/total").take(6);
+                    lines = terms
+                        .enumerate()
+                        .map(|(look, name)| (name.clone(), after_slash(name), Some(look)))
+                        .collect();
+                } else {
+                    note = text::chart::ALL_STREAMS.to_owned();
+                }
             }
             Content { title: text::chart::STREAMS, lines, said: Vec::new(), note }
         }
