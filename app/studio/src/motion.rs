@@ -1,8 +1,8 @@
 //! What a face does over a clip: one expression and pose a frame, ready for the renderer.
 //!
 //! From coefficients where there are some (raw tracker output or relative to a mean face, which the whole clip
-//! decides), else from attributes with display smoothing: labels are 0 or 1, and a face that jumps between them
-//! looks broken. Every motion knows which of the two it is, and views print it.
+//! decides), else from action units, else from expressions with valence and arousal; the latter two with display
+//! smoothing, because labels are 0 or 1, and a face that jumps between them looks broken. Every motion knows which of them it is, and views print it.
 
 use clips::arkit::{self, FaceSource};
 use clips::channels::{ATTRIBUTE_COUNT, BLENDSHAPE_COUNT, COEFFICIENT_COUNT};
@@ -54,10 +54,11 @@ impl Motion {
         let [rise, fall] = [ATTACK_MS, RELEASE_MS].map(|time| 1.0 - (-frame_ms / time).exp());
         let mut shown = [0.0f32; BLENDSHAPE_COUNT];
         let mut started = false;
+        let source = arkit::source_of(rows);
         let frames = rows
             .iter()
             .map(|row| {
-                let goal = arkit::from_attributes(row, GAIN).map(finite);
+                let goal = arkit::from_attributes(row, source, GAIN).map(finite);
                 for (value, goal) in shown.iter_mut().zip(goal) {
                     let share = if !started {
                         1.0
@@ -72,7 +73,7 @@ impl Motion {
                 Expression { weights: shown, pose: Pose::default() }
             })
             .collect();
-        Self { source: FaceSource::Attributes, frames }
+        Self { source, frames }
     }
 
     /// The face of a frame; the last one beyond the end, a neutral one when there is none.

@@ -92,7 +92,7 @@ pub struct Head {
     pub(crate) eyes: [[f32; 4]; 2],
 }
 
-static BUILTIN: &[u8] = include_bytes!("../../../assets/head/head.safetensors");
+pub(crate) static BUILTIN: &[u8] = include_bytes!("../../../assets/head/head.safetensors");
 
 impl Head {
     /// The head that ships with the program.

@@ -43,6 +43,11 @@ pub(crate) fn head_file(path: &Path) -> Read<Head> {
 
 /// Reads a head from bytes; `file` is what errors call it.
 pub(crate) fn head(file: &str, bytes: &[u8]) -> Read<Head> {
+    Ok(Head::new(parts(file, bytes)?))
+}
+
+/// Reads what a head is made of.
+pub(crate) fn parts(file: &str, bytes: &[u8]) -> Read<Parts> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| fault(file, format!("header: {e}")))?;
     let words = metadata.metadata().as_ref();
     let word = |key: &str| {
@@ -81,18 +86,7 @@ pub(crate) fn head(file: &str, bytes: &[u8]) -> Read<Head> {
     let eyes = s.rows::<3>("eye_centre", Some(2))?;
     let shapes = s.shapes(&names, n)?;
     let eye_centre = [eyes[0], eyes[1]];
-    Ok(Head::new(Parts {
-        position,
-        normal,
-        triangle,
-        part,
-        albedo,
-        material,
-        mirror,
-        eye_centre,
-        eye_radius,
-        shapes,
-    }))
+    Ok(Parts { position, normal, triangle, part, albedo, material, mirror, eye_centre, eye_radius, shapes })
 }
 
 impl Source<'_> {
