@@ -436,7 +436,8 @@ fn taken_up(run: &runs::Run, corpus: PathBuf) -> Launch {
     let (system, preset) = (text("system", "latent-intent"), text("preset", "tiny"));
     let mut form =
         crate::train::Form { system: system.clone(), preset: preset.clone(), ..Default::default() };
-    for (key, value) in run.config.iter().filter(|(key, _)| !["system", "preset"].contains(&key.as_str())) {
+    let config = training::course::flat(&run.config);
+    for (key, value) in config.iter().filter(|(key, _)| !["system", "preset"].contains(&key.as_str())) {
         form.write(key, &crate::train::shown(value));
     }
     let set = form.config().map(|(_, set)| set).unwrap_or_default();

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use clips::{Fault, FaultKind};
 use runs::{Launch, Launcher, Order, Place, Row, Run, Seen};
-use training::Config;
+use training::course::flat;
+use training::systems::{Settings, systems};
 
 use crate::motion::Motion;
 
@@ -57,7 +58,7 @@ pub type Problem = (String, String);
 /// The run that is about to be started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
-    /// `latent-intent` or `latent-intent-plain`.
+    /// Name of one of the systems that can be trained.
     pub system: String,
     /// Preset the values start from.
     pub preset: String,
@@ -82,13 +83,32 @@ impl Default for Form {
 }
 
 impl Form {
-    /// The settings of the preset with the system.
-    pub fn preset(&self) -> Config {
-        let mut config = Config::preset(&self.preset).unwrap_or_default();
-        if let Err(fault) = config.set(&format!("system={}", self.system)) {
-            tracing::debug!("{fault}");
+    /// The settings of the preset of the system; where there is none of these names, those that come nearest.
+    pub fn preset(&self) -> Settings {
+        Settings::preset(&self.system, Some(&self.preset))
+            .or_else(|_| Settings::preset(&self.system, None))
+            .unwrap_or_else(|fault| {
+                tracing::debug!("{fault}");
+                Settings::Own(Box::default())
+            })
+    }
+
+    /// Another system begins from its own first preset, unless it has one of the same name; changes of settings that it
+    /// does not have are dropped.
+    pub fn choose_system(&mut self, name: &str) {
+        self.system = name.to_owned();
+        let presets = self.presets();
+        if !presets.contains(&self.preset.as_str()) {
+            self.preset = presets.first().copied().unwrap_or_default().to_owned();
         }
-        config
+        let table = self.preset().table();
+        self.changed.retain(|key, _| table.contains_key(key));
+    }
+
+    /// Presets of the system.
+    pub fn presets(&self) -> Vec<&'static str> {
+        let listed = systems().into_iter().find(|listed| listed.name == self.system);
+        listed.map_or_else(Vec::new, |listed| listed.presets)
     }
 
     /// The settings of the run, and the changes in an order in which each of them can be made: some fit together only
@@ -96,7 +116,7 @@ impl Form {
     ///
     /// # Errors
     /// For each setting that cannot be: its key and what is wrong with it.
-    pub fn config(&self) -> Result<(Config, Vec<String>), Vec<Problem>> {
+    pub fn config(&self) -> Result<(Settings, Vec<String>), Vec<Problem>> {
         let mut config = self.preset();
         let mut order = Vec::new();
         let mut left: Vec<(&String, &String)> = self.changed.iter().collect();
@@ -104,7 +124,7 @@ impl Form {
             let before = left.len();
             left.retain(|(key, value)| {
                 let change = format!("{key}={value}");
-                let fits = config.set(&change).is_ok();
+                let fits = config.set_all(&[&change]).is_ok();
                 if fits {
                     order.push(change);
                 }
@@ -118,7 +138,7 @@ impl Form {
             }
         }
         let problem = |(key, value): (&String, &String)| {
-            let fault = config.clone().set(&format!("{key}={value}")).err();
+            let fault = config.clone().set_all(&[format!("{key}={value}")]).err();
             (key.clone(), fault.map_or_else(String::new, |fault| fault.detail))
         };
         Err(left.into_iter().map(problem).collect())
@@ -126,7 +146,7 @@ impl Form {
 
     /// Writes a setting; one that equals the preset's is no change.
     pub fn write(&mut self, key: &str, text: &str) {
-        let table = toml::Table::try_from(self.preset()).unwrap_or_default();
+        let table = self.preset().table();
         if table.get(key).is_some_and(|value| shown(value) == text.trim()) {
             self.changed.remove(key);
         } else {
@@ -268,7 +288,9 @@ impl Train {
             self.seen.rows.iter().any(|row| row.name == name)
                 || self.root.as_ref().is_some_and(|root| root.join(name).exists())
         };
-        let name = |number: usize| format!("{}-{number:02}", self.form.preset);
+        let own = self.form.system.starts_with("latent-intent");
+        let stem = if own { &self.form.preset } else { &self.form.system };
+        let name = |number: usize| format!("{stem}-{number:02}");
         (1..10_000).map(name).find(|name| !taken(name)).unwrap_or_else(|| name(10_000))
     }
 
@@ -325,11 +347,11 @@ impl Train {
     /// (empty where a run has none).
     pub fn differences(&self) -> Vec<(String, Vec<String>)> {
         let all: Vec<&Run> = self.run().into_iter().chain(self.others()).collect();
-        let keys: std::collections::BTreeSet<&String> =
-            all.iter().flat_map(|run| run.config.keys()).collect();
-        let value = |run: &Run, key: &String| run.config.get(key).map_or_else(String::new, shown);
+        let configs: Vec<toml::Table> = all.iter().map(|run| flat(&run.config)).collect();
+        let keys: std::collections::BTreeSet<&String> = configs.iter().flat_map(toml::Table::keys).collect();
+        let value = |config: &toml::Table, key: &String| config.get(key).map_or_else(String::new, shown);
         keys.into_iter()
-            .map(|key| (key.clone(), all.iter().map(|run| value(run, key)).collect::<Vec<_>>()))
+            .map(|key| (key.clone(), configs.iter().map(|config| value(config, key)).collect::<Vec<_>>()))
             .filter(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1]))
             .collect()
     }
@@ -478,7 +500,7 @@ mod tests {
         form.write("stage2_steps", "900");
         form.write("seed", "1");
         assert_eq!(form.changed.keys().collect::<Vec<_>>(), ["stage2_steps"]);
-        assert_eq!(form.config().unwrap().0.stage2_steps, 900);
+        assert_eq!(form.config().unwrap().0.table()["stage2_steps"].as_integer(), Some(900));
         form.write("latent_dropout", "2");
         let problems = form.config().unwrap_err();
         assert_eq!(problems.len(), 1);
@@ -494,10 +516,12 @@ mod tests {
         form.write("history_random", "0.9");
         form.write("history_hidden", "0.05");
         let (config, order) = form.config().unwrap();
-        assert_eq!((config.history_random, config.history_hidden), (0.9, 0.05));
+        let table = config.table();
+        let share = |key: &str| table[key].as_float();
+        assert_eq!((share("history_random"), share("history_hidden")), (Some(0.9), Some(0.05)));
         let mut again = form.preset();
-        order.iter().for_each(|change| again.set(change).unwrap());
-        assert_eq!(again, config);
+        order.iter().for_each(|change| again.set_all(&[change]).unwrap());
+        assert_eq!(again.table(), table);
         assert_eq!(order[0], "history_hidden=0.05");
     }
 
@@ -548,10 +572,10 @@ mod tests {
         for preset in ["tiny", "small", "base"] {
             let form = Form { preset: preset.to_owned(), ..Form::default() };
             let mut config = form.preset();
-            for (key, _, value) in training::fields::settings(&form.preset()) {
-                config.set(&format!("{key}={}", shown(&value))).unwrap();
+            for (key, _, value) in training::fields::settings(&form.preset().table()) {
+                config.set_all(&[format!("{key}={}", shown(&value))]).unwrap();
             }
-            assert_eq!(config, form.preset());
+            assert_eq!(config.table(), form.preset().table());
         }
     }
 

@@ -1,7 +1,6 @@
 //! What each setting of a run is about: its group, a line of help, and its choices where there are few. Forms and lists are
-//! made from this and from [`Config`]; a setting that has no entry here still appears, under "other".
-
-use crate::config::Config;
+//! made from this and from the settings of a system; a setting that has no entry here still appears: what lies in the
+//! tables of a course under "model" and "losses", the rest under "other".
 
 /// Groups in the order of a form.
 pub const GROUPS: [&str; 8] = ["model", "schedule", "optimiser", "losses", "latent", "inputs", "data", "run"];
@@ -164,43 +163,83 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
+/// Settings that only the compared systems have (`course::Plan`), in the order of a form.
+pub const COURSE_FIELDS: &[Field] = &[
+    field("schedule", "stage1_epochs", "Passes over the rows in the first stage, where its steps are 0"),
+    field("schedule", "stage2_epochs", "Passes over the rows in the second stage, where its steps are 0"),
+    choice(
+        "schedule",
+        "schedule",
+        "How the learning rate changes within a stage",
+        &["constant", "cosine", "milestone", "noam"],
+    ),
+    field("schedule", "milestone", "Epoch from which the rate is lower (schedule milestone)"),
+    field("schedule", "gamma", "By this factor (schedule milestone)"),
+    choice(
+        "optimiser",
+        "decay_kind",
+        "How weight decay acts: decoupled (AdamW) or in the gradient (Adam with L2)",
+        &["decoupled", "l2"],
+    ),
+    field("optimiser", "betas", "Decay rates of the optimiser's two moments"),
+    field("optimiser", "epsilon", "Added to the root of the second moment"),
+    field("run", "threads", "Threads that compute a step; 0 for all; the result is the same"),
+    field("run", "watch_clips", "Validation rows that are looked at"),
+];
+
 /// The entry of a key.
 pub fn field_of(key: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.key == key)
+    FIELDS.iter().chain(COURSE_FIELDS).find(|field| field.key == key)
 }
 
-/// Every key of a config with its group and value, described ones in their order, then the others.
-pub fn settings(config: &Config) -> Vec<(String, &'static str, toml::Value)> {
-    let table = toml::Table::try_from(config).unwrap_or_default();
+/// Every key of flat settings (`systems::Settings::table`) with its group and value, described ones in their order, then
+/// the others.
+pub fn settings(table: &toml::Table) -> Vec<(String, &'static str, toml::Value)> {
     let described = FIELDS
         .iter()
+        .chain(COURSE_FIELDS)
         .filter_map(|field| Some((field.key.to_owned(), field.group, table.get(field.key)?.clone())));
-    let others = table
-        .iter()
-        .filter(|(key, _)| field_of(key).is_none())
-        .map(|(key, value)| (key.clone(), OTHER, value.clone()));
+    let others = table.iter().filter(|(key, _)| field_of(key).is_none()).map(|(key, value)| {
+        let group = match key.split_once('.') {
+            Some(("network", _)) => "model",
+            Some(("losses", _)) => "losses",
+            _ => OTHER,
+        };
+        (key.clone(), group, value.clone())
+    });
     described.chain(others).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::course::Plan;
+
+    fn table_of(settings: &impl serde::Serialize) -> toml::Table {
+        toml::Table::try_from(settings).unwrap()
+    }
 
     #[test]
     fn every_setting_has_its_group_and_help() {
-        let all = settings(&Config::tiny());
+        let all = settings(&table_of(&Config::tiny()));
+        let plan = table_of(&Plan::usual("x", "small"));
         let without: Vec<&str> =
             all.iter().filter(|(_, group, _)| *group == OTHER).map(|(key, _, _)| key.as_str()).collect();
         assert!(without.is_empty(), "say what these are in fields.rs: {without:?}");
-        for field in FIELDS {
-            assert!(all.iter().any(|(key, _, _)| key == field.key), "{} is no setting", field.key);
+        let undescribed = plan.iter().find(|(key, value)| field_of(key).is_none() && !value.is_table());
+        assert!(undescribed.is_none(), "say what {undescribed:?} is in fields.rs");
+        for field in FIELDS.iter().chain(COURSE_FIELDS) {
+            let known = all.iter().any(|(key, _, _)| key == field.key) || plan.contains_key(field.key);
+            assert!(known, "{} is no setting", field.key);
             assert!(GROUPS.contains(&field.group), "{}", field.key);
             let help = field.help;
             assert!(
                 help.starts_with(char::is_uppercase) && !help.ends_with('.') && help.len() < 100,
                 "{help}"
             );
-            assert_eq!(FIELDS.iter().filter(|other| other.key == field.key).count(), 1, "{}", field.key);
+            let same = FIELDS.iter().chain(COURSE_FIELDS).filter(|other| other.key == field.key);
+            assert_eq!(same.count(), 1, "{}", field.key);
         }
     }
 

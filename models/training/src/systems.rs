@@ -129,6 +129,15 @@ impl Settings {
         Ok(Self::Course(course, Box::new(plan)))
     }
 
+    /// All settings by the names that `--set` has for them.
+    pub fn table(&self) -> toml::Table {
+        let table = match self {
+            Self::Own(config) => toml::Table::try_from(&**config),
+            Self::Course(_, plan) => toml::Table::try_from(&**plan),
+        };
+        course::flat(&table.unwrap_or_default())
+    }
+
     /// Name of the system.
     pub fn system(&self) -> &str {
         match self {

@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use clips::corpus::Corpus;
 use clips::{Control, Fault, Result};
 
-pub use plan::{Plan, Schedule};
+pub use plan::{Plan, Schedule, flat};
 pub use term::{Summary, attend};
 
 use crate::validate::Validation;

@@ -306,12 +306,21 @@ impl Plan {
 }
 
 fn flatten(prefix: &str, table: &toml::Table, into: &mut Vec<(String, String)>) {
+    into.extend(flat(table).into_iter().map(|(key, value)| (format!("{prefix}{key}"), value.to_string())));
+}
+
+/// A table of settings with the keys of inner tables written as in `--set`: `network.width`.
+pub fn flat(table: &toml::Table) -> toml::Table {
+    let mut all = toml::Table::new();
     for (key, value) in table {
         match value {
-            toml::Value::Table(inner) => flatten(&format!("{prefix}{key}."), inner, into),
-            value => into.push((format!("{prefix}{key}"), value.to_string())),
+            toml::Value::Table(inner) => {
+                all.extend(flat(inner).into_iter().map(|(below, value)| (format!("{key}.{below}"), value)));
+            }
+            value => drop(all.insert(key.clone(), value.clone())),
         }
     }
+    all
 }
 
 /// All settings by name, for whoever mistyped one.

@@ -5,6 +5,7 @@ use egui::{
     pos2, vec2,
 };
 use training::fields::{self, GROUPS, OTHER};
+use training::systems::systems;
 
 use crate::commands::Command;
 use crate::desk::Desk;
@@ -110,12 +111,17 @@ fn choose(ui: &mut Ui, name: &str, value: &mut String, choices: &[&str]) {
 }
 
 fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, form: &mut Form) {
-    let of = |key| fields::field_of(key).map_or((&[][..], ""), |field| (field.choices, field.help));
-    for (name, key) in [(label::SYSTEM, "system"), (label::PRESET, "preset")] {
-        let (choices, help) = of(key);
-        let value = if key == "system" { &mut form.system } else { &mut form.preset };
-        row(ui, desk, name, help, false, |ui| choose(ui, name, value, choices));
+    let all = systems();
+    let about = all.iter().find(|listed| listed.name == form.system).map_or("", |listed| listed.about);
+    let names: Vec<&str> = all.iter().map(|listed| listed.name).collect();
+    let mut system = form.system.clone();
+    row(ui, desk, label::SYSTEM, about, false, |ui| choose(ui, label::SYSTEM, &mut system, &names));
+    if system != form.system {
+        form.choose_system(&system);
     }
+    let presets = form.presets();
+    let help = fields::field_of("preset").map_or("", |field| field.help);
+    row(ui, desk, label::PRESET, help, false, |ui| choose(ui, label::PRESET, &mut form.preset, &presets));
     let open = desk.state.library.corpus.as_ref().map(|corpus| crate::state::file_name(corpus.root()));
     let hint = open.unwrap_or_else(|| label::NO_CORPUS.to_owned());
     let mut ask = false;
@@ -141,7 +147,7 @@ fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, form: &mut Form) {
 
 fn settings_ui(desk: &mut Desk<'_>, ui: &mut Ui, form: &mut Form, problems: &[(String, String)]) {
     let tokens = desk.tokens;
-    let all = fields::settings(&form.preset());
+    let all = fields::settings(&form.preset().table());
     for group in GROUPS.into_iter().chain([OTHER]) {
         let members: Vec<_> = all
             .iter()
@@ -189,7 +195,9 @@ fn setting_ui(
     };
     let mut now = text.clone();
     let mut reset = false;
-    row(ui, desk, &key.replace('_', " "), &help, changed, |ui| {
+    // what is a system's own lies in tables: their names are the group's
+    let name = key.rsplit_once('.').map_or(key, |(_, name)| name).replace('_', " ");
+    row(ui, desk, &name, &help, changed, |ui| {
         if changed {
             let name = format!("Reset {key} to {before}");
             let button = widgets::icon_button(ui, tokens, icons::Icon::Close, &name, 18.0, false);

@@ -127,15 +127,18 @@ fn progress_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect, run: &Run) {
     response.on_hover_text(text::run_hint(run));
 }
 
-/// How much of both stages is done, where the settings say how long they are.
+/// How much of all stages is done, where the settings say how long they are; else how much of this stage.
 pub fn share_of(run: &Run) -> Option<f32> {
     if run.state == State::Done {
         return Some(1.0);
     }
     let whole = |key: &str| run.config.get(key).and_then(toml::Value::as_integer).filter(|steps| *steps > 0);
     let plain = run.config.get("system").and_then(toml::Value::as_str) == Some("latent-intent-plain");
-    let first = whole("stage1_steps")? as f64;
-    let all = first + if plain { 0.0 } else { whole("stage2_steps").unwrap_or(0) as f64 };
+    let Some(first) = whole("stage1_steps") else {
+        let (step, steps) = (run.status.step?, run.status.steps.filter(|steps| *steps > 0)?);
+        return Some(step as f32 / steps as f32);
+    };
+    let all = first as f64 + if plain { 0.0 } else { whole("stage2_steps").unwrap_or(0) as f64 };
     Some((run.end.map_or(0.0, |at| at.step) / all) as f32)
 }
 
