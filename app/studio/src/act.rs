@@ -163,6 +163,10 @@ impl Studio {
                 self.state.average = !self.state.average;
                 self.make_extras();
             }
+            Command::Beside => {
+                self.state.beside = !self.state.beside;
+                self.make_extras();
+            }
             Command::ClearLane => self.paint(|lane| lane.clear(0, usize::MAX)),
             Command::Search(words) => {
                 self.state.library.search = words;

@@ -1,10 +1,12 @@
-//! What stands beside the latents: the intent lane, painted and replayed; the average of all appropriate answers; and the
-//! real listener, read on the way.
+//! What stands beside the latents: the intent lane, painted and replayed; the average of all appropriate answers; one
+//! reaction of every other system; and the real listener, read on the way.
 
 use crate::app::Studio;
 use crate::jobs::Slot;
 use crate::lane::Lane;
 use crate::library::ClipKey;
+use crate::state::SystemRow;
+use crate::work::Extras;
 use crate::{text, work};
 
 impl Studio {
@@ -14,8 +16,8 @@ impl Studio {
         self.make_extras();
     }
 
-    /// Starts making what stands beside the latents on the wall: the painted lane, and the average of all appropriate
-    /// answers. Takes away what is not asked for any more.
+    /// Starts making what stands beside the latents on the wall: the painted lane, the average of all appropriate answers,
+    /// and what the other systems say. Takes away what is not asked for any more.
     pub(crate) fn make_extras(&mut self) {
         let state = &mut self.state;
         let mut others = state.reactions.clone();
@@ -35,7 +37,15 @@ impl Studio {
             ClipKey::Corpus(split, _) => average.map(|corpus| (corpus, split)),
             _ => None,
         };
-        if lane.is_none() && average.is_none() {
+        let others_wanted = state.beside && others.scored.is_none();
+        let beside: Vec<SystemRow> = state
+            .systems
+            .iter()
+            .enumerate()
+            .filter(|(index, row)| others_wanted && *index != state.system && row.fits(clip.key))
+            .map(|(_, row)| row.clone())
+            .collect();
+        if lane.is_none() && average.is_none() && beside.is_empty() {
             self.jobs.stop(Slot::Extras);
             if count != state.reactions.all.len() {
                 state.reactions = others;
@@ -45,7 +55,7 @@ impl Studio {
         }
         let wishes = state.wishes.clone();
         self.jobs.start(Slot::Extras, text::STAGE_EXTRAS, move |control| {
-            work::extras(&row, &clip, &wishes, lane, average, others, control)
+            work::extras(&row, &clip, &wishes, Extras { lane, average, beside }, others, control)
         });
     }
 

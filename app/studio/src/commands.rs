@@ -99,6 +99,8 @@ pub enum Command {
     ClearLane,
     /// The average of all appropriate answers beside the reactions, or not.
     Average,
+    /// One reaction of every other open system beside the reactions, or not.
+    Beside,
     /// Something in the Evaluate workspace.
     Do(Do),
     /// Something in the Train workspace.
@@ -198,6 +200,7 @@ pub const GROUPS: [(&str, &[Command]); 9] = [
             C::PaintLoop,
             C::ClearLane,
             C::Average,
+            C::Beside,
             C::ToggleGhost,
             C::ListenerVideo,
             C::SpeakerVideo,
@@ -358,6 +361,7 @@ impl Command {
             C::PaintLoop => "Paint the loop with the chosen latent".to_owned(),
             C::ClearLane => "Clear the intent lane".to_owned(),
             C::Average => "Average of all appropriate answers".to_owned(),
+            C::Beside => "Other systems beside this one".to_owned(),
             C::Search(words) => format!("Search clips for {words}"),
             C::Shelf(_) => "Show a part of the clips".to_owned(),
             C::CheckCorpus => "Check the corpus".to_owned(),
@@ -417,6 +421,7 @@ impl Command {
             C::PaintLoop => one(PLAIN, Key::P),
             C::ClearLane => one(SHIFT, Key::P),
             C::Average => one(PLAIN, Key::N),
+            C::Beside => one(SHIFT, Key::N),
             C::Show(Workspace::Compare) => one(COMMAND, Key::Num1),
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
             C::Show(Workspace::Train) => one(COMMAND, Key::Num3),

@@ -157,6 +157,8 @@ pub struct Reaction {
     pub motion: Arc<Motion>,
     /// What it does most.
     pub signature: Signature,
+    /// Name of the system that made it, where that is not the one whose reactions are on the wall.
+    pub beside: Option<String>,
 }
 
 impl Reaction {
@@ -172,7 +174,7 @@ impl Reaction {
 
     /// It stands beside the latents.
     pub fn is_extra(&self) -> bool {
-        self.is_lane() || self.is_average()
+        self.is_lane() || self.is_average() || self.beside.is_some()
     }
 }
 
@@ -219,7 +221,8 @@ impl Reactions {
 
     /// Whether the system has latents.
     pub fn has_latents(&self) -> bool {
-        self.all.iter().any(|reaction| reaction.take.header.latent.is_some())
+        let own = |reaction: &Reaction| reaction.beside.is_none();
+        self.all.iter().any(|reaction| own(reaction) && reaction.take.header.latent.is_some())
     }
 
     /// Indices into `all` of the tiles on the wall: one a latent (its sample number `sample`), or one a sample for
@@ -240,10 +243,15 @@ impl Reactions {
         self.all.get(index).map_or(0, |reaction| {
             let header = &reaction.take.header;
             // what is no single latent has a look of its own, from the end of the list
-            match (reaction.is_lane(), reaction.is_average()) {
-                (true, _) => MOST_LATENTS - 1,
-                (false, true) => MOST_LATENTS - 2,
-                (false, false) => header.latent.unwrap_or(header.sample),
+            if reaction.is_lane() {
+                MOST_LATENTS - 1
+            } else if reaction.is_average() {
+                MOST_LATENTS - 2
+            } else if reaction.beside.is_some() {
+                let earlier = self.all[..index].iter().filter(|other| other.beside.is_some()).count();
+                MOST_LATENTS - 3 - earlier.min(MOST_LATENTS - 3)
+            } else {
+                header.latent.unwrap_or(header.sample)
             }
         })
     }
@@ -254,6 +262,7 @@ impl Reactions {
             return format!("z{}\u{b7}{}", self.look_index(index) + 1, index + 1);
         }
         match self.all.get(index) {
+            Some(Reaction { beside: Some(system), .. }) => return system.clone(),
             Some(reaction) if reaction.is_lane() => return "lane".to_owned(),
             Some(reaction) if reaction.is_average() && self.has_latents() => return "mean".to_owned(),
             _ => {}
@@ -353,6 +362,8 @@ pub struct State {
     pub generation: u64,
     /// The average of all appropriate answers stands beside the reactions.
     pub average: bool,
+    /// One reaction of every other open system stands beside the reactions.
+    pub beside: bool,
     /// What is painted on the intent lane.
     pub lane: Lane,
     /// What the recognition pass thinks of the real listener.
@@ -406,6 +417,7 @@ impl Default for State {
             reactions: Reactions::default(),
             generation: 0,
             average: false,
+            beside: false,
             lane: Lane::default(),
             posterior: None,
             tile: 0,

@@ -300,21 +300,32 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
 /// A real listener is read at about so many moments.
 const READINGS: usize = 75;
 
-/// Makes what stands beside the reactions of the single latents and puts it behind them: the replayed lane (its first
-/// latent and its turns), and the average of all appropriate answers to a row of a corpus.
+/// What is asked for beside the reactions of the single latents.
+pub struct Extras {
+    /// The painted lane: its first latent and its turns.
+    pub lane: Option<(usize, Vec<(usize, usize)>)>,
+    /// The average of all appropriate answers to a row of a corpus.
+    pub average: Option<(Arc<Corpus>, clips::corpus::Split)>,
+    /// Other systems, one reaction each.
+    pub beside: Vec<SystemRow>,
+}
+
+/// Makes what is asked for beside the reactions of the single latents and puts it behind them. A system that cannot answer
+/// is a warning; the others do.
 ///
 /// # Errors
-/// What the systems say, and a stop on request.
+/// What the system of the wall says, and a stop on request.
 pub fn extras(
     row: &SystemRow,
     clip: &Clip,
     wishes: &Wishes,
-    lane: Option<(usize, Vec<(usize, usize)>)>,
-    average: Option<(Arc<Corpus>, clips::corpus::Split)>,
+    wanted: Extras,
     others: Reactions,
     control: &Control,
 ) -> Result<Answer> {
+    let Extras { lane, average, beside } = wanted;
     let mut made = Vec::new();
+    let mut warnings = Vec::new();
     if let (Some((base, turns)), Maker::System(system)) = (lane, &row.maker) {
         let request = Request {
             latents: LatentChoice::One(base),
@@ -333,6 +344,17 @@ pub fn extras(
         let system = listener::Naive::AverageOfModes.system(&corpus, split, control)?;
         made.extend(system.generate(&clip.id, &clip.speaker.streams, &Request::default(), control)?);
     }
+    let mut makers: Vec<Option<String>> = vec![None; made.len()];
+    for other in &beside {
+        match one_of(other, clip, wishes, control) {
+            Ok(take) => {
+                made.extend(take);
+                makers.resize(made.len(), Some(other.name.clone()));
+            }
+            Err(fault) if fault.is_cancelled() => return Err(fault),
+            Err(fault) => warnings.push(format!("{}: {fault}", other.name)),
+        }
+    }
     control.check()?;
     made.iter_mut().for_each(|take| take.header.rank = None);
     let takes: Vec<Take> = others.all.iter().map(|reaction| reaction.take.clone()).chain(made).collect();
@@ -342,8 +364,35 @@ pub fn extras(
     for average in extras.iter_mut().filter(|reaction| reaction.is_average()) {
         average.signature.words = vec![text::average_of(answers)];
     }
+    for (extra, maker) in extras.iter_mut().zip(makers) {
+        extra.beside = maker;
+    }
     let all = others.all.into_iter().chain(extras).collect();
-    Ok(Made::Extras(Box::new(Reactions { all, distances: together.distances, ..others })).into())
+    let reactions = Reactions { all, distances: together.distances, ..others };
+    Ok(Answer { made: Made::Extras(Box::new(reactions)), warnings })
+}
+
+/// The reaction of a system that it would choose itself: the best ranked, or its first.
+fn one_of(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -> Result<Option<Take>> {
+    let takes = match &row.maker {
+        Maker::System(system) => {
+            let request = Request {
+                latents: if system.latents() > 0 { LatentChoice::Best } else { LatentChoice::All },
+                samples: 1,
+                seed: wishes.seed,
+                // guidance and turns are for systems with latents
+                sampling: clips::Sampling {
+                    guidance: if system.latents() > 0 { wishes.sampling.guidance } else { 0.0 },
+                    ..wishes.sampling
+                },
+                track: wishes.track,
+                turns: Vec::new(),
+            };
+            system.generate(&clip.id, &clip.speaker.streams, &request, control)?
+        }
+        Maker::Imported(imported) => imported.takes(clip.key.number(), &clip.id)?,
+    };
+    Ok(takes.into_iter().next())
 }
 
 /// Reads the real listener of a clip on the way.
@@ -404,7 +453,7 @@ fn reactions_in_order(takes: Vec<Take>, system: &str) -> Reactions {
                 Some(rows) if !rows.is_empty() => Motion::of_coefficients(rows),
                 _ => Motion::of_attributes(&take.attributes),
             };
-            Reaction { take, motion: Arc::new(motion), signature }
+            Reaction { take, motion: Arc::new(motion), signature, beside: None }
         })
         .collect();
     Reactions { all, distances, seconds: 0.0, system: system.to_owned(), scored: None }

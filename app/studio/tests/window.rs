@@ -288,6 +288,31 @@ fn cancel_stops_the_reactions_and_a_later_answer_is_not_shown() {
 }
 
 #[test]
+fn other_systems_stand_beside_the_latents() {
+    let mut window = demo();
+    let ctx = window.ctx.clone();
+    let latents = window.state().studio.state.reactions.all.len();
+    window.state_mut().studio.act(&ctx, Command::Beside);
+    settle(&mut window);
+    let state = &window.state().studio.state;
+    let others: Vec<&str> =
+        state.reactions.all.iter().filter_map(|reaction| reaction.beside.as_deref()).collect();
+    assert_eq!(others.len(), state.systems.len() - 1, "{others:?}");
+    assert!(
+        !others.is_empty() && others.iter().all(|name| state.systems.iter().any(|row| row.name == *name))
+    );
+    assert_eq!(state.reactions.all.len(), latents + others.len());
+    for (place, name) in others.iter().enumerate() {
+        assert_eq!(state.reactions.name(latents + place), *name);
+    }
+    assert!(state.reactions.has_latents());
+    // the latents stay what they were, and go on alone when the others are not wanted
+    window.state_mut().studio.act(&ctx, Command::Beside);
+    settle(&mut window);
+    assert_eq!(window.state().studio.state.reactions.all.len(), latents);
+}
+
+#[test]
 fn the_palette_finds_and_runs_a_command_and_letters_in_it_are_no_commands() {
     let mut window = demo();
     window.key_press_modifiers(Modifiers::COMMAND, Key::K);

@@ -52,6 +52,7 @@ fn chosen_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let title = match (reaction.is_lane(), reaction.is_average(), reactions.has_latents()) {
         (true, ..) => "PAINTED",
         (_, true, true) => "ALL ANSWERS:",
+        _ if reaction.beside.is_some() => "SYSTEM",
         (_, _, true) => "LATENT",
         (_, _, false) => "SAMPLE",
     };

@@ -332,6 +332,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let chosen = desk.state.chosen() == Some(index);
     let reaction = &desk.state.reactions.all[index];
     let (motion, rank) = (reaction.motion.clone(), reaction.take.header.rank);
+    let other_system = reaction.beside.is_some();
     let look = theme::latent_look(desk.state.theme, desk.state.reactions.look_index(index));
     let signature = desk.state.given_name(reaction).map_or_else(|| reaction.signature.text(), str::to_owned);
     let score = desk.state.reactions.score(index);
@@ -363,12 +364,19 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(6.0);
     let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
-    let words = [(name.as_str(), sized(theme::strong(12.5)), tokens.on_picture)];
+    // The name of a system may be longer than a narrow tile is wide.
+    let most = ((inset.width() - if wide { 90.0 } else { 40.0 }) / (7.2 * scale)).max(4.0) as usize;
+    let shown = if name.chars().count() > most {
+        format!("{}\u{2026}", name.chars().take(most.saturating_sub(1)).collect::<String>())
+    } else {
+        name.clone()
+    };
+    let words = [(shown.as_str(), sized(theme::strong(12.5)), tokens.on_picture)];
     pill(&painter, tokens, inset.left_top(), Pill::Left, &words, Some((look.glyph, look.color)));
     let rank = rank.map(|rank| format!("#{rank}"));
     let mut right: Vec<(&str, egui::FontId, Color32)> = Vec::new();
     // Where a face comes from is never left out: a narrow tile says it beside what the face does.
-    let wide = rect.width() >= 128.0;
+    let wide = rect.width() >= if other_system { 210.0 } else { 128.0 };
     if wide {
         right.push((motion.source.label(), sized(egui::FontId::proportional(10.5)), tokens.on_picture_dim));
     }
