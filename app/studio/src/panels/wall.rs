@@ -364,6 +364,8 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(6.0);
     let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
+    // Where a face comes from is never left out: a narrow tile says it beside what the face does.
+    let wide = rect.width() >= if other_system { 210.0 } else { 128.0 };
     // The name of a system may be longer than a narrow tile is wide.
     let most = ((inset.width() - if wide { 90.0 } else { 40.0 }) / (7.2 * scale)).max(4.0) as usize;
     let shown = if name.chars().count() > most {
@@ -375,8 +377,6 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     pill(&painter, tokens, inset.left_top(), Pill::Left, &words, Some((look.glyph, look.color)));
     let rank = rank.map(|rank| format!("#{rank}"));
     let mut right: Vec<(&str, egui::FontId, Color32)> = Vec::new();
-    // Where a face comes from is never left out: a narrow tile says it beside what the face does.
-    let wide = rect.width() >= if other_system { 210.0 } else { 128.0 };
     if wide {
         right.push((motion.source.label(), sized(egui::FontId::proportional(10.5)), tokens.on_picture_dim));
     }
