@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clips::{Fault, FaultKind};
 use egui::Context;
 use study::{Board, Scored, Split};
 
@@ -88,6 +89,25 @@ impl Studio {
             };
             Ok(Made::System(row).into())
         });
+        self.start_compared();
+    }
+
+    /// The shipped checkpoints of compared systems, where the program has registered any.
+    fn start_compared(&mut self) {
+        for origin in listener::shipped_names().into_iter().skip(2) {
+            self.jobs.start(Slot::Start, text::STAGE_PLAIN, move |_| {
+                let missing = || Fault::new(FaultKind::NotFound, origin, "nothing of this name is shipped");
+                let system = listener::shipped(origin).ok_or_else(missing)??;
+                let row = SystemRow {
+                    name: system.name().to_owned(),
+                    origin: origin.to_owned(),
+                    maker: Maker::System(system),
+                    answers: None,
+                    file: None,
+                };
+                Ok(Made::System(row).into())
+            });
+        }
     }
 
     fn start_scoring(&mut self, ctx: &Context) {

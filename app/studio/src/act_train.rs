@@ -428,12 +428,23 @@ fn runs_now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
+/// The settings of a compared system's run that differ from its preset; `None` for the paper's own.
+fn changes_of_course(run: &runs::Run, system: &str, preset: &str) -> Option<Vec<String>> {
+    let usual = training::course::course(system)?.plan(preset).ok()?;
+    let own: training::course::Plan = run.config.as_ref().clone().try_into().ok()?;
+    let changes = own.differences(&usual).ok()?;
+    Some(changes.into_iter().map(|(key, _, value)| format!("{key}={value}")).collect())
+}
+
 /// The launch of a run that was started elsewhere: its settings against its preset.
 fn taken_up(run: &runs::Run, corpus: PathBuf) -> Launch {
     let text = |key: &str, absent: &str| {
         run.config.get(key).and_then(toml::Value::as_str).unwrap_or(absent).to_owned()
     };
     let (system, preset) = (text("system", "latent-intent"), text("preset", "tiny"));
+    if let Some(set) = changes_of_course(run, &system, &preset) {
+        return Launch { system, preset, corpus, run: run.path.clone(), set, resume: true, asked: 0.0 };
+    }
     let mut form =
         crate::train::Form { system: system.clone(), preset: preset.clone(), ..Default::default() };
     let config = training::course::flat(&run.config);

@@ -69,7 +69,9 @@ pub fn choices(systems: &[SystemRow]) -> Vec<Choice> {
             if system.latents() > 0 {
                 all.push(choice(Draw::Spread, Track::Offline));
             }
-            all.push(choice(Draw::Best, Track::Online));
+            if system.answers_online() {
+                all.push(choice(Draw::Best, Track::Online));
+            }
         }
     }
     all

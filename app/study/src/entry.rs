@@ -164,7 +164,9 @@ impl Entry {
     fn default_label(&self, what: &str) -> String {
         let name = Path::new(what).file_stem().map_or(what.into(), |stem| stem.to_string_lossy());
         let mut label = match (&self.answerer, what) {
-            (Answerer::System(system), "demo" | "demo-plain") => system.name().to_owned(),
+            (Answerer::System(system), _) if listener::shipped_names().contains(&what) => {
+                system.name().to_owned()
+            }
             _ => name.into_owned(),
         };
         match self.draw {
@@ -303,18 +305,22 @@ fn answerer(
         };
         return Ok(Answerer::System(tokenised_truth(corpus, split, books, control)?));
     }
+    if let Some(system) = listener::shipped(what) {
+        return Ok(Answerer::System(system?));
+    }
     let path = Path::new(what);
     match what {
-        "demo" => Ok(Answerer::System(listener::demo()?)),
-        "demo-plain" => Ok(Answerer::System(listener::demo_plain()?)),
         _ if path.is_dir() || path.extension().is_some_and(|ending| ending == "npy") => {
             Ok(Answerer::File(Arc::new(Predictions::open(path, control)?)))
         }
         _ if path.is_file() => Ok(Answerer::System(listener::load(path)?)),
         _ => Err(bad(
             format!("{what} is no system and no file"),
-            "name random, mime, mean-sequence, mean-frame, average-of-modes, truth, tokenised:CHECKPOINT, demo, \
-             demo-plain, a checkpoint, an .npy or a folder written by `backchannel generate`",
+            format!(
+                "name random, mime, mean-sequence, mean-frame, average-of-modes, truth, tokenised:CHECKPOINT, {}, a \
+                 checkpoint, an .npy or a folder written by `backchannel generate`",
+                listener::shipped_names().join(", ")
+            ),
         )),
     }
 }

@@ -171,7 +171,14 @@ pub fn load(path: &Path) -> Result<(Settings, Network, Parameters)> {
 /// # Errors
 /// As [`load`].
 pub fn load_to_answer(path: &Path) -> Result<(Settings, Network)> {
-    let mut file = Tensors::open(path)?;
+    read_to_answer(Tensors::open(path)?)
+}
+
+/// As [`load_to_answer`], of a file that is open.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn read_to_answer(mut file: Tensors) -> Result<(Settings, Network)> {
     let settings = settings_of(&file)?;
     let network = settings.build_to_answer(&mut Stored::new(&mut file, |name| Some(name.to_owned())))?;
     Ok((settings, network))

@@ -122,11 +122,36 @@ pub(crate) fn count_of(shape: &[usize]) -> Option<u64> {
     (shape.len() <= MOST_DIMENSIONS && product < 1 << 40).then_some(product)
 }
 
+/// What is read from.
+#[derive(Debug)]
+enum Held {
+    File(File),
+    Memory(std::io::Cursor<&'static [u8]>),
+}
+
+impl Read for Held {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(into),
+            Self::Memory(bytes) => bytes.read(into),
+        }
+    }
+}
+
+impl Seek for Held {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Memory(bytes) => bytes.seek(to),
+        }
+    }
+}
+
 /// An open file of named tensors.
 #[derive(Debug)]
 pub struct Tensors {
     path: PathBuf,
-    file: File,
+    file: Held,
     entries: BTreeMap<String, Entry>,
     metadata: BTreeMap<String, String>,
 }
@@ -162,7 +187,23 @@ impl Tensors {
                     )
             }));
         };
-        Ok(Self { path: path.to_owned(), file, entries, metadata })
+        Ok(Self { path: path.to_owned(), file: Held::File(file), entries, metadata })
+    }
+
+    /// A safetensors file that is part of the program; `name` stands for its path in faults.
+    ///
+    /// # Errors
+    /// As [`Tensors::open`].
+    pub fn of_bytes(name: &str, bytes: &'static [u8]) -> Result<Self> {
+        let path = PathBuf::from(name);
+        if bytes.len() < 8 {
+            return Err(
+                Fault::new(FaultKind::Empty, &path, "there is nothing in it").remedy("build it again")
+            );
+        }
+        let mut held = std::io::Cursor::new(bytes);
+        let (entries, metadata) = safetensors(&path, &mut held, bytes.len() as u64)?;
+        Ok(Self { path, file: Held::Memory(held), entries, metadata })
     }
 
     /// The file.
@@ -332,7 +373,7 @@ impl<'de> Deserialize<'de> for Header {
 
 type Contents = (BTreeMap<String, Entry>, BTreeMap<String, String>);
 
-fn safetensors(path: &Path, file: &mut File, length: u64) -> Result<Contents> {
+fn safetensors(path: &Path, file: &mut (impl Read + Seek), length: u64) -> Result<Contents> {
     let malformed = |detail: String| {
         Fault::new(FaultKind::Malformed, path, detail)
             .at("header")

@@ -79,6 +79,34 @@ pub fn demo_plain() -> Result<Arc<dyn System>> {
     load_bytes("latent-intent-plain-demo.safetensors", DEMO_PLAIN)
 }
 
+/// Makes a checkpoint that ships with the program.
+pub type Shipped = fn() -> Result<Arc<dyn System>>;
+
+static SHIPPED: RwLock<BTreeMap<&'static str, Shipped>> = RwLock::new(BTreeMap::new());
+
+/// From now on [`shipped`] knows this name, too. The program calls it when it starts, as [`register`].
+pub fn ship(name: &'static str, make: Shipped) {
+    SHIPPED.write().unwrap_or_else(PoisonError::into_inner).insert(name, make);
+}
+
+/// A checkpoint that ships with the program: `demo`, `demo-plain`, or one that was registered; `None` for other names.
+pub fn shipped(name: &str) -> Option<Result<Arc<dyn System>>> {
+    match name {
+        "demo" => Some(demo()),
+        "demo-plain" => Some(demo_plain()),
+        _ => {
+            let make = SHIPPED.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()?;
+            Some(make())
+        }
+    }
+}
+
+/// Names that [`shipped`] knows, the paper's model first.
+pub fn shipped_names() -> Vec<&'static str> {
+    let others = SHIPPED.read().unwrap_or_else(PoisonError::into_inner);
+    ["demo", "demo-plain"].into_iter().chain(others.keys().copied()).collect()
+}
+
 /// What networks run on here, a line each.
 pub fn devices() -> Vec<String> {
     vec![format!("CPU, {} threads, gemm and plain loops", rayon::current_num_threads())]

@@ -81,6 +81,11 @@ pub trait System: Send + Sync {
         true
     }
 
+    /// Whether it may be asked on the online track; what cannot is not offered there, and refuses when it is asked.
+    fn answers_online(&self) -> bool {
+        true
+    }
+
     /// The latent-intent network behind this system, for what only it can do (posteriors, live answers).
     fn latent_intent(&self) -> Option<&crate::latent_intent::LatentIntent> {
         None

@@ -32,12 +32,11 @@ pub const DEMO: &str = "demo";
 /// The name that stands for the shipped checkpoint without a latent.
 pub const DEMO_PLAIN: &str = "demo-plain";
 
-/// Loads a checkpoint; `demo` and `demo-plain` are the shipped ones.
+/// Loads a checkpoint; `demo`, `demo-plain`, `demo-trans-vae` and so on are the shipped ones.
 pub fn load_system(checkpoint: &Path) -> clips::Result<Arc<dyn System>> {
-    match checkpoint.to_str() {
-        Some(DEMO) => listener::demo(),
-        Some(DEMO_PLAIN) => listener::demo_plain(),
-        _ => listener::load(checkpoint),
+    match checkpoint.to_str().and_then(listener::shipped) {
+        Some(system) => system,
+        None => listener::load(checkpoint),
     }
 }
 

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Tensor};
 use clips::channels::{ATTRIBUTE_COUNT, AU, COEFFICIENT_COUNT, EXPRESSIONS};
+use clips::tensors::Tensors;
 use clips::{
     Attributes, Chance, Coefficients, Control, Fault, FaultKind, Result, Sampling, Streams, Take, TakeHeader,
     Track,
@@ -42,6 +43,20 @@ const MOST_SAMPLES: usize = 1000;
 /// window then take them as equals without knowing this crate (they are kept free of candle).
 pub fn register() {
     listener::register(systems::FORMAT, |path| Ok(Arc::new(Answering::load(path)?)));
+    listener::ship("demo-trans-vae", || demo("trans-vae-demo.safetensors", TRANS_VAE));
+    listener::ship("demo-belfusion", || demo("belfusion-demo.safetensors", BELFUSION));
+    listener::ship("demo-regnn", || demo("regnn-demo.safetensors", REGNN));
+}
+
+static TRANS_VAE: &[u8] = include_bytes!("../../../checkpoints/trans-vae-demo.safetensors");
+static BELFUSION: &[u8] = include_bytes!("../../../checkpoints/belfusion-demo.safetensors");
+static REGNN: &[u8] = include_bytes!("../../../checkpoints/regnn-demo.safetensors");
+
+/// A checkpoint that ships with the program.
+fn demo(name: &str, bytes: &'static [u8]) -> Result<Arc<dyn System>> {
+    let (settings, network) = systems::read_to_answer(Tensors::of_bytes(name, bytes)?)?;
+    let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Arc::new(Answering::of(&settings, network, hash, Path::new(name))?))
 }
 
 /// Loads any checkpoint of the program as a system: of a compared system or of the paper's model.
@@ -261,6 +276,10 @@ impl System for Answering {
 
     fn hears(&self) -> bool {
         self.network.needs().sound
+    }
+
+    fn answers_online(&self) -> bool {
+        self.network.needs().online
     }
 
     fn generate(
