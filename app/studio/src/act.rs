@@ -165,6 +165,9 @@ impl Studio {
             }
             Command::Beside => {
                 self.state.beside = !self.state.beside;
+                if self.state.beside {
+                    self.start_plain();
+                }
                 self.make_extras();
             }
             Command::ClearLane => self.paint(|lane| lane.clear(0, usize::MAX)),
@@ -553,7 +556,12 @@ impl Studio {
             if self.state.systems.len() > 1 && self.state.system >= place {
                 self.state.system += 1;
             }
-            return;
+            return self.came_beside();
+        }
+        if listener::shipped_names().iter().skip(2).any(|name| *name == row.origin) {
+            // A compared system that ships is there to be chosen, and chooses nobody's clip.
+            self.state.systems.push(row);
+            return self.came_beside();
         }
         let shipped = row.name == crate::text::SHIPPED_SYSTEM;
         if shipped {
@@ -567,6 +575,13 @@ impl Studio {
         }
         if !shipped || self.state.reactions.all.is_empty() {
             self.generate();
+        }
+    }
+
+    /// A system came that nobody chose: it answers where all systems are asked.
+    fn came_beside(&mut self) {
+        if self.state.beside {
+            self.make_extras();
         }
     }
 
