@@ -137,6 +137,7 @@ impl Studio {
             Command::SpeakerVideo => self.state.speaker_video = !self.state.speaker_video,
             Command::ListenerVideo => self.state.listener_video = !self.state.listener_video,
             Command::ToggleGhost => self.state.ghost = !self.state.ghost,
+            Command::Overlay(overlay) => self.state.overlays.toggle(overlay),
             Command::Turn { yaw, pitch, closer } => {
                 self.state.camera.orbit(yaw, pitch);
                 self.state.camera.zoom(closer);

@@ -129,7 +129,7 @@ impl Studio {
             commands: &mut self.commands,
         };
         draw(&mut desk, ui);
-        if self.faces.flush(self.face_budget) {
+        if self.faces.flush(self.face_budget, self.playback.moving()) {
             ctx.request_repaint();
         }
         self.after(&ctx);

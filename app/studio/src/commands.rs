@@ -8,6 +8,7 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 use crate::evaluate::{Card, Do, TableForm};
 use crate::explore::Do as E;
 use crate::library::{ClipKey, Facet, Shelf};
+use crate::overlay::Overlay;
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
 use crate::train::{self, Do as T};
@@ -146,6 +147,8 @@ pub enum Command {
     Dismiss(usize),
     /// The real listener as an outline over the reactions, on or off.
     ToggleGhost,
+    /// Something over the faces, or their material, on or off.
+    Overlay(Overlay),
     /// The speaker as filmed or as drawn.
     SpeakerVideo,
     /// The real listener as filmed or as drawn.
@@ -168,7 +171,7 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 // Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
-pub const GROUPS: [(&str, &[Command]); 9] = [
+pub const GROUPS: [(&str, &[Command]); 10] = [
     (
         "File",
         &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
@@ -204,6 +207,18 @@ pub const GROUPS: [(&str, &[Command]); 9] = [
             C::ToggleGhost,
             C::ListenerVideo,
             C::SpeakerVideo,
+        ],
+    ),
+    (
+        "Faces",
+        &[
+            C::Overlay(Overlay::Porcelain),
+            C::Overlay(Overlay::Movement),
+            C::Overlay(Overlay::Difference),
+            C::Overlay(Overlay::Regions),
+            C::Overlay(Overlay::Onion),
+            C::Overlay(Overlay::Axes),
+            C::Overlay(Overlay::Wireframe),
         ],
     ),
     (
@@ -371,6 +386,7 @@ impl Command {
             C::Facet(_) => "Show clips with one property".to_owned(),
             C::Dismiss(_) => "Dismiss a message".to_owned(),
             C::ToggleGhost => "Outline of the real listener".to_owned(),
+            C::Overlay(overlay) => crate::text::overlay(*overlay).to_owned(),
             C::SpeakerVideo => "Speaker as video or as 3DMM".to_owned(),
             C::ListenerVideo => "Real listener as video or as 3DMM".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),

@@ -1,16 +1,19 @@
-//! Pictures of faces as textures of the window: one off-screen target a view, redrawn only when its frame, camera,
-//! size or theme has changed, so that a still wall costs nothing.
+//! Pictures of faces as textures of the window: one off-screen target a view, redrawn only when its moment, camera,
+//! size or look has changed, so that a still wall costs nothing. All that are redrawn go to the device as one batch;
+//! takes are loaded once and a frame of one is an index.
 //!
-//! The window's painter reads textures as they are and decodes nothing, while a face is drawn into an sRGB target;
-//! so each picture is copied, bit by bit, into a texture of the plain format.
+//! The window's painter reads textures as they are and decodes nothing, so targets are of the plain format. On a
+//! device that is a program on the processor faces are plainer while something plays, and fine again when it stands.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use egui::TextureId;
 use egui_wgpu::{RenderState, wgpu};
-use face::{Camera, Expression, Ghost, Look, Renderer, Target};
+use face::{Batch, Camera, Coefficients, Expression, Look, Moment, Quality, Renderer, Shot, Take, Target};
 
+use crate::motion::Motion;
 use crate::theme::Theme;
 
 /// Which view a picture is for.
@@ -33,13 +36,17 @@ const LARGEST: u32 = 2048;
 /// Windows frames after which an unseen picture is given back.
 const FORGET_AFTER: u64 = 240;
 
+/// How long after the last turn of the camera faces stay plain on a slow device.
+const TURNING: Duration = Duration::from_millis(300);
+
 struct View {
     target: Target,
-    plain: wgpu::Texture,
     texture: TextureId,
     /// The window's texture is still the picture of another size, stretched, until the next drawing.
     stretched: bool,
     shown: Shown,
+    /// How it was last drawn.
+    quality: Quality,
     /// Window frame in which it was last asked for.
     seen: u64,
     /// Window frame in which it was last drawn.
@@ -48,25 +55,49 @@ struct View {
     old: bool,
 }
 
+/// What a face does.
+#[derive(Clone, Copy, PartialEq)]
+enum Doing {
+    Still(Expression),
+    /// A loaded motion by its key, at a moment in frames.
+    Take(usize, f32),
+}
+
 /// Everything that a picture depends on.
 #[derive(Clone, PartialEq)]
 struct Shown {
-    expression: Expression,
+    doing: Doing,
     camera: Camera,
-    theme: Theme,
+    look: Look,
     size: [u32; 2],
-    ghost: Option<Expression>,
+}
+
+/// A motion on the device. The weak pointer keeps its address, which is its key, from being used again.
+struct Loaded {
+    motion: Weak<Motion>,
+    take: Take,
+    seen: u64,
+}
+
+/// What draws, once a worker has made the renderer.
+struct Easel {
+    renderer: Renderer,
+    batch: Batch,
+    coefficients: Coefficients,
+    takes: HashMap<usize, Loaded>,
 }
 
 /// All pictures of a window.
 #[derive(Default)]
 pub struct Faces {
     gpu: Option<RenderState>,
-    renderer: Option<Renderer>,
+    easel: Option<Easel>,
     views: HashMap<Seat, View>,
     round: u64,
     drawn: u64,
     held: bool,
+    /// When the camera was last turned.
+    turned: Option<Instant>,
 }
 
 impl Faces {
@@ -82,12 +113,13 @@ impl Faces {
 
     /// Takes the renderer when a worker has made it.
     pub fn set_renderer(&mut self, renderer: Renderer) {
-        self.renderer = Some(renderer);
+        let (batch, coefficients) = (Batch::new(&renderer), Coefficients::new(&renderer));
+        self.easel = Some(Easel { renderer, batch, coefficients, takes: HashMap::new() });
     }
 
     /// Whether faces can be drawn.
     pub fn ready(&self) -> bool {
-        self.gpu.is_some() && self.renderer.is_some()
+        self.gpu.is_some() && self.easel.is_some()
     }
 
     /// Whether the device is a program on the processor.
@@ -112,10 +144,19 @@ impl Faces {
             }
             keep
         });
+        if let Some(Easel { coefficients, takes, .. }) = &mut self.easel {
+            takes.retain(|_, loaded| {
+                let keep = loaded.motion.strong_count() > 0 && round - loaded.seen < FORGET_AFTER;
+                if !keep {
+                    coefficients.remove(loaded.take);
+                }
+                keep
+            });
+        }
     }
 
-    /// The picture of a face for a view of `size` pixels, right after the next [`Faces::flush`]; `None` while no faces
-    /// can be drawn.
+    /// The picture of an expression for a view of `size` pixels, right after the next [`Faces::flush`]; `None` while no
+    /// faces can be drawn.
     pub fn picture(
         &mut self,
         seat: Seat,
@@ -123,35 +164,86 @@ impl Faces {
         expression: &Expression,
         camera: &Camera,
         theme: Theme,
-        ghost: Option<&Expression>,
     ) -> Option<TextureId> {
-        let (gpu, renderer) = (self.gpu.as_ref()?, self.renderer.as_ref()?);
+        let look = match theme {
+            Theme::Dark => Look::dark(),
+            Theme::Light => Look::light(),
+        };
+        self.view(seat, size, Doing::Still(*expression), camera, look)
+    }
+
+    /// The picture of a motion at a moment in frames, as [`Faces::picture`]. The motion is loaded when first seen.
+    pub fn motion(
+        &mut self,
+        seat: Seat,
+        size: [u32; 2],
+        motion: &Arc<Motion>,
+        moment: f32,
+        camera: &Camera,
+        look: Look,
+    ) -> Option<TextureId> {
+        let easel = self.easel.as_mut()?;
+        let key = Arc::as_ptr(motion) as usize;
+        let round = self.round;
+        let known = easel.takes.get_mut(&key).map(|loaded| loaded.seen = round).is_some();
+        let loaded = known
+            || match easel.coefficients.put(&easel.renderer, &motion.frames) {
+                Ok(take) => {
+                    let loaded = Loaded { motion: Arc::downgrade(motion), take, seen: round };
+                    easel.takes.insert(key, loaded);
+                    true
+                }
+                Err(_) => false,
+            };
+        // a motion without frames, or too many for the table: its face is drawn from this moment alone
+        let doing = match loaded {
+            true => Doing::Take(key, moment),
+            false => Doing::Still(motion.at(moment.max(0.0) as usize)),
+        };
+        self.view(seat, size, doing, camera, look)
+    }
+
+    fn view(
+        &mut self,
+        seat: Seat,
+        size: [u32; 2],
+        doing: Doing,
+        camera: &Camera,
+        look: Look,
+    ) -> Option<TextureId> {
+        let (gpu, easel) = (self.gpu.as_ref()?, self.easel.as_ref()?);
         let size = size.map(|side| side.clamp(16, LARGEST));
-        let shown = Shown { expression: *expression, camera: *camera, theme, size, ghost: ghost.copied() };
+        let shown = Shown { doing, camera: *camera, look, size };
         let resized = self.views.get(&seat).is_none_or(|view| view.shown.size != size);
         if resized {
-            let target = Target::new(renderer, size[0], size[1]);
-            let plain = plain_texture(&gpu.device, size);
+            let target = Target::plain(&easel.renderer, size[0], size[1]);
             let (texture, stretched) = match self.views.remove(&seat) {
                 Some(old) => (old.texture, true),
                 None => {
-                    let seen = plain.create_view(&wgpu::TextureViewDescriptor::default());
                     let mut painter = gpu.renderer.write();
                     let filter = wgpu::FilterMode::Linear;
-                    (painter.register_native_texture(&gpu.device, &seen, filter), false)
+                    (painter.register_native_texture(&gpu.device, target.view(), filter), false)
                 }
             };
-            let (shown, seen) = (shown.clone(), self.round);
-            let view = View { target, plain, texture, stretched, shown, seen, drawn: 0, old: true };
+            let (shown, seen, quality) = (shown.clone(), self.round, Quality::Fine);
+            let view = View { target, texture, stretched, shown, quality, seen, drawn: 0, old: true };
             self.views.insert(seat, view);
         }
         let view = self.views.get_mut(&seat)?;
         view.seen = self.round;
         if view.shown != shown {
+            if view.shown.camera != shown.camera {
+                self.turned = Some(Instant::now());
+            }
             view.shown = shown;
             view.old = true;
         }
         Some(view.texture)
+    }
+
+    /// Where the names of the action units stand on a face of the loaded head, world cm.
+    pub fn region_places(&self, expression: &Expression) -> Option<[[f32; 3]; 15]> {
+        Some(self.easel.as_ref()?.renderer.head().region_places(&expression.pose))
     }
 
     /// Stops drawing, for measuring everything else.
@@ -159,65 +251,68 @@ impl Faces {
         self.held = held;
     }
 
-    /// Draws the pictures that are no longer right, longest waiting first, until `budget` is spent (at least one;
-    /// all without a budget). True when some are left for the next window frame: on a slow device faces lag a
-    /// little, and the window stays quick.
-    pub fn flush(&mut self, budget: Option<Duration>) -> bool {
-        let (Some(gpu), Some(renderer)) = (self.gpu.as_ref(), self.renderer.as_ref()) else { return false };
+    /// Draws the pictures that are no longer right as one batch. `moving` says that something plays: a device that is
+    /// a program on the processor then draws plainer faces, and fine ones a few at a time when it stands, until
+    /// `budget` is spent. True when some are left for the next window frame.
+    pub fn flush(&mut self, budget: Option<Duration>, moving: bool) -> bool {
+        let software = self.software();
+        let (Some(gpu), Some(easel)) = (self.gpu.as_ref(), self.easel.as_mut()) else { return false };
         if self.held {
             return false;
         }
-        let (begun, mut drawn) = (Instant::now(), 0);
-        let mut waiting: Vec<&mut View> =
-            self.views.values_mut().filter(|view| view.old && view.seen == self.round).collect();
-        waiting.sort_by_key(|view| view.drawn);
-        for view in waiting {
-            if drawn > 0 && budget.is_some_and(|budget| begun.elapsed() >= budget) {
+        let begun = Instant::now();
+        let turning = software && self.turned.is_some_and(|at| at.elapsed() < TURNING);
+        let moving = moving || turning;
+        let quality = if software && moving && budget.is_some() { Quality::Quick } else { Quality::Fine };
+        let round = self.round;
+        let mut waiting: Vec<&mut View> = self
+            .views
+            .values_mut()
+            .filter(|view| view.seen == round && (view.old || (!moving && view.quality != quality)))
+            .collect();
+        // what shows another moment comes before what is only plainer than it could be; then the longest waiting
+        waiting.sort_by_key(|view| (!view.old, view.drawn));
+        let at_once = if software && quality == Quality::Fine && budget.is_some() { 1 } else { usize::MAX };
+        for views in waiting.chunks_mut(at_once.min(64)) {
+            if views.iter().all(|view| view.drawn == round) {
+                continue;
+            }
+            if self.drawn > 0 && at_once == 1 && budget.is_some_and(|budget| begun.elapsed() >= budget) {
                 return true;
             }
-            draw(gpu, renderer, view);
-            view.drawn = self.round;
-            view.old = false;
-            drawn += 1;
-            self.drawn += 1;
+            draw(gpu, easel, views, quality);
+            for view in views.iter_mut() {
+                (view.drawn, view.old, view.quality) = (round, false, quality);
+            }
+            self.drawn += views.len() as u64;
         }
-        false
+        turning && budget.is_some()
     }
 }
 
-fn draw(gpu: &RenderState, renderer: &Renderer, view: &mut View) {
-    let shown = &view.shown;
-    let mut look = match shown.theme {
-        Theme::Dark => Look::dark(),
-        Theme::Light => Look::light(),
-    };
-    look.ghost = shown.ghost.map(|expression| Ghost { expression, tint: [1.0, 1.0, 1.0], alpha: 0.55 });
-    renderer.draw(&gpu.device, &gpu.queue, &mut view.target, &shown.expression, &shown.camera, &look);
-    let mut encoder =
-        gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("face copy") });
-    encoder.copy_texture_to_texture(
-        view.target.texture().as_image_copy(),
-        view.plain.as_image_copy(),
-        wgpu::Extent3d { width: shown.size[0], height: shown.size[1], depth_or_array_layers: 1 },
-    );
-    gpu.queue.submit([encoder.finish()]);
-    if std::mem::take(&mut view.stretched) {
-        let seen = view.plain.create_view(&wgpu::TextureViewDescriptor::default());
-        let mut painter = gpu.renderer.write();
-        let filter = wgpu::FilterMode::Linear;
-        painter.update_egui_texture_from_wgpu_texture(&gpu.device, &seen, filter, view.texture);
+fn draw(gpu: &RenderState, easel: &mut Easel, views: &mut [&mut View], quality: Quality) {
+    let Easel { renderer, batch, coefficients, takes } = easel;
+    let shots: Vec<Shot<'_>> = views
+        .iter()
+        .map(|view| Shot {
+            target: &view.target,
+            moment: match view.shown.doing {
+                Doing::Still(expression) => Moment::Still(expression),
+                Doing::Take(key, at) => match takes.get(&key) {
+                    Some(loaded) => Moment::Take(loaded.take, at),
+                    None => Moment::Still(Expression::default()),
+                },
+            },
+            camera: &view.shown.camera,
+            look: &view.shown.look,
+        })
+        .collect();
+    batch.draw(renderer, coefficients, &shots, quality);
+    for view in views {
+        if std::mem::take(&mut view.stretched) {
+            let (seen, filter) = (view.target.view(), wgpu::FilterMode::Linear);
+            let mut painter = gpu.renderer.write();
+            painter.update_egui_texture_from_wgpu_texture(&gpu.device, seen, filter, view.texture);
+        }
     }
-}
-
-fn plain_texture(device: &wgpu::Device, size: [u32; 2]) -> wgpu::Texture {
-    device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("face for the window"),
-        size: wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: wgpu::TextureFormat::Rgba8Unorm,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-        view_formats: &[],
-    })
 }

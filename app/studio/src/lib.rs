@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod lane;
 pub mod library;
 pub mod motion;
+pub mod overlay;
 pub mod panels;
 pub mod playback;
 pub mod scenes;

@@ -382,6 +382,8 @@ pub struct State {
     pub camera: face::Camera,
     /// The real listener as an outline over the reactions.
     pub ghost: bool,
+    /// What lies over the faces of Compare and Present.
+    pub overlays: crate::overlay::Shown,
     /// The speaker as filmed instead of drawn, where there is a video.
     pub speaker_video: bool,
     /// The real listener as filmed instead of drawn, where there is a video.
@@ -427,6 +429,7 @@ impl Default for State {
             view: View::whole(1),
             camera: face::Camera::portrait(),
             ghost: false,
+            overlays: crate::overlay::Shown::default(),
             speaker_video: false,
             listener_video: false,
             list_open: true,

@@ -730,3 +730,28 @@ pub fn chart_said(title: &str, numbers: &[(String, Option<usize>, bool, String)]
     let said: Vec<String> = numbers.iter().map(|(words, _, _, value)| format!("{words} {value}")).collect();
     format!("Chart {title}: {}", said.join(", "))
 }
+
+/// A switch of the view menu.
+pub fn overlay(overlay: crate::overlay::Overlay) -> &'static str {
+    use crate::overlay::Overlay as O;
+    match overlay {
+        O::Porcelain => "Faces of porcelain",
+        O::Movement => "Colour by movement",
+        O::Difference => "Colour by difference from the real listener",
+        O::Regions => "Action units on the face (derived)",
+        O::Onion => "Last moments as outlines",
+        O::Axes => "Direction of the head",
+        O::Wireframe => "Mesh as lines",
+    }
+}
+
+/// The button of the view menu.
+pub const VIEW_MENU: &str = "View";
+
+/// Said beside the adapter where faces are drawn by a program on the processor.
+pub const PLAIN_WHILE_PLAYING: &str = "plainer faces while playing";
+
+/// The ends of the scale of colours: nothing, and so many cm.
+pub fn heat_scale(full_cm: f32) -> [String; 2] {
+    ["0".to_owned(), format!("{full_cm:.1} cm")]
+}

@@ -1,61 +1,148 @@
-//! Writes contact sheets of expressions, to be looked at:
-//! `cargo run -p face --example sheet -- OUT_DIR [twin]`.
+//! Writes contact sheets to be looked at: `cargo run --release -p face --example sheet -- OUT_DIR [twin]`.
+//!
+//! 52 shapes, 15 action units and 8 expressions in both materials at 160 pixels, a few large faces, turns of the
+//! camera, and every overlay.
 #![allow(clippy::print_stdout, reason = "a command-line example")]
 
-use face::{Camera, Expression, Ghost, Head, Headless, Heat, Look, Overlay, Picture, twin};
+use face::{
+    Camera, Expression, Ghost, Head, Headless, Heat, Look, Overlays, Picture, Quality, View, index_of, twin,
+};
 use std::path::Path;
+use std::sync::Arc;
 
-fn faces() -> Vec<(&'static str, Expression)> {
-    let e = Expression::default;
-    vec![
-        ("neutral", e()),
-        ("smile", e().with(&[("mouthSmile", 0.85), ("cheekSquint", 0.6)]).posed(0.06, 0.10, 0.04)),
-        (
-            "laugh",
-            e().with(&[
-                ("mouthSmile", 0.9),
-                ("cheekSquint", 0.8),
-                ("jawOpen", 0.42),
-                ("mouthUpperUp", 0.35),
-                ("eyeSquint", 0.3),
-            ])
-            .posed(-0.12, -0.15, -0.05),
-        ),
-        (
-            "surprise",
-            e().with(&[("browInnerUp", 0.9), ("browOuterUp", 0.9), ("eyeWide", 0.8), ("jawOpen", 0.4)]),
-        ),
-        (
-            "sad",
-            e().with(&[
-                ("browInnerUp", 0.8),
-                ("mouthFrown", 0.7),
-                ("mouthShrugLower", 0.35),
-                ("eyeLookDown", 0.25),
-                ("eyeBlink", 0.15),
-            ])
-            .posed(0.18, 0.12, -0.08),
-        ),
-        (
-            "anger",
-            e().with(&[("browDown", 0.95), ("eyeSquint", 0.35), ("mouthPress", 0.6), ("noseSneer", 0.35)]),
-        ),
-        ("blink, nod", e().with(&[("eyeBlink", 1.0), ("mouthSmile", 0.3)]).posed(0.25, 0.0, 0.0)),
-        (
-            "look aside",
-            e().with(&[("eyeLookInLeft", 0.7), ("eyeLookOutRight", 0.7), ("mouthPucker", 0.4)])
-                .posed(0.0, -0.5, 0.0),
-        ),
-    ]
+/// Shapes at full strength of each action unit; both sides.
+const UNITS: [(&str, &[(&str, f32)]); 15] = [
+    ("AU1", &[("browInnerUp", 1.0)]),
+    ("AU2", &[("browOuterUp", 1.0)]),
+    ("AU4", &[("browDown", 1.0)]),
+    ("AU6", &[("cheekSquint", 1.0), ("eyeSquint", 0.35)]),
+    ("AU7", &[("eyeSquint", 0.9)]),
+    ("AU9", &[("noseSneer", 1.0), ("browDown", 0.25)]),
+    ("AU10", &[("mouthUpperUp", 0.9)]),
+    ("AU12", &[("mouthSmile", 1.0)]),
+    ("AU14", &[("mouthDimple", 1.0)]),
+    ("AU15", &[("mouthFrown", 1.0)]),
+    ("AU17", &[("mouthShrugLower", 0.9), ("mouthShrugUpper", 0.25)]),
+    (
+        "AU23",
+        &[("mouthPress", 0.45), ("mouthPucker", 0.2), ("mouthRollLower", 0.25), ("mouthRollUpper", 0.2)],
+    ),
+    ("AU24", &[("mouthPress", 0.95)]),
+    ("AU25", &[("jawOpen", 0.12), ("mouthLowerDown", 0.3), ("mouthUpperUp", 0.12)]),
+    ("AU26", &[("jawOpen", 0.5)]),
+];
+
+/// The eight expressions at probability 1.
+const FEELINGS: [(&str, &[(&str, f32)]); 8] = [
+    ("neutral", &[]),
+    ("happy", &[("mouthSmile", 0.85), ("cheekSquint", 0.6), ("mouthUpperUp", 0.15), ("jawOpen", 0.08)]),
+    (
+        "sad",
+        &[
+            ("browInnerUp", 0.8),
+            ("mouthFrown", 0.7),
+            ("mouthShrugLower", 0.35),
+            ("eyeLookDown", 0.25),
+            ("eyeBlink", 0.15),
+        ],
+    ),
+    ("surprise", &[("browInnerUp", 0.9), ("browOuterUp", 0.9), ("eyeWide", 0.8), ("jawOpen", 0.4)]),
+    (
+        "fear",
+        &[
+            ("browInnerUp", 0.9),
+            ("browOuterUp", 0.45),
+            ("browDown", 0.3),
+            ("eyeWide", 0.8),
+            ("mouthStretch", 0.6),
+            ("jawOpen", 0.15),
+        ],
+    ),
+    (
+        "disgust",
+        &[
+            ("noseSneer", 0.9),
+            ("mouthUpperUp", 0.6),
+            ("browDown", 0.45),
+            ("cheekSquint", 0.4),
+            ("mouthShrugLower", 0.3),
+        ],
+    ),
+    (
+        "anger",
+        &[
+            ("browDown", 0.95),
+            ("eyeSquint", 0.35),
+            ("mouthPress", 0.6),
+            ("noseSneer", 0.35),
+            ("eyeWide", 0.15),
+        ],
+    ),
+    (
+        "contempt",
+        &[
+            ("mouthSmileLeft", 0.45),
+            ("mouthDimpleLeft", 0.8),
+            ("eyeSquintLeft", 0.2),
+            ("eyeSquintRight", 0.2),
+        ],
+    ),
+];
+
+fn laugh() -> Expression {
+    Expression::default()
+        .with(&[
+            ("mouthSmile", 0.9),
+            ("cheekSquint", 0.8),
+            ("jawOpen", 0.42),
+            ("mouthUpperUp", 0.35),
+            ("eyeSquint", 0.3),
+        ])
+        .posed(-0.12, -0.15, -0.05)
 }
 
-struct Sheet(image::RgbaImage);
+type Faces = Vec<(Expression, Camera, Look)>;
 
-impl Sheet {
-    fn put(&mut self, p: &Picture, x: u32, y: u32) {
-        if let Some(tile) = image::RgbaImage::from_raw(p.width, p.height, p.rgba.clone()) {
-            image::imageops::replace(&mut self.0, &tile, i64::from(x), i64::from(y));
+struct Desk {
+    head: Arc<Head>,
+    gpu: Option<Headless>,
+    out: String,
+}
+
+impl Desk {
+    /// A sheet of equal faces, `columns` wide.
+    fn sheet(
+        &self,
+        name: &str,
+        columns: u32,
+        [w, h]: [u32; 2],
+        faces: &Faces,
+        quality: Quality,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let rows = (faces.len() as u32).div_ceil(columns);
+        let mut sheet = image::RgbaImage::new(columns * (w + 3), rows * (h + 3));
+        for (n, part) in faces.chunks(16).enumerate() {
+            let views: Vec<View<'_>> = part
+                .iter()
+                .map(|(expression, camera, look)| View { expression, camera, look, size: [w, h] })
+                .collect();
+            let all: Vec<Picture> = match &self.gpu {
+                Some(gpu) => gpu.pictures(&views, quality)?,
+                None => views
+                    .iter()
+                    .map(|v| twin::picture_by(&self.head, v.expression, v.camera, v.look, v.size, quality))
+                    .collect(),
+            };
+            for (k, p) in all.into_iter().enumerate() {
+                let i = (n * 16 + k) as u32;
+                if let Some(tile) = image::RgbaImage::from_raw(p.width, p.height, p.rgba) {
+                    let (x, y) = (i % columns * (w + 3), i / columns * (h + 3));
+                    image::imageops::replace(&mut sheet, &tile, i64::from(x), i64::from(y));
+                }
+            }
         }
+        sheet.save(Path::new(&self.out).join(name))?;
+        Ok(())
     }
 }
 
@@ -64,58 +151,77 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = args.next().ok_or("say where to write: sheet OUT_DIR [twin]")?;
     let by_twin = args.next().is_some();
     std::fs::create_dir_all(&out)?;
-    let head = Head::builtin()?;
     let gpu = if by_twin { None } else { Some(Headless::new()?) };
     println!("{}", gpu.as_ref().map_or("twin", |g| g.name()));
-    let draw = |e: &Expression, c: &Camera, l: &Look, w, h| match &gpu {
-        Some(g) => g.picture(e, c, l, w, h),
-        None => Ok(twin::picture(&head, e, c, l, w, h)),
-    };
-    let save = |s: &Sheet, name: &str| s.0.save(Path::new(&out).join(name));
-    let camera = Camera::portrait();
-    let faces = faces();
+    let desk = Desk { head: Head::builtin()?, gpu, out };
+    let (camera, dark, light) = (Camera::portrait(), Look::dark(), Look::light());
+    let e = Expression::default;
+    let fine = Quality::Fine;
 
-    let mut small = Sheet(image::RgbaImage::new(8 * 164, 2 * 184));
-    for (row, look) in [Look::dark(), Look::light()].iter().enumerate() {
-        for (i, (_, e)) in faces.iter().enumerate() {
-            small.put(&draw(e, &camera, look, 160, 180)?, i as u32 * 164, row as u32 * 184);
-        }
+    let feelings = |look: Look| FEELINGS.iter().map(move |(_, w)| (e().with(w), camera, look));
+    let units = |look: Look| UNITS.iter().map(move |(_, w)| (e().with(w), camera, look));
+    let large: Faces = vec![
+        (e().with(FEELINGS[1].1).posed(0.06, 0.10, 0.04), camera, dark),
+        (laugh(), camera, light),
+        (laugh(), camera, dark.porcelain()),
+    ];
+    desk.sheet("large.png", 3, [600, 660], &large, fine)?;
+    let all: Faces = feelings(dark)
+        .chain(feelings(light))
+        .chain(feelings(dark.porcelain()))
+        .chain(feelings(light.porcelain()))
+        .collect();
+    desk.sheet("expressions.png", 8, [160, 180], &all, fine)?;
+    desk.sheet("expressions-quick.png", 8, [160, 180], &all, Quality::Quick)?;
+    let all: Faces = units(dark).chain(units(dark.porcelain())).collect();
+    desk.sheet("units.png", 8, [160, 180], &all, fine)?;
+    for (name, look) in [("shapes.png", dark), ("shapes-porcelain.png", light.porcelain())] {
+        let shape = |i: usize| {
+            let mut x = e();
+            x.weights[i] = 1.0;
+            if face::NAMES[i] == "mouthClose" {
+                x = x.with(&[("jawOpen", 1.0)]);
+            }
+            (x, camera, look)
+        };
+        desk.sheet(name, 11, [142, 162], &(0..face::SHAPES).map(shape).collect(), fine)?;
     }
-    save(&small, "small.png")?;
-
-    let mut middle = Sheet(image::RgbaImage::new(4 * 364, 2 * 404));
-    for (i, (_, e)) in faces.iter().enumerate() {
-        let i = i as u32;
-        middle.put(&draw(e, &camera, &Look::dark(), 360, 400)?, i % 4 * 364, i / 4 * 404);
-    }
-    save(&middle, "middle.png")?;
-
-    let mut large = Sheet(image::RgbaImage::new(1424, 780));
-    large.put(&draw(&faces[1].1, &camera, &Look::dark(), 710, 780)?, 0, 0);
-    large.put(&draw(&faces[2].1, &camera, &Look::light(), 710, 780)?, 714, 0);
-    save(&large, "large.png")?;
-
-    let mut all = Sheet(image::RgbaImage::new(11 * 144, 5 * 164));
-    for (i, _) in face::NAMES.iter().enumerate() {
-        let mut e = Expression::default();
-        e.weights[i] = 1.0;
-        let i = i as u32;
-        all.put(&draw(&e, &camera, &Look::dark(), 142, 162)?, i % 11 * 144, i / 11 * 164);
-    }
-    save(&all, "shapes.png")?;
-
-    let mut turn = Sheet(image::RgbaImage::new(4 * 364, 404 * 2));
-    for (i, yaw) in [-1.2_f32, -0.6, 0.6, 2.6].into_iter().enumerate() {
-        let c = Camera { yaw, ..camera };
-        turn.put(&draw(&faces[i].1, &c, &Look::dark(), 360, 400)?, i as u32 * 364, 0);
-    }
-    let heat = Look { overlay: Overlay::Heat(Heat::default()), ..Look::dark() };
-    turn.put(&draw(&faces[2].1, &camera, &heat, 360, 400)?, 0, 404);
-    let ghost = Ghost { expression: faces[3].1.posed(0.0, 0.15, 0.0), tint: [0.25, 0.6, 1.0], alpha: 0.6 };
-    let haunted = Look { ghost: Some(ghost), ..Look::dark() };
-    turn.put(&draw(&faces[1].1, &camera, &haunted, 360, 400)?, 364, 404);
-    turn.put(&draw(&faces[3].1, &camera, &Look::dark(), 200, 400)?, 728, 404);
-    turn.put(&draw(&faces[4].1, &camera, &Look::light(), 364, 180)?, 1092, 404);
-    save(&turn, "turn.png")?;
+    let turned = |yaw: f32, x: Expression, look: Look| (x, Camera { yaw, ..camera }, look);
+    let listener = Ghost { expression: e().with(FEELINGS[3].1), tint: [0.25, 0.6, 1.0], alpha: 0.6 };
+    let mut active = [0.0; 15];
+    (active[3], active[7]) = (0.8, 1.0);
+    let recent: Vec<Expression> =
+        (1..4).map(|k| laugh().posed(-0.12, -0.15 + 0.14 * k as f32, 0.0)).collect();
+    let over = |overlays: Overlays| Look::dark().with(overlays);
+    let heat = |against| Some(Heat { against, ..Heat::default() });
+    let mut winking = e();
+    winking.weights[index_of("eyeBlinkLeft").unwrap_or(0)] = 1.0;
+    let turn: Faces = vec![
+        turned(-1.2, e(), dark),
+        turned(-0.6, laugh(), dark),
+        turned(0.6, laugh(), light.porcelain()),
+        turned(2.6, e(), dark),
+        (e().posed(0.5, 0.0, 0.0), camera, dark),
+        (e().posed(-0.4, 0.6, 0.3), camera, light),
+        (laugh(), camera, over(Overlays { heat: heat(None), ..Overlays::default() })),
+        (laugh(), camera, over(Overlays { heat: heat(Some(winking.weights)), ..Overlays::default() })),
+        (
+            laugh(),
+            camera,
+            over(Overlays { regions: Some(active), axes: true, ..Overlays::default() }).porcelain(),
+        ),
+        (laugh(), camera, over(Overlays { regions: Some(active), wireframe: true, ..Overlays::default() })),
+        (e().with(FEELINGS[1].1), camera, over(Overlays::default().with_ghost(listener))),
+        (laugh(), camera, over(Overlays::default().with_onion(&recent, [0.9, 0.9, 0.9]))),
+    ];
+    desk.sheet("turn.png", 4, [360, 400], &turn, fine)?;
+    let clear = Look { transparent: true, ..dark };
+    desk.sheet(
+        "clear.png",
+        2,
+        [300, 330],
+        &vec![(e(), camera, clear), (laugh(), camera, clear.porcelain())],
+        fine,
+    )?;
     Ok(())
 }

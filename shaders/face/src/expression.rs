@@ -1,7 +1,7 @@
 //! What a face does at one moment: 52 weights and a head pose. Smoothing over time is not done here.
 
 use crate::names::{SHAPES, index_of, mirrored};
-use glam::{Mat4, Vec3};
+use glam::{Quat, Vec3, Vec4};
 
 /// Where the neck turns, in cm: about the top of the spine.
 pub const PIVOT: Vec3 = Vec3::new(0.0, -6.5, -1.5);
@@ -33,15 +33,18 @@ impl Pose {
         }
     }
 
-    /// `Rz(roll) Ry(yaw) Rx(pitch)` about the pivot, then the translation.
-    pub(crate) fn matrix(&self) -> Mat4 {
+    /// `Rz(roll) Ry(yaw) Rx(pitch)` of the head about [`PIVOT`].
+    pub(crate) fn turn(&self) -> Quat {
         let p = self.sane();
-        Mat4::from_translation(Vec3::from(p.translation_cm) + PIVOT)
-            * Mat4::from_rotation_z(p.roll)
-            * Mat4::from_rotation_y(p.yaw)
-            * Mat4::from_rotation_x(p.pitch)
-            * Mat4::from_translation(-PIVOT)
+        Quat::from_rotation_z(p.roll) * Quat::from_rotation_y(p.yaw) * Quat::from_rotation_x(p.pitch)
     }
+}
+
+/// A turn of which the neck takes only a part (`follow` 0: the collar, 1: the head). The axis stays, the angle grows
+/// on the way up, so that a neck twists and bends without growing thin. Twin: `part_turn` of `morph.wgsl`.
+pub(crate) fn part_turn(turn: Quat, follow: f32) -> Quat {
+    let v = Vec4::W.lerp(Vec4::from(turn), follow);
+    Quat::from_vec4(v / v.length().max(1e-6))
 }
 
 /// One face at one moment; the default is neutral.

@@ -1,9 +1,11 @@
-//! What one picture needs to know, computed once on the CPU and read alike by the shaders and by the twin.
+//! What one face of one picture needs to know, computed once on the CPU and read alike by the shaders and by the
+//! twin.
 
-use crate::expression::{Expression, drawn};
+use crate::expression::drawn;
 use crate::head::Head;
-use crate::morph::Weights;
-use crate::view::{Camera, Look, Overlay};
+use crate::morph::{Movement, REGION_COUNT};
+use crate::row::Row;
+use crate::view::{Camera, Ghost, Look, Style};
 use bytemuck::{Pod, Zeroable};
 use glam::{Mat4, Vec3, camera::rh};
 
@@ -14,7 +16,7 @@ use glam::{Mat4, Vec3, camera::rh};
 pub struct Frame {
     pub clip_from_world: [[f32; 4]; 4],
     pub light_from_world: [[f32; 4]; 4],
-    pub head_from_rest: [[f32; 4]; 4],
+    pub turn: [f32; 4],
     pub body: [f32; 4],
     pub eye: [f32; 4],
     pub key: [f32; 4],
@@ -27,34 +29,42 @@ pub struct Frame {
     pub eye_right: [f32; 4],
     pub overlay: [f32; 4],
     pub ghost: [f32; 4],
+    pub shadow: [f32; 4],
+    pub style: [f32; 4],
 }
 
 /// Radius of the bust that the key light's shadow covers, cm.
 const SHADOWED: f32 = 18.0;
 
+/// Cm that a pixel covers at the face.
+pub(crate) fn pixel_cm(camera: &Camera, width: u32, height: u32) -> f32 {
+    let (w, h) = (width.max(1) as f32, height.max(1) as f32);
+    2.0 * camera.half_tangent(w / h) * camera.view_distance() / h
+}
+
 impl Frame {
-    /// The frame for a picture of `width` x `height` pixels.
+    /// The frame of a face that fills a picture of `width` x `height` pixels. `shadow` is where its part of the
+    /// shadow map lies: scale and offset in uv.
     pub fn new(
         head: &Head,
-        expression: &Expression,
+        now: &Row,
         camera: &Camera,
         look: &Look,
-        width: u32,
-        height: u32,
+        ghost: Option<&Ghost>,
+        [width, height]: [u32; 2],
+        shadow: [f32; 4],
     ) -> Self {
         let (w, h) = (width.max(1) as f32, height.max(1) as f32);
         let aspect = w / h;
-        let pose = expression.pose.sane();
+        let pose = now.pose();
         let shift = Vec3::from(pose.translation_cm);
         let eye = camera.eye();
-        let view = camera.view();
-        let clip = camera.projection(aspect) * view;
-        let pixel_cm = 2.0 * camera.half_tangent(aspect) * camera.distance / h;
+        let clip = camera.projection(aspect) * camera.view();
 
         // the lights hang in the studio but turn some of the way with the camera, so that a profile is lit too
         let turn = Mat4::from_rotation_y(camera.yaw * 0.7);
         let light = |x: f32, y: f32, z: f32| turn.transform_vector3(Vec3::new(x, y, z).normalize());
-        let key = light(-0.50, 0.66, 0.80);
+        let key = light(-0.56, 0.62, 0.80);
         let centre = shift + Vec3::new(0.0, -1.0, 0.0);
         let from = rh::view::look_at_mat4(centre + key * 50.0, centre, Vec3::Y);
         let r = SHADOWED;
@@ -62,18 +72,21 @@ impl Frame {
 
         let v4 = |v: Vec3, w: f32| [v.x, v.y, v.z, w];
         let rgb = |c: [f32; 3]| [c[0], c[1], c[2], 1.0];
-        let (kind, full) = match look.overlay {
-            Overlay::None => (0.0, 1.0),
-            Overlay::Heat(heat) => (1.0, heat.full_cm.max(1e-3)),
+        let overlays = &look.overlays;
+        let (kind, full) = match (overlays.heat, overlays.regions) {
+            (Some(heat), _) => (1.0, heat.full_cm.max(1e-3)),
+            (None, Some(_)) => (2.0, 1.0),
+            (None, None) => (0.0, 1.0),
         };
-        let ghost = look.ghost.map_or([0.0; 4], |g| [g.tint[0], g.tint[1], g.tint[2], g.alpha]);
+        let ghost = ghost.map_or([0.0; 4], |g| [g.tint[0], g.tint[1], g.tint[2], g.alpha]);
+        let bright = (look.background_top[1] + look.background_bottom[1]) * 0.5;
         Self {
             clip_from_world: clip.to_cols_array_2d(),
             light_from_world: (ortho * from).to_cols_array_2d(),
-            head_from_rest: pose.matrix().to_cols_array_2d(),
-            body: v4(shift, pixel_cm),
+            turn: pose.turn().to_array(),
+            body: v4(shift, pixel_cm(camera, width, height)),
             eye: v4(eye, look.exposure),
-            key: v4(key, 0.42 / (2.0 * r)),
+            key: v4(key, 0.50 / (2.0 * r)),
             fill: v4(light(0.95, 0.08, 0.50), 0.0),
             rim: v4(light(0.62, 0.45, -0.80), 0.0),
             kicker: v4(light(-0.85, 0.25, -0.70), 0.0),
@@ -81,17 +94,22 @@ impl Frame {
             bottom: rgb(look.background_bottom),
             eye_left: head.eyes[0],
             eye_right: head.eyes[1],
-            overlay: [kind, full, aspect, 0.0],
+            overlay: [kind, full, aspect, if look.transparent { 1.0 } else { 0.0 }],
             ghost,
+            shadow,
+            style: [f32::from(look.style == Style::Porcelain), bright, w, h],
         }
     }
 }
 
-/// The weights that the morph reads for a picture.
-pub(crate) fn weights(expression: &Expression, look: &Look) -> Weights {
-    let against = match look.overlay {
-        Overlay::Heat(heat) => heat.against.map_or([0.0; crate::SHAPES], |w| drawn(&w)),
-        Overlay::None => [0.0; crate::SHAPES],
-    };
-    Weights { now: expression.drawn_weights(), against }
+/// How the vertices of a face move under a look.
+pub(crate) fn movement(now: &Row, look: &Look) -> Movement {
+    let against = look
+        .overlays
+        .heat
+        .and_then(|heat| heat.against)
+        .map_or(Row::default(), |w| Row { weights: drawn(&w), ..Row::default() });
+    let sane = |v: f32| if v.is_finite() { v.clamp(0.0, 1.0) } else { 0.0 };
+    let activity = look.overlays.regions.map_or([0.0; REGION_COUNT], |a| a.map(sane));
+    Movement { now: *now, against, activity }
 }

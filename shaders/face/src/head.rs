@@ -2,7 +2,12 @@
 //! normal computed once at load. Reading files is `read.rs`; moving the vertices is `morph.rs`.
 
 use crate::error::Result;
-use crate::names::SHAPES;
+use crate::expression::{PIVOT, Pose};
+use crate::mesh::Mesh;
+use crate::morph::REGION_COUNT;
+use crate::names::{SHAPES, index_of};
+use crate::simplify::simplify;
+use crate::view::Quality;
 use bytemuck::{Pod, Zeroable};
 use glam::Vec3;
 use half::f16;
@@ -60,9 +65,9 @@ pub(crate) struct Parts {
 pub struct Static {
     /// Neutral position.
     pub rest: [f32; 3],
-    /// One of [`part`].
+    /// One of [`part`] in the lowest 8 bits; above it the occlusion (0..255) of a head without hair and brows.
     pub part: u32,
-    /// Linear rgb, and how far the vertex follows the head.
+    /// Linear rgb; the fourth is unused.
     pub albedo: [f16; 4],
     /// Roughness, specular F0, subsurface, occlusion.
     pub material: [f16; 4],
@@ -78,18 +83,48 @@ pub struct Entry {
     pub delta: [f16; 6],
 }
 
+/// What a head may bring along; what is missing is worked out from the shapes.
+#[derive(Default)]
+pub(crate) struct Details {
+    /// Occlusion of each vertex on a head without hair, brows and garment, 0..1.
+    pub bare: Option<Vec<f32>>,
+    /// For each of [`REGIONS`]: how much each vertex belongs to it, 0..1.
+    pub regions: Option<Vec<Vec<f32>>>,
+}
+
+/// Action units that a region of the face belongs to, in the order of the data.
+pub const REGIONS: [&str; REGION_COUNT] = [
+    "AU1", "AU2", "AU4", "AU6", "AU7", "AU9", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25",
+    "AU26",
+];
+
+/// The shapes whose movement marks a region, where a head does not say.
+const MARKED_BY: [&[&str]; REGION_COUNT] = [
+    &["browInnerUp"],
+    &["browOuterUpLeft", "browOuterUpRight"],
+    &["browDownLeft", "browDownRight"],
+    &["cheekSquintLeft", "cheekSquintRight"],
+    &["eyeSquintLeft", "eyeSquintRight"],
+    &["noseSneerLeft", "noseSneerRight"],
+    &["mouthUpperUpLeft", "mouthUpperUpRight"],
+    &["mouthSmileLeft", "mouthSmileRight"],
+    &["mouthDimpleLeft", "mouthDimpleRight"],
+    &["mouthFrownLeft", "mouthFrownRight"],
+    &["mouthShrugLower"],
+    &["mouthPressLeft", "mouthPressRight", "mouthPucker"],
+    &["mouthPressLeft", "mouthPressRight"],
+    &["mouthLowerDownLeft", "mouthLowerDownRight"],
+    &["jawOpen"],
+];
+
 /// A head, ready to be drawn. Immutable; share it by `Arc`.
 pub struct Head {
-    pub(crate) neutral: Vec<[[f32; 4]; 2]>,
-    pub(crate) statics: Vec<Static>,
-    /// Sorted by material group.
-    pub(crate) triangles: Vec<[u32; 3]>,
-    /// The triangles of each material group.
-    pub(crate) groups: [std::ops::Range<u32>; GROUPS],
-    pub(crate) first: Vec<u32>,
-    pub(crate) entries: Vec<Entry>,
+    /// The head itself, then coarser ones for small pictures.
+    pub(crate) meshes: Vec<Mesh>,
     pub(crate) mirror: Vec<u32>,
     pub(crate) eyes: [[f32; 4]; 2],
+    /// Middle of each of [`REGIONS`] on the subject's left half of the neutral face.
+    pub(crate) region_middle: [Vec3; REGION_COUNT],
 }
 
 pub(crate) static BUILTIN: &[u8] = include_bytes!("../../../assets/head/head.safetensors");
@@ -112,12 +147,12 @@ impl Head {
 
     /// How many vertices.
     pub fn vertices(&self) -> usize {
-        self.statics.len()
+        self.meshes[0].statics.len()
     }
 
     /// How many triangles.
     pub fn triangles(&self) -> usize {
-        self.triangles.len()
+        self.meshes[0].triangles.len()
     }
 
     /// The mirrored vertex of each vertex.
@@ -125,27 +160,49 @@ impl Head {
         &self.mirror
     }
 
-    /// The part of each vertex, one of [`part`].
-    pub fn parts(&self) -> impl Iterator<Item = u8> + '_ {
-        self.statics.iter().map(|s| s.part as u8)
+    /// The middle of each of [`REGIONS`] on the subject's left half, cm, as an expression carries it: where a view
+    /// writes the unit's name.
+    pub fn region_places(&self, pose: &Pose) -> [[f32; 3]; REGION_COUNT] {
+        let shift = Vec3::from(pose.sane().translation_cm);
+        self.region_middle.map(|p| (PIVOT + pose.turn() * (p - PIVOT) + shift).to_array())
     }
 
-    pub(crate) fn new(mut p: Parts) -> Self {
-        let of = |t: &[u32; 3]| group(p.part[t[0] as usize]);
-        p.triangle.sort_by_key(of);
-        let groups = std::array::from_fn(|g| {
-            let at = |g: usize| p.triangle.partition_point(|t| of(t) < g) as u32;
-            at(g)..at(g + 1)
-        });
+    /// The part of each vertex, one of [`part`].
+    pub fn parts(&self) -> impl Iterator<Item = u8> + '_ {
+        self.meshes[0].statics.iter().map(|s| s.part as u8)
+    }
+
+    /// The mesh for pictures in which a pixel covers this many cm: the coarsest whose triangles are still about a
+    /// pixel, or a few where quality is not the finest.
+    pub(crate) fn level(&self, pixel_cm: f32, quality: Quality) -> usize {
+        let sooner = match quality {
+            Quality::Fine => 1.0,
+            Quality::Quick => 0.75,
+            Quality::Plain => 0.55,
+        };
+        let coarse = COARSER.iter().filter(|(_, from)| pixel_cm >= from * sooner).count();
+        coarse.min(self.meshes.len() - 1)
+    }
+
+    /// A head that brings nothing but its parts.
+    pub(crate) fn new(p: Parts) -> Self {
+        Self::with_details(p, Details::default())
+    }
+
+    pub(crate) fn with_details(mut p: Parts, details: Details) -> Self {
+        let part = |v: u32| p.part[v as usize];
+        p.triangle.sort_by_key(|t| group(part(t[0])));
+        let groups = Mesh::groups(&p.triangle, part);
         let n = p.position.len();
+        let bare = details.bare.filter(|b| b.len() == n);
         let statics = (0..n)
             .map(|v| {
                 let [r, g, b] = p.albedo[v];
-                let follow = follow(p.part[v], p.position[v]);
+                let open = bare.as_ref().map_or(p.material[v][3], |b| b[v]);
                 Static {
                     rest: p.position[v],
-                    part: u32::from(p.part[v]),
-                    albedo: [r, g, b, follow].map(f16::from_f32),
+                    part: u32::from(p.part[v]) | u32::from(byte(open)) << 8,
+                    albedo: [r, g, b, 0.0].map(f16::from_f32),
                     material: p.material[v].map(f16::from_f32),
                 }
             })
@@ -153,22 +210,60 @@ impl Head {
         let neutral = (0..n)
             .map(|v| {
                 let (a, b) = (p.position[v], p.normal[v]);
-                [[a[0], a[1], a[2], 0.0], [b[0], b[1], b[2], 0.0]]
+                [[a[0], a[1], a[2], follow(p.part[v], a)], [b[0], b[1], b[2], 0.0]]
             })
             .collect();
         let (first, entries) = entries(&p);
+        let regions = match details.regions {
+            Some(r) if r.len() == REGION_COUNT && r.iter().all(|r| r.len() == n) => r,
+            _ => marked(&p),
+        };
+        let region_middle = std::array::from_fn(|k| middle(&p, &regions[k]));
+        let regions =
+            (0..n).map(|v| std::array::from_fn(|k| regions.get(k).map_or(0, |r| byte(r[v])))).collect();
         let eye = |c: [f32; 3]| [c[0], c[1], c[2], p.eye_radius];
-        Self {
-            neutral,
-            statics,
-            triangles: p.triangle,
-            groups,
-            first,
-            entries,
-            mirror: p.mirror,
-            eyes: p.eye_centre.map(eye),
-        }
+        let fine = Mesh { neutral, statics, regions, triangles: p.triangle, groups, first, entries };
+        let targets: Vec<usize> =
+            COARSER.iter().map(|(count, _)| *count).filter(|count| *count < fine.triangles.len()).collect();
+        let mut meshes = simplify(&fine, &targets);
+        meshes.insert(0, fine);
+        Self { meshes, eyes: p.eye_centre.map(eye), mirror: p.mirror, region_middle }
     }
+}
+
+/// Triangles of each coarser mesh, and the cm a pixel must cover for it to be drawn.
+const COARSER: [(usize, f32); 2] = [(9_000, 0.075), (4_400, 0.16)];
+
+fn byte(share: f32) -> u8 {
+    (share.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
+}
+
+/// Regions by how far the marking shapes move a vertex, 1 where it moves farthest.
+fn marked(p: &Parts) -> Vec<Vec<f32>> {
+    MARKED_BY
+        .iter()
+        .map(|names| {
+            let mut far = vec![0.0_f32; p.position.len()];
+            for shape in names.iter().filter_map(|n| index_of(n)).filter_map(|i| p.shapes.get(i)) {
+                for (v, d) in shape {
+                    let skin = matches!(p.part[*v as usize], part::SKIN | part::BROW);
+                    far[*v as usize] += if skin { Vec3::from(*d).length() } else { 0.0 };
+                }
+            }
+            let most = far.iter().copied().fold(1e-6, f32::max);
+            far.iter().map(|f| (f / most * 1.3 - 0.15).clamp(0.0, 1.0)).collect()
+        })
+        .collect()
+}
+
+/// The middle of a region's left half.
+fn middle(p: &Parts, share: &[f32]) -> Vec3 {
+    let (mut sum, mut all) = (Vec3::ZERO, 1e-9);
+    for (at, s) in p.position.iter().zip(share).filter(|(at, _)| at[0] >= 0.0) {
+        sum += Vec3::from(*at) * s * s;
+        all += s * s;
+    }
+    sum / all
 }
 
 /// Materials that `shade.wgsl` has a pipeline for.
@@ -182,7 +277,7 @@ pub(crate) const CLOSED: [bool; GROUPS] = [true, true, true, false, false, false
 pub(crate) const SHADED_AS: [u32; GROUPS] = [0, 1, 2, 3, 4, 0];
 
 /// The material group of a part; with [`SHADED_AS`] it mirrors the constants beside `GROUP` in `shade.wgsl`.
-fn group(part: u8) -> usize {
+pub(crate) fn group(part: u8) -> usize {
     match part {
         part::SKIN => 0,
         part::EYE_LEFT | part::EYE_RIGHT => 1,

@@ -1,11 +1,14 @@
 //! Pictures without a window: on a device of our own, or by the software twin where there is none.
 
+use crate::batch::{Batch, Moment, Shot};
+use crate::coefficients::Coefficients;
 use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
-use crate::gpu::{Renderer, Target};
+use crate::gpu::Renderer;
 use crate::head::Head;
+use crate::target::Target;
 use crate::twin;
-use crate::view::{Camera, Look};
+use crate::view::{Camera, Look, Quality};
 use std::sync::Arc;
 
 /// A picture in memory.
@@ -51,13 +54,85 @@ impl std::fmt::Display for Backend {
     }
 }
 
+/// One face of a wall of pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What the face does.
+    pub expression: &'a Expression,
+    /// From where.
+    pub camera: &'a Camera,
+    /// In what light.
+    pub look: &'a Look,
+    /// Width and height in pixels.
+    pub size: [u32; 2],
+}
+
+/// What is kept between the pictures of one renderer.
+struct Easel {
+    batch: Batch,
+    coefficients: Coefficients,
+    targets: Vec<Target>,
+}
+
+impl Easel {
+    fn new(renderer: &Renderer) -> Self {
+        let coefficients = Coefficients::new(renderer);
+        Self { batch: Batch::new(renderer), coefficients, targets: Vec::new() }
+    }
+
+    fn pictures(
+        &mut self,
+        renderer: &Renderer,
+        views: &[View<'_>],
+        quality: Quality,
+    ) -> Result<Vec<Picture>> {
+        self.targets.truncate(views.len());
+        for (i, view) in views.iter().enumerate() {
+            let [w, h] = view.size;
+            if self.targets.get(i).is_none_or(|t| t.size() != (w, h)) {
+                let new = Target::new(renderer, w, h);
+                match self.targets.get_mut(i) {
+                    Some(slot) => *slot = new,
+                    None => self.targets.push(new),
+                }
+            }
+        }
+        let shots: Vec<Shot<'_>> = views
+            .iter()
+            .zip(&self.targets)
+            .map(|(v, target)| Shot {
+                target,
+                moment: Moment::Still(*v.expression),
+                camera: v.camera,
+                look: v.look,
+            })
+            .collect();
+        // what a lost device makes is invalid, which would end the program where nobody watches
+        let invalid = renderer.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        self.batch.draw(renderer, &mut self.coefficients, &shots, quality);
+        let targets: Vec<&Target> = self.targets.iter().collect();
+        let out = read_back_all(&renderer.device, &renderer.queue, &targets);
+        if let Some(e) = pollster::block_on(invalid.pop()) {
+            return Err(device_error(format!("the graphics device refused to draw: {e}")));
+        }
+        let mut out = out?;
+        for (picture, view) in out.iter_mut().zip(views) {
+            if view.look.transparent {
+                straighten(picture);
+            }
+        }
+        Ok(out)
+    }
+}
+
 /// A device of our own and a renderer on it.
 pub struct Headless {
     device: wgpu::Device,
     queue: wgpu::Queue,
     renderer: Renderer,
     name: String,
-    target: std::sync::Mutex<Option<Target>>,
+    software: bool,
+    easel: std::sync::Mutex<Easel>,
 }
 
 impl Headless {
@@ -74,14 +149,21 @@ impl Headless {
     /// # Errors
     /// As [`Self::new`].
     pub fn with_head(head: &Arc<Head>) -> Result<Self> {
-        let (device, queue, name) = open()?;
+        let (device, queue, info) = open()?;
         let renderer = Renderer::new(&device, &queue, head)?;
-        Ok(Self { device, queue, renderer, name, target: std::sync::Mutex::new(None) })
+        let easel = std::sync::Mutex::new(Easel::new(&renderer));
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        Ok(Self { device, queue, renderer, name: info.name, software, easel })
     }
 
     /// The device's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the device is a program on the processor.
+    pub fn software(&self) -> bool {
+        self.software
     }
 
     /// The device, its queue and the renderer on it.
@@ -101,7 +183,17 @@ impl Headless {
         width: u32,
         height: u32,
     ) -> Result<Picture> {
-        self.picture_by(&self.renderer, expression, camera, look, width, height)
+        one(self.pictures(&[View { expression, camera, look, size: [width, height] }], Quality::Fine)?)
+    }
+
+    /// Draws many faces in one batch and reads them back together.
+    ///
+    /// # Errors
+    /// As [`Self::picture`].
+    pub fn pictures(&self, views: &[View<'_>], quality: Quality) -> Result<Vec<Picture>> {
+        self.checked(views)?;
+        let mut easel = self.easel.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        easel.pictures(&self.renderer, views, quality)
     }
 
     /// [`Self::picture`] by another renderer on the same device.
@@ -117,41 +209,55 @@ impl Headless {
         width: u32,
         height: u32,
     ) -> Result<Picture> {
+        let view = [View { expression, camera, look, size: [width, height] }];
+        self.checked(&view)?;
+        one(Easel::new(renderer).pictures(renderer, &view, Quality::Fine)?)
+    }
+
+    fn checked(&self, views: &[View<'_>]) -> Result<()> {
         let most = self.device.limits().max_texture_dimension_2d;
-        if width == 0 || height == 0 || width > most || height > most {
-            return Err(device_error(format!(
+        match views.iter().map(|v| v.size).find(|[w, h]| *w == 0 || *h == 0 || *w > most || *h > most) {
+            Some([width, height]) => Err(device_error(format!(
                 "a picture of {width} x {height} pixels was asked for; this device draws 1 to {most}"
-            )));
+            ))),
+            None => Ok(()),
         }
-        let own = std::ptr::eq(renderer, &self.renderer);
-        let kept = self.target.lock().ok().and_then(|mut t| t.take());
-        let mut target = kept
-            .filter(|t| own && t.size() == (width, height))
-            .unwrap_or_else(|| Target::new(renderer, width, height));
-        renderer.draw(&self.device, &self.queue, &mut target, expression, camera, look);
-        let picture = read_back(&self.device, &self.queue, &target);
-        if let (true, Ok(mut slot)) = (own, self.target.lock()) {
-            *slot = Some(target);
-        }
-        picture
     }
 }
 
-fn open() -> Result<(wgpu::Device, wgpu::Queue, String)> {
+fn one(pictures: Vec<Picture>) -> Result<Picture> {
+    pictures.into_iter().next().ok_or_else(|| device_error("no picture was drawn"))
+}
+
+/// Colours that were averaged with nothing get their full strength back; alpha stays.
+fn straighten(picture: &mut Picture) {
+    for p in picture.rgba.chunks_exact_mut(4) {
+        if p[3] == 0 || p[3] == 255 {
+            continue;
+        }
+        for k in 0..3 {
+            let v = f32::from(p[k]) / 255.0;
+            let linear = if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) };
+            p[k] = twin::encode(linear * 255.0 / f32::from(p[3]));
+        }
+    }
+}
+
+fn open() -> Result<(wgpu::Device, wgpu::Queue, wgpu::AdapterInfo)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions {
         power_preference: wgpu::PowerPreference::HighPerformance,
         ..Default::default()
     }))
     .map_err(|e| device_error(format!("no graphics device: {e}")))?;
-    let name = adapter.get_info().name;
+    let info = adapter.get_info();
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("face"),
         required_limits: adapter.limits(),
         ..Default::default()
     }))
-    .map_err(|e| device_error(format!("the graphics device {name} cannot be opened: {e}")))?;
-    Ok((device, queue, name))
+    .map_err(|e| device_error(format!("the graphics device {} cannot be opened: {e}", info.name)))?;
+    Ok((device, queue, info))
 }
 
 /// A graphics adapter of this machine, as `backchannel doctor` lists it.
@@ -181,34 +287,72 @@ pub fn adapters() -> Vec<Adapter> {
         .collect()
 }
 
+/// For `Device::poll`: until everything submitted is done.
+pub fn wait() -> wgpu::PollType {
+    wgpu::PollType::wait_indefinitely()
+}
+
 /// Copies a drawn target to memory; waits for the device.
 ///
 /// # Errors
 /// [`crate::FaceError::Device`] when the device is lost on the way.
 pub fn read_back(device: &wgpu::Device, queue: &wgpu::Queue, target: &Target) -> Result<Picture> {
-    let (width, height) = target.size();
-    let row = width * 4;
-    let padded = row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+    one(read_back_all(device, queue, &[target])?)
+}
+
+/// Copies many drawn targets to memory at once; waits for the device.
+///
+/// # Errors
+/// As [`read_back`].
+pub fn read_back_all(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    targets: &[&Target],
+) -> Result<Vec<Picture>> {
+    let row = |t: &Target| (t.size().0 * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+    let size: u64 = targets.iter().map(|t| u64::from(row(t)) * u64::from(t.size().1)).sum();
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("face read back"),
-        size: u64::from(padded) * u64::from(height),
+        size: size.max(4),
         usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
         mapped_at_creation: false,
     });
     let mut encoder = device.create_command_encoder(&Default::default());
-    encoder.copy_texture_to_buffer(
-        target.texture().as_image_copy(),
-        wgpu::TexelCopyBufferInfo {
-            buffer: &buffer,
-            layout: wgpu::TexelCopyBufferLayout {
-                offset: 0,
-                bytes_per_row: Some(padded),
-                rows_per_image: None,
+    let mut offset = 0;
+    for target in targets {
+        let (width, height) = target.size();
+        encoder.copy_texture_to_buffer(
+            target.texture().as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset,
+                    bytes_per_row: Some(row(target)),
+                    rows_per_image: None,
+                },
             },
-        },
-        wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-    );
+            wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        );
+        offset += u64::from(row(target)) * u64::from(height);
+    }
     queue.submit([encoder.finish()]);
+    let bytes = mapped(device, &buffer)?;
+    let mut at = 0;
+    let mut out = Vec::with_capacity(targets.len());
+    for target in targets {
+        let (width, height) = target.size();
+        let mut rgba = Vec::with_capacity(width as usize * height as usize * 4);
+        for _ in 0..height {
+            rgba.extend_from_slice(bytes.get(at..at + width as usize * 4).unwrap_or(&[]));
+            at += row(target) as usize;
+        }
+        out.push(Picture { width, height, rgba });
+    }
+    Ok(out)
+}
+
+/// The bytes of a buffer that can be mapped; waits for the device.
+pub(crate) fn mapped(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<Vec<u8>> {
     let slice = buffer.slice(..);
     let (send, receive) = std::sync::mpsc::channel();
     slice.map_async(wgpu::MapMode::Read, move |r| {
@@ -223,17 +367,20 @@ pub fn read_back(device: &wgpu::Device, queue: &wgpu::Queue, target: &Target) ->
     let bytes = slice
         .get_mapped_range()
         .map_err(|e| device_error(format!("the picture could not be copied: {e}")))?;
-    let mut rgba = Vec::with_capacity(row as usize * height as usize);
-    for line in bytes.chunks(padded as usize) {
-        rgba.extend_from_slice(&line[..row as usize]);
-    }
-    Ok(Picture { width, height, rgba })
+    Ok(bytes.to_vec())
 }
 
-/// Draws on the GPU where there is one and by the twin otherwise; asks for a device only once.
+/// Draws on the GPU where there is one and by the twin otherwise. A device that is lost is opened again once; after
+/// that the twin draws.
 pub struct Painter {
     head: Arc<Head>,
-    gpu: std::result::Result<Headless, String>,
+    gpu: std::sync::Mutex<Gpu>,
+}
+
+struct Gpu {
+    device: std::result::Result<Headless, String>,
+    /// Devices that have failed.
+    lost: u32,
 }
 
 impl Painter {
@@ -247,7 +394,29 @@ impl Painter {
 
     /// With another head.
     pub fn with_head(head: &Arc<Head>) -> Self {
-        Self { head: head.clone(), gpu: Headless::with_head(head).map_err(|e| e.to_string()) }
+        let device = Headless::with_head(head).map_err(|e| e.to_string());
+        Self { head: head.clone(), gpu: std::sync::Mutex::new(Gpu { device, lost: 0 }) }
+    }
+
+    /// With a device that is already open.
+    pub fn with_device(device: Headless) -> Self {
+        let head = device.renderer.head().clone();
+        Self { head, gpu: std::sync::Mutex::new(Gpu { device: Ok(device), lost: 0 }) }
+    }
+
+    /// The software twin alone, as on a machine without a graphics driver.
+    pub fn software(head: &Arc<Head>) -> Self {
+        let device = Err("asked for".into());
+        Self { head: head.clone(), gpu: std::sync::Mutex::new(Gpu { device, lost: 0 }) }
+    }
+
+    /// Whether pictures come from a device that is a program on the processor, or from the twin.
+    pub fn slow(&self) -> bool {
+        self.gpu().device.as_ref().map_or(true, Headless::software)
+    }
+
+    fn gpu(&self) -> std::sync::MutexGuard<'_, Gpu> {
+        self.gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// One picture, and what drew it.
@@ -259,13 +428,36 @@ impl Painter {
         width: u32,
         height: u32,
     ) -> (Picture, Backend) {
-        let why = match &self.gpu {
-            Ok(h) => match h.picture(expression, camera, look, width, height) {
-                Ok(p) => return (p, Backend::Gpu(h.name.clone())),
-                Err(e) => e.to_string(),
-            },
-            Err(e) => e.clone(),
+        let (mut all, by) =
+            self.pictures(&[View { expression, camera, look, size: [width, height] }], Quality::Fine);
+        match all.pop() {
+            Some(picture) => (picture, by),
+            None => (twin::picture(&self.head, expression, camera, look, width, height), by),
+        }
+    }
+
+    /// Many faces, and what drew them.
+    pub fn pictures(&self, views: &[View<'_>], quality: Quality) -> (Vec<Picture>, Backend) {
+        let mut gpu = self.gpu();
+        let why = loop {
+            match &gpu.device {
+                Ok(device) => match device.pictures(views, quality) {
+                    Ok(all) => return (all, Backend::Gpu(device.name.clone())),
+                    Err(e) if device.checked(views).is_err() => break e.to_string(),
+                    Err(e) => {
+                        gpu.lost += 1;
+                        let again = gpu.lost < 2;
+                        gpu.device = match again {
+                            true => Headless::with_head(&self.head).map_err(|e| e.to_string()),
+                            false => Err(e.to_string()),
+                        };
+                    }
+                },
+                Err(e) => break e.clone(),
+            }
         };
-        (twin::picture(&self.head, expression, camera, look, width, height), Backend::Twin(why))
+        let draw =
+            |v: &View<'_>| twin::picture_by(&self.head, v.expression, v.camera, v.look, v.size, quality);
+        (views.iter().map(draw).collect(), Backend::Twin(why))
     }
 }

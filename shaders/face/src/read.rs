@@ -4,7 +4,8 @@
 //! Refused: missing shapes, indices out of range, numbers that are not finite.
 
 use crate::error::HeadError;
-use crate::head::{Head, Parts, part};
+use crate::head::{Details, Head, Parts, part};
+use crate::morph::REGION_COUNT;
 use crate::names::{NAMES, SHAPES, index_of};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -43,7 +44,20 @@ pub(crate) fn head_file(path: &Path) -> Read<Head> {
 
 /// Reads a head from bytes; `file` is what errors call it.
 pub(crate) fn head(file: &str, bytes: &[u8]) -> Read<Head> {
-    Ok(Head::new(parts(file, bytes)?))
+    let parts = parts(file, bytes)?;
+    let details = details(file, bytes, parts.position.len())?;
+    Ok(Head::with_details(parts, details))
+}
+
+/// Reads what a head may bring along.
+fn details(file: &str, bytes: &[u8], n: usize) -> Read<Details> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| fault(file, format!("tensors: {e}")))?;
+    let s = Source { file, tensors };
+    let has = |name: &str| s.tensors.tensor(name).is_ok();
+    let bare = has("ao_bare").then(|| s.floats("ao_bare", n)).transpose()?;
+    let regions = has("au_region").then(|| s.floats("au_region", n * REGION_COUNT)).transpose()?;
+    let regions = regions.map(|all| all.chunks_exact(n).map(<[f32]>::to_vec).collect());
+    Ok(Details { bare, regions })
 }
 
 /// Reads what a head is made of.
@@ -124,6 +138,20 @@ impl Source<'_> {
             out.push(values);
         }
         Ok(out)
+    }
+
+    /// Finite numbers, as many as said, whatever the shape.
+    fn floats(&self, name: &str, count: usize) -> Read<Vec<f32>> {
+        let (shape, _, data) = self.tensor(name, &[Dtype::F32])?;
+        if data.len() != 4 * count {
+            return Err(self.fault(format!("{name}: shape {shape:?}, expected {count} numbers")));
+        }
+        let out: Vec<f32> =
+            data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        match out.iter().position(|v| !v.is_finite()) {
+            Some(i) => Err(self.fault(format!("{name}: entry {i} is not a number"))),
+            None => Ok(out),
+        }
     }
 
     fn bytes(&self, name: &str, count: usize) -> Read<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! From where and in what light a face is seen: [`Camera`], [`Look`], overlays. No drawing here.
 
 use crate::expression::Expression;
+use crate::morph::REGION_COUNT;
 use crate::names::SHAPES;
 use glam::{Mat4, Vec3, camera::rh};
 
@@ -47,6 +48,14 @@ impl Camera {
         }
     }
 
+    /// Where a point of the world (cm) is seen in a picture of `width` x `height`, in pixels from the top left;
+    /// `None` behind the lens.
+    pub fn project(&self, point: [f32; 3], width: f32, height: f32) -> Option<[f32; 2]> {
+        let clip = self.projection(width / height.max(1.0)) * self.view() * Vec3::from(point).extend(1.0);
+        (clip.w > 1e-3)
+            .then(|| [(clip.x / clip.w * 0.5 + 0.5) * width, (0.5 - clip.y / clip.w * 0.5) * height])
+    }
+
     fn sane(&self) -> Self {
         let or = |v: f32, d: f32| if v.is_finite() { v } else { d };
         let p = Self::portrait();
@@ -71,6 +80,10 @@ impl Camera {
 
     pub(crate) fn view(&self) -> Mat4 {
         rh::view::look_at_mat4(self.eye(), Vec3::from(self.sane().target), Vec3::Y)
+    }
+
+    pub(crate) fn view_distance(&self) -> f32 {
+        self.sane().distance
     }
 
     /// Half the height seen, over the distance.
@@ -107,17 +120,6 @@ impl Default for Heat {
     }
 }
 
-/// What an analyst lays over the face.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one a picture; being Copy is worth more than 200 bytes")]
-pub enum Overlay {
-    /// Nothing.
-    #[default]
-    None,
-    /// Colour by displacement.
-    Heat(Heat),
-}
-
 /// A second face drawn over the first, translucent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ghost {
@@ -129,19 +131,68 @@ pub struct Ghost {
     pub alpha: f32,
 }
 
-/// Light, wall and overlays of a picture.
+/// Most translucent faces over one.
+pub const MOST_GHOSTS: usize = 4;
+
+/// What an analyst lays over the face. Everything is off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Overlays {
+    /// Colour by displacement, or by the difference of two expressions.
+    pub heat: Option<Heat>,
+    /// Lights the region of each of [`crate::REGIONS`] by its activity, 0..1; not beside heat.
+    pub regions: Option<[f32; REGION_COUNT]>,
+    /// The mesh that is drawn, as lines.
+    pub wireframe: bool,
+    /// Where the head points: red to its left, green up, blue forwards.
+    pub axes: bool,
+    /// Other faces over this one, in any place of the list.
+    pub ghosts: [Option<Ghost>; MOST_GHOSTS],
+}
+
+impl Overlays {
+    /// With one more translucent face; beyond [`MOST_GHOSTS`] it is left out.
+    pub fn with_ghost(mut self, ghost: Ghost) -> Self {
+        if let Some(slot) = self.ghosts.iter_mut().find(|g| g.is_none()) {
+            *slot = Some(ghost);
+        }
+        self
+    }
+
+    /// With recent moments of the same face, newest first, each fainter than the one before.
+    pub fn with_onion(mut self, recent: &[Expression], tint: [f32; 3]) -> Self {
+        for (i, expression) in recent.iter().take(3).enumerate() {
+            let alpha = [0.42, 0.28, 0.18][i];
+            self = self.with_ghost(Ghost { expression: *expression, tint, alpha });
+        }
+        self
+    }
+}
+
+/// What the head is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Skin, hair and cloth.
+    #[default]
+    Character,
+    /// A bald bust of glazed porcelain: form and movement alone.
+    Porcelain,
+}
+
+/// Light, wall, material and overlays of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
+    /// What the head is made of.
+    pub style: Style,
     /// Wall at the top, linear rgb.
     pub background_top: [f32; 3],
     /// Wall at the bottom, linear rgb.
     pub background_bottom: [f32; 3],
+    /// No wall: pictures have an alpha channel.
+    pub transparent: bool,
     /// 1 is right.
     pub exposure: f32,
-    /// Colour by displacement, or none.
-    pub overlay: Overlay,
-    /// A second face over the first.
-    pub ghost: Option<Ghost>,
+    /// What an analyst lays over the face.
+    pub overlays: Overlays,
 }
 
 impl Default for Look {
@@ -154,11 +205,12 @@ impl Look {
     /// For the dark theme.
     pub fn dark() -> Self {
         Self {
+            style: Style::Character,
             background_top: [0.078, 0.082, 0.094],
             background_bottom: [0.030, 0.032, 0.038],
+            transparent: false,
             exposure: 1.0,
-            overlay: Overlay::None,
-            ghost: None,
+            overlays: Overlays::default(),
         }
     }
 
@@ -171,4 +223,28 @@ impl Look {
             ..Self::dark()
         }
     }
+
+    /// The same light on porcelain.
+    pub fn porcelain(self) -> Self {
+        Self { style: Style::Porcelain, ..self }
+    }
+
+    /// The same with these overlays.
+    pub fn with(self, overlays: Overlays) -> Self {
+        Self { overlays, ..self }
+    }
+}
+
+/// How much work goes into a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Quality {
+    /// Four samples a pixel, soft shadows, pores and strands.
+    #[default]
+    Fine,
+    /// Four samples a pixel and the finer mesh, but plain shadows and no pores and strands: for films on devices that
+    /// are programs on the processor.
+    Plain,
+    /// One sample a pixel, a coarser mesh, simple shadows, no fine detail: for devices that are programs on the
+    /// processor, while something moves.
+    Quick,
 }

@@ -4,8 +4,13 @@
 
 mod common;
 
-use common::{Alike, GPU_TO_TWIN, MORPH_TO_MORPH, difference, gpu, head};
-use face::{Camera, Expression, Heat, Look, MorphPath, Overlay, Picture, Renderer, twin, wgsl};
+use common::{
+    Alike, GHOST_TO_TWIN, GPU_TO_TWIN, LINES_TO_TWIN, MORPH_TO_MORPH, ONE_SAMPLE_TO_TWIN, difference, gpu,
+    head,
+};
+use face::{
+    Camera, Expression, Ghost, Heat, Look, MorphPath, Overlays, Picture, Quality, Renderer, View, twin, wgsl,
+};
 use std::mem::{offset_of, size_of};
 
 fn views() -> Vec<(Expression, Camera, Look)> {
@@ -14,12 +19,23 @@ fn views() -> Vec<(Expression, Camera, Look)> {
         .posed(-0.1, 0.3, 0.08);
     let away =
         Expression::default().with(&[("eyeBlinkLeft", 0.6), ("eyeLookOutRight", 0.8), ("cheekPuff", 1.0)]);
-    let heat = Look { overlay: Overlay::Heat(Heat::default()), ..Look::light() };
+    let heat = Look::light().with(Overlays { heat: Some(Heat::default()), ..Overlays::default() });
+    let mut active = [0.0; 15];
+    (active[7], active[0]) = (1.0, 0.6);
+    let lit = Look::dark().porcelain().with(Overlays { regions: Some(active), ..Overlays::default() });
+    let lines = Look::dark().with(Overlays { wireframe: true, axes: true, ..Overlays::default() });
+    let ghost = Ghost { expression: away.posed(0.0, 0.2, 0.0), tint: [0.2, 0.6, 1.0], alpha: 0.6 };
+    let haunted = Look::light().with(Overlays::default().with_ghost(ghost));
+    let clear = Look { transparent: true, ..Look::dark().porcelain() };
     vec![
         (Expression::default(), Camera::portrait(), Look::dark()),
         (laugh, Camera::portrait(), Look::light()),
         (away, Camera { yaw: 0.7, pitch: 0.2, ..Camera::portrait() }, Look::dark()),
         (laugh, Camera::portrait(), heat),
+        (laugh, Camera::portrait(), lit),
+        (away, Camera::portrait(), lines),
+        (laugh, Camera::portrait(), haunted),
+        (laugh, Camera { yaw: -0.4, ..Camera::portrait() }, clear),
     ]
 }
 
@@ -35,7 +51,33 @@ fn the_twin_draws_what_the_gpu_draws() {
     for (i, (e, c, l)) in views().iter().enumerate() {
         let a = gpu.picture(e, c, l, 200, 220).unwrap();
         let b = twin::picture(&head(), e, c, l, 200, 220);
-        check(&format!("view {i}"), &a, &b, &GPU_TO_TWIN);
+        let lines = l.overlays.wireframe;
+        let alike = match (lines, l.overlays.ghosts[0]) {
+            (true, _) => &LINES_TO_TWIN,
+            (_, Some(_)) => &GHOST_TO_TWIN,
+            _ => &GPU_TO_TWIN,
+        };
+        check(&format!("view {i}"), &a, &b, alike);
+        if lines {
+            let without = twin::picture(&head(), e, c, &l.with(Overlays::default()), 200, 220);
+            assert!(
+                difference(&a, &without).0 > 1.5 * difference(&a, &b).0,
+                "the twin's lines lie elsewhere"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_twin_follows_every_quality() {
+    let Some(gpu) = gpu() else { return };
+    let (expression, camera, look) = &views()[1];
+    for (quality, alike) in [(Quality::Plain, GPU_TO_TWIN), (Quality::Quick, ONE_SAMPLE_TO_TWIN)] {
+        for size in [[150, 140], [240, 260]] {
+            let a = gpu.pictures(&[View { expression, camera, look, size }], quality).unwrap();
+            let b = twin::picture_by(&head(), expression, camera, look, size, quality);
+            check(&format!("{quality:?} {size:?}"), &a[0], &b, &alike);
+        }
     }
 }
 
@@ -95,14 +137,14 @@ macro_rules! same_layout {
 #[test]
 fn structs_have_the_layout_that_the_shaders_read() {
     use face::frame::Frame;
-    use face::morph::Weights;
+    use face::morph::Doing;
     same_layout!(
         wgsl::FRAME,
         "Frame",
         Frame,
         clip_from_world,
         light_from_world,
-        head_from_rest,
+        turn,
         body,
         eye,
         key,
@@ -114,9 +156,18 @@ fn structs_have_the_layout_that_the_shaders_read() {
         eye_left,
         eye_right,
         overlay,
-        ghost
+        ghost,
+        shadow,
+        style
     );
-    same_layout!(wgsl::MORPH, "Weights", Weights, now, against);
+    same_layout!(wgsl::MORPH, "Doing", Doing, turn, shift, rows, range, activity);
+    assert_eq!(size_of::<face::row::Row>(), 4 * face::row::ROW);
+    assert!(wgsl::MORPH.contains(&format!("const ROW = {}u;", face::row::ROW)));
+    assert_eq!(offset_of!(face::row::Row, weights), 0);
+    let [x, y, z] = face::PIVOT.to_array().map(|v| format!("{v:.1}"));
+    for source in [wgsl::MORPH, wgsl::FRAME] {
+        assert!(source.contains(&format!("const PIVOT = vec3f({x}, {y}, {z});")));
+    }
     let (members, size) = layout(wgsl::MORPH, "Entry");
     assert_eq!(size as usize, size_of::<face::Entry>());
     let offsets: Vec<u32> = members.iter().map(|m| m.1).collect();
@@ -137,6 +188,7 @@ fn every_shader_is_valid() {
         ("shadow", format!("{}\n{}", wgsl::FRAME, wgsl::SHADOW)),
         ("background", format!("{}\n{}", wgsl::FRAME, wgsl::BACKGROUND)),
         ("shade", format!("{}\n{}", wgsl::FRAME, wgsl::SHADE)),
+        ("lines", format!("{}\n{}", wgsl::FRAME, wgsl::LINES)),
     ] {
         let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
         validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));

@@ -4,7 +4,7 @@
 mod common;
 
 use face::heads::{self, Options, Report};
-use face::morph::{Dynamic, Weights, morph};
+use face::morph::{Dynamic, moved};
 use face::{Head, NAMES, SHAPES, index_of, motion, part};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,11 @@ const V3: &[u8] = include_bytes!("golden/faceverse3.npy");
 const POSITIONS: &[u8] = include_bytes!("golden/positions.npy");
 
 fn shape(head: &Head, name: Option<&str>) -> Vec<Dynamic> {
-    let mut weights = Weights { now: [0.0; SHAPES], against: [0.0; SHAPES] };
+    let mut weights = [0.0; SHAPES];
     if let Some(i) = name.and_then(index_of) {
-        weights.now[i] = 1.0;
+        weights[i] = 1.0;
     }
-    let mut out = Vec::new();
-    morph(head, &weights, &mut out);
-    out
+    moved(head, &weights)
 }
 
 fn refusal(name: &str, bytes: &[u8]) -> String {

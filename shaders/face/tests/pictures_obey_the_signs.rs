@@ -4,7 +4,7 @@
 mod common;
 
 use common::{MIRRORED, brightness, flipped, gpu, pictures};
-use face::{Camera, Expression, Ghost, Heat, Look, Overlay, Painter, Picture};
+use face::{Camera, Expression, Ghost, Heat, Look, Overlays, Painter, Picture};
 
 fn neutral() -> Expression {
     Expression::default()
@@ -130,11 +130,13 @@ fn the_head_fills_every_aspect_without_leaving_it() {
     for (w, h) in [(90, 200), (140, 160), (300, 120)] {
         for (name, p) in pictures(&neutral(), &Look::light(), w, h) {
             let all = eyes(&p);
-            let (x, y) = mean(&all);
+            let y = mean(&all).1;
+            let left = all.iter().map(|q| q.0).fold(f32::MAX, f32::min);
+            let right = all.iter().map(|q| q.0).fold(0.0, f32::max);
+            // the middle of both eyes: the lamp does not show as many pixels of one iris as of the other
+            let (x, span) = ((left + right) * 0.5, right - left);
             assert!((x / w as f32 - 0.5).abs() < 0.03, "{name} {w} x {h}: eyes off centre, {x}");
             assert!((0.35..0.60).contains(&(y / h as f32)), "{name} {w} x {h}: eyes at row {y}");
-            let span = all.iter().map(|q| q.0).fold(0.0, f32::max)
-                - all.iter().map(|q| q.0).fold(f32::MAX, f32::min);
             assert!(span / (w.min(h) as f32) > 0.24, "{name} {w} x {h}: eyes {span} pixels apart");
         }
     }
@@ -143,17 +145,15 @@ fn the_head_fills_every_aspect_without_leaving_it() {
 #[test]
 fn heat_and_ghost_change_the_picture_only_where_something_moves() {
     let smile = neutral().with(&[("mouthSmile", 1.0)]);
-    let heat = Look { overlay: Overlay::Heat(Heat::default()), ..Look::dark() };
+    let over = |heat| Look::dark().with(Overlays { heat: Some(heat), ..Overlays::default() });
+    let heat = over(Heat::default());
     for (name, p) in pictures(&smile, &heat, 160, 180) {
         let [r, _, b, _] = p.pixel(80, 55);
         assert!(b > r, "{name}: the forehead is cold");
         let hot = p.rgba.chunks_exact(4).filter(|q| q[0] > 150 && q[2] < 110).count();
         assert!(hot > 60, "{name}: {hot} hot pixels");
     }
-    let same = Look {
-        overlay: Overlay::Heat(Heat { against: Some(smile.weights), ..Heat::default() }),
-        ..Look::dark()
-    };
+    let same = over(Heat { against: Some(smile.weights), ..Heat::default() });
     for (name, p) in pictures(&smile, &same, 160, 180) {
         let hot = p.rgba.chunks_exact(4).filter(|q| q[0] > 150 && q[2] < 110).count();
         assert_eq!(hot, 0, "{name}: no difference from itself");
@@ -161,9 +161,9 @@ fn heat_and_ghost_change_the_picture_only_where_something_moves() {
     let Some(gpu) = gpu() else { return };
     let camera = Camera::portrait();
     let plain = gpu.picture(&neutral(), &camera, &Look::dark(), 160, 180).unwrap();
-    let ghost = |alpha| Look {
-        ghost: Some(Ghost { expression: neutral().posed(0.0, 0.3, 0.0), tint: [0.2, 0.6, 1.0], alpha }),
-        ..Look::dark()
+    let ghost = |alpha| {
+        let expression = neutral().posed(0.0, 0.3, 0.0);
+        Look::dark().with(Overlays::default().with_ghost(Ghost { expression, tint: [0.2, 0.6, 1.0], alpha }))
     };
     let seen = gpu.picture(&neutral(), &camera, &ghost(0.7), 160, 180).unwrap();
     assert!(common::difference(&plain, &seen).1 > 0.03);
@@ -183,4 +183,52 @@ fn wild_numbers_draw_a_face_all_the_same() {
     assert_eq!(p.rgba.len(), 64 * 64 * 4, "drawn by {by}");
     let p = face::twin::picture(&common::head(), &e, &camera, &Look::dark(), 0, 3);
     assert_eq!((p.width, p.height), (1, 3));
+}
+
+#[test]
+fn regions_light_up_where_their_unit_moves_and_nowhere_else() {
+    let mut smile = [0.0; 15];
+    smile[7] = 1.0;
+    let look = |regions| Look::dark().porcelain().with(Overlays { regions, ..Overlays::default() });
+    let blue = |p: &Picture, x: [f32; 2], y: [f32; 2]| {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for j in (y[0] * 180.0) as u32..(y[1] * 180.0) as u32 {
+            for i in (x[0] * 160.0) as u32..(x[1] * 160.0) as u32 {
+                let [r, _, b, _] = p.pixel(i, j).map(f64::from);
+                sum += b - r;
+                n += 1.0;
+            }
+        }
+        sum / n
+    };
+    let dark = pictures(&neutral(), &look(None), 160, 180);
+    for ((name, lit), (_, dark)) in pictures(&neutral(), &look(Some(smile)), 160, 180).iter().zip(&dark) {
+        let (corner, brow) = (([0.60, 0.70], [0.68, 0.78]), ([0.45, 0.55], [0.20, 0.30]));
+        let more = |at: ([f32; 2], [f32; 2])| blue(lit, at.0, at.1) - blue(dark, at.0, at.1);
+        assert!(more(corner) > 15.0, "{name}: {:.1} at the corner of the mouth", more(corner));
+        assert!(more(brow).abs() < 1.0, "{name}: {:.1} at the forehead", more(brow));
+    }
+}
+
+#[test]
+fn a_clear_picture_has_a_face_and_nothing_round_it() {
+    let clear = Look { transparent: true, ..Look::light() };
+    let solid = pictures(&neutral(), &Look::light(), 160, 180);
+    for ((name, p), (_, solid)) in pictures(&neutral(), &clear, 160, 180).iter().zip(&solid) {
+        assert_eq!(p.pixel(2, 2), [0; 4], "{name}");
+        assert_eq!(p.pixel(80, 80)[3], 255, "{name}");
+        assert_eq!(p.pixel(80, 80), solid.pixel(80, 80), "{name}: the face itself is the same");
+        let edge = p.rgba.chunks_exact(4).filter(|q| (1..255).contains(&q[3])).count();
+        assert!(edge > 100, "{name}: {edge} pixels between");
+    }
+}
+
+#[test]
+fn porcelain_is_bald_and_pale() {
+    for (name, p) in pictures(&neutral(), &Look::dark().porcelain(), 160, 180) {
+        let crown = brightness(&p, [0.4, 0.6], [0.08, 0.16]);
+        assert!(crown > 150.0, "{name}: crown {crown:.0}");
+        let [r, g, b, _] = p.pixel(80, 40).map(i32::from);
+        assert!((r - g).abs() < 24 && (g - b).abs() < 24, "{name}: {r} {g} {b}");
+    }
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod clip_list;
 pub mod evaluate;
+pub mod face_view;
 pub mod help;
 pub mod inspector;
 pub mod job_button;

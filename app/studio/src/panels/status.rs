@@ -75,7 +75,13 @@ fn right_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
         };
         (format!("{}: {}", message.about, message.what), ink)
     } else {
-        (desk.memory.adapter.clone(), tokens.faint)
+        let adapter = desk.memory.adapter.clone();
+        let words = if desk.faces.software() {
+            format!("{adapter} \u{b7} {}", text::PLAIN_WHILE_PLAYING)
+        } else {
+            adapter
+        };
+        (words, tokens.faint)
     };
     let room = bar.right() - left;
     if room < 60.0 {

@@ -7,6 +7,8 @@ use egui::{
     pos2, vec2,
 };
 
+use std::sync::Arc;
+
 use media::VideoSource;
 
 use crate::commands::Command;
@@ -14,6 +16,7 @@ use crate::desk::Desk;
 use crate::faces::Seat;
 use crate::jobs::Slot;
 use crate::motion::Motion;
+use crate::panels::face_view;
 use crate::state::Person;
 use crate::text::{self, empty, label};
 use crate::theme::{self, size};
@@ -108,6 +111,7 @@ fn people_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     let share = if listener.is_some() { 0.585 } else { 0.82 };
     let (top, bottom) = rect.split_top_bottom_at_y((rect.top() + rect.height() * share).round());
     person_ui(desk, ui, top, Seat::Speaker, label::SPEAKER, &speaker);
+    face_view::menu_ui(desk, ui, top);
     let bottom = bottom.with_min_y(bottom.top() + size::GAP);
     match listener {
         Some(person) => person_ui(desk, ui, bottom, Seat::Listener, label::LISTENER, &person),
@@ -437,29 +441,39 @@ pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response) {
 }
 
 /// Draws one face into `rect` with round corners.
-pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion) {
+pub fn face_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Arc<Motion>) {
     face_in(desk, ui, rect, seat, motion, CornerRadius::same(size::ROUND));
 }
 
-fn face_in(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion, corners: CornerRadius) {
+fn face_in(
+    desk: &mut Desk<'_>,
+    ui: &Ui,
+    rect: Rect,
+    seat: Seat,
+    motion: &Arc<Motion>,
+    corners: CornerRadius,
+) {
     let tokens = desk.tokens;
-    let expression = motion.at(desk.playback.frame());
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
-    let listener =
-        desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref()).filter(|_| desk.state.ghost);
-    let ghost = listener
+    let frame = desk.playback.frame();
+    let listener = desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref());
+    let real = listener
         .filter(|_| matches!(seat, Seat::Tile(_) | Seat::Stage))
         .and_then(|person| person.motion.as_ref())
-        .map(|motion| motion.at(desk.playback.frame()));
-    let picture =
-        desk.faces.picture(seat, pixels, &expression, &desk.state.camera, desk.state.theme, ghost.as_ref());
+        .map(|motion| motion.at(frame));
+    let overlays = &desk.state.overlays;
+    let look = overlays.look(desk.state.theme, motion, frame, real.as_ref(), desk.state.ghost);
+    // between two frames of the data a quick display gets faces in between
+    let moment = if desk.faces.software() { frame as f32 } else { desk.playback.moment() as f32 };
+    let picture = desk.faces.motion(seat, pixels, motion, moment, &desk.state.camera, look);
     match picture {
         Some(texture) => {
             let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let shape =
                 egui::epaint::RectShape::filled(rect, corners, Color32::WHITE).with_texture(texture, uv);
             ui.painter().add(shape);
+            face_view::over_ui(desk, ui, rect, &motion.at(frame), look.overlays.heat.is_some());
         }
         None => {
             ui.painter().rect_filled(rect, corners, tokens.card);

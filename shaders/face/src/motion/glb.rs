@@ -72,21 +72,22 @@ pub fn glb(head: &Head, frames: &[Expression], rate: f32, name: &str) -> Vec<u8>
 
 /// The mesh of one part: its JSON, its material and whether it moves.
 fn mesh(head: &Head, kind: u8, material: usize, file: &mut File) -> Option<(Value, Value, bool)> {
-    let mut number = vec![u32::MAX; head.statics.len()];
+    let mesh = &head.meshes[0];
+    let mut number = vec![u32::MAX; mesh.statics.len()];
     let chosen: Vec<usize> =
-        (0..head.statics.len()).filter(|v| head.statics[*v].part == u32::from(kind)).collect();
+        (0..mesh.statics.len()).filter(|v| mesh.statics[*v].part & 255 == u32::from(kind)).collect();
     chosen.iter().enumerate().for_each(|(to, v)| number[*v] = to as u32);
     let index: Vec<u32> =
-        head.triangles.iter().flatten().map(|v| number[*v as usize]).filter(|v| *v != u32::MAX).collect();
+        mesh.triangles.iter().flatten().map(|v| number[*v as usize]).filter(|v| *v != u32::MAX).collect();
     if index.is_empty() {
         return None;
     }
     let of = |row: usize| -> Vec<f32> {
         let unit = if row == 0 { METRE } else { 1.0 };
-        chosen.iter().flat_map(|v| head.neutral[*v][row][..3].iter().map(move |x| x * unit)).collect()
+        chosen.iter().flat_map(|v| mesh.neutral[*v][row][..3].iter().map(move |x| x * unit)).collect()
     };
     let colour: Vec<f32> = chosen.iter().flat_map(|v| colour(head, *v)).collect();
-    let follow = |v: &usize| head.statics[*v].albedo[3].to_f32().clamp(0.0, 1.0);
+    let follow = |v: &usize| mesh.neutral[*v][0][3].clamp(0.0, 1.0);
     let weights: Vec<f32> = chosen.iter().flat_map(|v| [1.0 - follow(v), follow(v), 0.0, 0.0]).collect();
     let joints: Vec<u8> = chosen.iter().flat_map(|v| [0, u8::from(follow(v) > 0.0), 0, 0]).collect();
     let mut primitive = json!({
@@ -102,7 +103,7 @@ fn mesh(head: &Head, kind: u8, material: usize, file: &mut File) -> Option<(Valu
     });
     let mut moves: Vec<Vec<(u32, [f32; 6])>> = vec![Vec::new(); SHAPES];
     for (to, v) in chosen.iter().enumerate() {
-        for e in &head.entries[head.first[*v] as usize..head.first[*v + 1] as usize] {
+        for e in &mesh.entries[mesh.first[*v] as usize..mesh.first[*v + 1] as usize] {
             moves[e.shape as usize].push((to as u32, e.delta.map(|d| d.to_f32())));
         }
     }
@@ -123,7 +124,7 @@ fn mesh(head: &Head, kind: u8, material: usize, file: &mut File) -> Option<(Valu
         out["extras"] = json!({ "targetNames": NAMES.as_slice() });
     }
     out["primitives"] = json!([primitive]);
-    let [rough, ..] = head.statics[chosen[0]].material.map(|m| m.to_f32());
+    let [rough, ..] = mesh.statics[chosen[0]].material.map(|m| m.to_f32());
     let material = json!({
         "name": NAMES_OF_PARTS[usize::from(kind)],
         "doubleSided": matches!(kind, part::BROW | part::LASH | part::EAR | part::GARMENT | part::MOUTH_BAG),
@@ -134,7 +135,7 @@ fn mesh(head: &Head, kind: u8, material: usize, file: &mut File) -> Option<(Valu
 
 /// Linear colour of a vertex; the iris, which is painted while drawing, as rings by the angle from the optical axis.
 fn colour(head: &Head, v: usize) -> [f32; 3] {
-    let s = &head.statics[v];
+    let s = &head.meshes[0].statics[v];
     let [r, g, b, _] = s.albedo.map(|c| c.to_f32());
     let eye = match s.part as u8 {
         part::EYE_LEFT => head.eyes[0],

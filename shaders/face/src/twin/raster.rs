@@ -1,13 +1,8 @@
 //! Fills triangles: depth alone (shadow), or which triangle is seen where (picture). Perspective-correct. No light.
 
-use crate::head::{CLOSED, Head};
+use crate::head::CLOSED;
+use crate::mesh::Mesh;
 use glam::{Vec2, Vec3};
-
-/// A placed vertex.
-pub(super) struct Corner {
-    pub world: Vec3,
-    pub normal: Vec3,
-}
 
 /// A depth map, 1 = far.
 pub(super) struct Depth {
@@ -68,13 +63,21 @@ pub(super) fn fill_depth(map: &mut Depth, points: &[Vec3], triangles: &[[u32; 3]
     }
 }
 
-pub(super) fn fill(points: &[(Vec3, f32)], head: &Head, width: usize, height: usize) -> Vec<Hit> {
+/// What every sample sees of the triangles in these ranges, and how far away. `both` draws back faces too.
+pub(super) fn fill(
+    points: &[(Vec3, f32)],
+    mesh: &Mesh,
+    shown: &[std::ops::Range<u32>],
+    both: bool,
+    width: usize,
+    height: usize,
+) -> (Vec<Hit>, Vec<f32>) {
     let mut z = vec![1.0_f32; width * height];
     let mut hits = vec![Hit { triangle: None, front: true, b: 0.0, c: 0.0 }; width * height];
-    let closed = |n: u32| head.groups.iter().zip(CLOSED).any(|(g, closed)| closed && g.contains(&n));
-    for (n, t) in head.triangles.iter().enumerate() {
-        let cull = closed(n as u32);
-        let p = t.map(|v| points[v as usize]);
+    let closed = |n: u32| mesh.groups.iter().zip(CLOSED).any(|(g, closed)| closed && g.contains(&n));
+    for n in shown.iter().cloned().flatten() {
+        let cull = !both && closed(n);
+        let p = mesh.triangles[n as usize].map(|v| points[v as usize]);
         if p.iter().any(|(_, w)| *w <= 0.0) {
             continue;
         }
@@ -83,9 +86,15 @@ pub(super) fn fill(points: &[(Vec3, f32)], head: &Head, width: usize, height: us
                 z[i] = depth;
                 let q = [k[0] * p[0].1, k[1] * p[1].1, k[2] * p[2].1];
                 let sum = q[0] + q[1] + q[2];
-                hits[i] = Hit { triangle: Some(n as u32), front, b: q[1] / sum, c: q[2] / sum };
+                hits[i] = Hit { triangle: Some(n), front, b: q[1] / sum, c: q[2] / sum };
             }
         });
     }
-    hits
+    (hits, z)
+}
+
+/// Marks the samples of a triangle on the screen.
+pub(super) fn mark(p: [Vec2; 3], width: usize, height: usize, each: impl FnMut(usize)) {
+    let mut each = each;
+    cover(p.map(|v| v.extend(0.5)), width, height, |i, _, _, _| each(i));
 }

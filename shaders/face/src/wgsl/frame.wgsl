@@ -1,11 +1,11 @@
-// What one picture needs to know, the vertex it is drawn from, and how a vertex is placed.
+// What one face of one picture needs to know, and the vertex it is drawn from.
 // Mirrored by `frame.rs` (struct Frame) and `morph.rs` (struct Dynamic), `head.rs` (struct Static); a test compares
 // the layouts through naga.
 
 struct Frame {
     clip_from_world: mat4x4f,
     light_from_world: mat4x4f,
-    head_from_rest: mat4x4f,
+    turn: vec4f,           // of the head, a quaternion
     body: vec4f,           // xyz: translation of the whole bust; w: cm a pixel covers at the face
     eye: vec4f,            // xyz: camera; w: exposure
     key: vec4f,            // xyz: towards the key light; w: radius of the soft shadow in shadow-map uv
@@ -16,27 +16,32 @@ struct Frame {
     bottom: vec4f,
     eye_left: vec4f,       // centre at rest and radius
     eye_right: vec4f,
-    overlay: vec4f,        // x: 0 none, 1 heat; y: displacement of full heat, cm; z: width / height
+    overlay: vec4f,        // x: 0 none, 1 heat, 2 regions; y: displacement of full heat, cm; z: width / height; w: 1 no wall
     ghost: vec4f,          // tint rgb, alpha
+    shadow: vec4f,         // this face's part of the shadow map: scale xy, offset zw, in uv
+    style: vec4f,          // x: 1 porcelain; y: brightness of the wall; zw: width and height in pixels
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;
 
+const PIVOT = vec3f(0.0, -6.5, -1.5);
+
 struct VertexIn {
-    @location(0) position: vec4f,  // morphed, head at rest; w: displacement, cm
-    @location(1) normal: vec4f,
+    @location(0) position: vec4f,  // in the world; w: displacement, cm
+    @location(1) normal: vec4f,    // w: activity of the region
     @location(2) rest: vec3f,      // neutral position
-    @location(3) part: u32,
-    @location(4) albedo: vec4f,    // w: how far the vertex follows the head (garment 0, face 1)
+    @location(3) part: u32,        // lowest 8 bits; above: occlusion of a bare head
+    @location(4) albedo: vec4f,
     @location(5) material: vec4f,  // roughness, specular F0, subsurface, occlusion
 }
 
-fn placed(p: vec3f, follow: f32) -> vec3f {
-    let head = (frame.head_from_rest * vec4f(p, 1.0)).xyz;
-    return mix(p + frame.body.xyz, head, follow);
+// A direction of the head as it is turned.
+fn turned(v: vec3f) -> vec3f {
+    let t = 2.0 * cross(frame.turn.xyz, v);
+    return v + frame.turn.w * t + cross(frame.turn.xyz, t);
 }
 
-fn placed_normal(n: vec3f, follow: f32) -> vec3f {
-    let head = (frame.head_from_rest * vec4f(n, 0.0)).xyz;
-    return mix(n, head, follow);
+// A point of the head (not of neck or garment) at rest, in the world.
+fn placed(p: vec3f) -> vec3f {
+    return PIVOT + turned(p - PIVOT) + frame.body.xyz;
 }

@@ -2,5 +2,5 @@
 
 @vertex
 fn vs_shadow(v: VertexIn) -> @builtin(position) vec4f {
-    return frame.light_from_world * vec4f(placed(v.position.xyz, v.albedo.w), 1.0);
+    return frame.light_from_world * vec4f(v.position.xyz, 1.0);
 }

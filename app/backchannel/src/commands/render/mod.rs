@@ -16,7 +16,7 @@ use media::film::Film;
 use super::bad_request;
 use super::screenshot::parse_size;
 use crate::output::Output;
-use stage::{Layout, Stage};
+use stage::{Layout, Over, Stage};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -51,6 +51,16 @@ pub struct Args {
     /// dark or light
     #[arg(long, default_value = "dark")]
     theme: String,
+    /// character (skin and hair) or porcelain (a bald bust: form and movement alone)
+    #[arg(long, default_value = "character")]
+    style: String,
+    /// Over the faces: movement (colour by displacement), units (action units, derived), axes (direction of the head),
+    /// mesh (edges); may be given more than once
+    #[arg(long, value_name = "WHAT")]
+    overlay: Vec<String>,
+    /// Faces alone on nothing, without captions; for a .png
+    #[arg(long)]
+    transparent: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -78,6 +88,31 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "end it in .png, .gif or .mp4, or name a folder",
         ));
     }
+    let style = match args.style.as_str() {
+        "character" => face::Style::Character,
+        "porcelain" => face::Style::Porcelain,
+        other => {
+            return Err(bad_request(format!("--style {other} is not a style"), "say character or porcelain"));
+        }
+    };
+    let mut over = Over { transparent: args.transparent, ..Over::default() };
+    for name in &args.overlay {
+        match name.as_str() {
+            "movement" => over.movement = true,
+            "units" => over.units = true,
+            "axes" => over.axes = true,
+            "mesh" => over.mesh = true,
+            other => {
+                return Err(bad_request(
+                    format!("--overlay {other} is not an overlay"),
+                    "say movement, units, axes or mesh",
+                ));
+            }
+        }
+    }
+    if over.transparent && kind != "png" {
+        return Err(bad_request("--transparent is for one picture", "end --out in .png"));
+    }
     let control = output.control();
     let cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
     let head = match &args.head {
@@ -85,7 +120,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         Some(path) => face::Head::read(path),
     }
     .map_err(|error| Fault::new(FaultKind::Malformed, "", error.to_string()))?;
-    let stage = Stage::new(&head, &cast, layout, theme, [width, height])?;
+    let stage = Stage::new(&head, &cast, layout, theme, style, over, [width, height])?;
     let sound = cast.sound.as_ref().filter(|_| args.sound);
     if args.sound && cast.sound.is_none() {
         return Err(bad_request(

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use face::{Camera, Expression, Head, Look, Painter};
+use face::{Camera, Expression, Head, Heat, Look, Overlays, Painter, Quality, Style, View};
 use studio::Theme;
 use studio::theme::latent_look;
 
@@ -21,6 +21,21 @@ pub enum Layout {
     Pair,
 }
 
+/// What lies over the faces.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Over {
+    /// Colour by displacement.
+    pub movement: bool,
+    /// Regions lit by action units, derived from the weights.
+    pub units: bool,
+    /// Direction of the head.
+    pub axes: bool,
+    /// Edges of the mesh.
+    pub mesh: bool,
+    /// Faces alone on nothing.
+    pub transparent: bool,
+}
+
 /// One face of the picture.
 struct Place<'a> {
     at: [u32; 4],
@@ -36,6 +51,7 @@ pub struct Stage<'a> {
     painter: Painter,
     letters: Letters,
     look: Look,
+    over: Over,
     theme: Theme,
     size: [u32; 2],
     drawn_by: RefCell<String>,
@@ -51,6 +67,8 @@ impl<'a> Stage<'a> {
         cast: &'a Cast,
         layout: Layout,
         theme: Theme,
+        style: Style,
+        over: Over,
         size: [u32; 2],
     ) -> clips::Result<Self> {
         let painter = Painter::with_head(head);
@@ -106,11 +124,19 @@ impl<'a> Stage<'a> {
             ));
         }
         let look = if theme == Theme::Dark { Look::dark() } else { Look::light() };
+        let overlays = Overlays {
+            heat: over.movement.then(Heat::default),
+            wireframe: over.mesh,
+            axes: over.axes,
+            ..Overlays::default()
+        };
+        let look = Look { style, transparent: over.transparent, ..look.with(overlays) };
         Ok(Self {
             places,
             painter,
             letters: Letters::new()?,
             look,
+            over,
             theme,
             size,
             drawn_by: RefCell::default(),
@@ -129,17 +155,42 @@ impl<'a> Stage<'a> {
             Theme::Dark => ([14, 15, 18], [240, 241, 244], [170, 175, 186]),
             Theme::Light => ([236, 238, 242], [24, 26, 32], [70, 76, 88]),
         };
-        let mut picture: Vec<u8> =
-            (0..width * height).flat_map(|_| [wall[0], wall[1], wall[2], 255]).collect();
-        for place in &self.places {
+        let ground = if self.over.transparent { [0; 4] } else { [wall[0], wall[1], wall[2], 255] };
+        let mut picture: Vec<u8> = (0..width * height).flat_map(|_| ground).collect();
+        let faces: Vec<(Expression, Look)> = self
+            .places
+            .iter()
+            .map(|place| {
+                let e = place.frames.get(frame).or(place.frames.last()).copied().unwrap_or_default();
+                let regions = self.over.units.then(|| e.activity());
+                (e, self.look.with(Overlays { regions, ..self.look.overlays }))
+            })
+            .collect();
+        let camera = Camera::portrait();
+        let views: Vec<View<'_>> = self
+            .places
+            .iter()
+            .zip(&faces)
+            .map(|(place, (expression, look))| View {
+                expression,
+                camera: &camera,
+                look,
+                size: [place.at[2], place.at[3]],
+            })
+            .collect();
+        // one face is worth every pore; a wall of them on a software device must come to an end
+        let quality = if self.painter.slow() && views.len() > 2 { Quality::Plain } else { Quality::Fine };
+        let (tiles, backend) = self.painter.pictures(&views, quality);
+        *self.drawn_by.borrow_mut() = backend.to_string();
+        for (place, tile) in self.places.iter().zip(tiles) {
             let [x, y, w, h] = place.at;
-            let expression = place.frames.get(frame).or(place.frames.last()).copied().unwrap_or_default();
-            let (tile, backend) = self.painter.picture(&expression, &Camera::portrait(), &self.look, w, h);
-            *self.drawn_by.borrow_mut() = backend.to_string();
             for row in 0..h as usize {
                 let to = 4 * ((y as usize + row) * width as usize + x as usize);
                 let from = 4 * row * w as usize;
                 picture[to..to + 4 * w as usize].copy_from_slice(&tile.rgba[from..from + 4 * w as usize]);
+            }
+            if self.over.transparent {
+                continue;
             }
             let size = (h as f32 * 0.062).clamp(12.0, 30.0);
             let (left, top) = (x as f32 + size * 0.5, y as f32 + size * 0.4);

@@ -1,0 +1,143 @@
+//! What an analyst lays over the faces of Compare, and what they are made of: switches, and the look that follows.
+
+use face::{Expression, Ghost, Heat, Look, Overlays};
+
+use crate::motion::Motion;
+use crate::theme::Theme;
+
+/// One switch of the view menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Overlay {
+    /// Faces of porcelain instead of skin.
+    Porcelain,
+    /// Colour by displacement from neutral.
+    Movement,
+    /// Colour by difference from the real listener.
+    Difference,
+    /// Regions of the face lit by their action units.
+    Regions,
+    /// The last moments of the same face, translucent.
+    Onion,
+    /// Where the head points.
+    Axes,
+    /// The mesh as lines.
+    Wireframe,
+}
+
+impl Overlay {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 7] = [
+        Self::Porcelain,
+        Self::Movement,
+        Self::Difference,
+        Self::Regions,
+        Self::Onion,
+        Self::Axes,
+        Self::Wireframe,
+    ];
+}
+
+/// Frames between the faces of an onion skin.
+const ONION_STEP: usize = 4;
+/// Displacement of the hottest colour, cm.
+pub const FULL_CM: f32 = 1.2;
+
+/// Which switches are on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown(Vec<Overlay>);
+
+impl Shown {
+    /// Whether a switch is on.
+    pub fn has(&self, overlay: Overlay) -> bool {
+        self.0.contains(&overlay)
+    }
+
+    /// Whether anything is on.
+    pub fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Turns a switch; of the overlays that colour the skin only one is on.
+    pub fn toggle(&mut self, overlay: Overlay) {
+        const COLOURS: [Overlay; 3] = [Overlay::Movement, Overlay::Difference, Overlay::Regions];
+        if self.has(overlay) {
+            self.0.retain(|on| *on != overlay);
+            return;
+        }
+        if COLOURS.contains(&overlay) {
+            self.0.retain(|on| !COLOURS.contains(on));
+        }
+        self.0.push(overlay);
+    }
+
+    /// The look of a face at a frame of its motion. `real` is the real listener there, `outline` whether it is drawn
+    /// over the face; heat of the difference falls back to nothing where the real listener is not known.
+    pub fn look(
+        &self,
+        theme: Theme,
+        motion: &Motion,
+        frame: usize,
+        real: Option<&Expression>,
+        outline: bool,
+    ) -> Look {
+        let mut look = match theme {
+            Theme::Dark => Look::dark(),
+            Theme::Light => Look::light(),
+        };
+        if self.has(Overlay::Porcelain) {
+            look = look.porcelain();
+        }
+        let heat = |against| Some(Heat { against, full_cm: FULL_CM });
+        let mut overlays = Overlays {
+            regions: self.has(Overlay::Regions).then(|| motion.at(frame).activity()),
+            wireframe: self.has(Overlay::Wireframe),
+            axes: self.has(Overlay::Axes),
+            ..Overlays::default()
+        };
+        if self.has(Overlay::Movement) {
+            overlays.heat = heat(None);
+        } else if let (true, Some(real)) = (self.has(Overlay::Difference), real) {
+            overlays.heat = heat(Some(real.weights));
+        }
+        if let (true, Some(real)) = (outline, real) {
+            let ghost = Ghost { expression: *real, tint: [1.0, 1.0, 1.0], alpha: 0.55 };
+            overlays = overlays.with_ghost(ghost);
+        }
+        if self.has(Overlay::Onion) {
+            let recent: Vec<Expression> = (1..=3)
+                .filter_map(|k| frame.checked_sub(k * ONION_STEP))
+                .map(|frame| motion.at(frame))
+                .collect();
+            overlays = overlays.with_onion(&recent, [0.55, 0.75, 1.0]);
+        }
+        look.with(overlays)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_colouring_at_a_time_and_a_second_press_turns_it_off() {
+        let mut shown = Shown::default();
+        shown.toggle(Overlay::Movement);
+        shown.toggle(Overlay::Axes);
+        shown.toggle(Overlay::Regions);
+        assert!(shown.has(Overlay::Regions) && shown.has(Overlay::Axes) && !shown.has(Overlay::Movement));
+        shown.toggle(Overlay::Regions);
+        shown.toggle(Overlay::Axes);
+        assert!(!shown.any());
+    }
+
+    #[test]
+    fn the_difference_needs_a_real_listener() {
+        let motion = Motion { source: clips::arkit::FaceSource::Coefficients, frames: Vec::new() };
+        let mut shown = Shown::default();
+        shown.toggle(Overlay::Difference);
+        let real = Expression::default();
+        let look = |real| shown.look(Theme::Dark, &motion, 0, real, false).overlays;
+        assert!(look(None).heat.is_none());
+        assert!(look(Some(&real)).heat.is_some_and(|heat| heat.against == Some(real.weights)));
+    }
+}

@@ -1,0 +1,92 @@
+//! What the window writes over a drawn face: the scale of colours, names of active units; and the menu of overlays.
+
+use egui::{Align2, Color32, FontId, Rect, Ui, UiBuilder, pos2, vec2};
+use face::Expression;
+
+use crate::commands::Command;
+use crate::desk::Desk;
+use crate::overlay::{FULL_CM, Overlay};
+use crate::text;
+use crate::widgets::chip;
+
+/// Units weaker than this are not named.
+const NAMED_FROM: f32 = 0.3;
+
+/// Scale and names over the face that is drawn in `rect`.
+pub fn over_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, expression: &Expression, heat: bool) {
+    if heat && rect.height() > 90.0 {
+        scale_ui(desk, ui, rect);
+    }
+    if desk.state.overlays.has(Overlay::Regions) && rect.height() > 120.0 {
+        names_ui(desk, ui, rect, expression);
+    }
+}
+
+fn scale_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
+    let tokens = desk.tokens;
+    let painter = ui.painter_at(rect);
+    let bar = Rect::from_min_size(rect.left_bottom() + vec2(22.0, -16.0), vec2(64.0, 6.0));
+    painter.rect_filled(bar.expand2(vec2(16.0, 6.0)).with_max_x(bar.right() + 46.0), 8.0, tokens.veil);
+    for step in 0..32 {
+        let [r, g, b] = face::twin::heat_colour(step as f32 / 31.0);
+        let left = bar.left() + bar.width() * step as f32 / 32.0;
+        let cell = Rect::from_min_size(pos2(left, bar.top()), vec2(bar.width() / 32.0 + 0.5, bar.height()));
+        painter.rect_filled(cell, 0.0, Color32::from_rgb(r, g, b));
+    }
+    let [none, full] = text::heat_scale(FULL_CM);
+    let font = FontId::proportional(10.0);
+    let middle = bar.center().y;
+    painter.text(pos2(bar.left() - 4.0, middle), Align2::RIGHT_CENTER, none, font.clone(), tokens.on_picture);
+    painter.text(pos2(bar.right() + 4.0, middle), Align2::LEFT_CENTER, full, font, tokens.on_picture);
+}
+
+fn names_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, expression: &Expression) {
+    let tokens = desk.tokens;
+    let Some(places) = desk.faces.region_places(expression) else { return };
+    let painter = ui.painter_at(rect);
+    let mut taken: Vec<Rect> = Vec::new();
+    for ((place, name), active) in places.into_iter().zip(face::REGIONS).zip(expression.activity()) {
+        if active < NAMED_FROM {
+            continue;
+        }
+        let Some([x, y]) = desk.state.camera.project(place, rect.width(), rect.height()) else { continue };
+        let font = FontId::proportional(10.0);
+        let galley = painter.layout_no_wrap(name.to_owned(), font, tokens.on_picture);
+        let mut plate = Rect::from_center_size(rect.min + vec2(x + 16.0, y), galley.size() + vec2(8.0, 2.0));
+        while let Some(other) = taken.iter().find(|other| other.intersects(plate)) {
+            plate = plate.translate(vec2(0.0, other.bottom() + 1.0 - plate.top()));
+        }
+        taken.push(plate);
+        painter.rect_filled(plate, 6.0, tokens.veil.gamma_multiply(0.8));
+        painter.galley(plate.center() - galley.size() * 0.5, galley, tokens.on_picture);
+    }
+}
+
+/// The menu of what lies over the faces, in the corner of the speaker's tile.
+pub fn menu_ui(desk: &mut Desk<'_>, ui: &mut Ui, tile: Rect) {
+    if tile.width() < 170.0 || tile.height() < 90.0 {
+        return;
+    }
+    let place = Rect::from_min_size(tile.left_bottom() + vec2(7.0, -31.0), vec2(60.0, 24.0));
+    let mut wanted = None;
+    ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+        let on = desk.state.overlays.any() || desk.state.ghost;
+        let button = chip(ui, desk.tokens, text::VIEW_MENU, on);
+        egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+            ui.set_min_width(270.0);
+            let mut ghost = desk.state.ghost;
+            if ui.checkbox(&mut ghost, Command::ToggleGhost.text()).clicked() {
+                wanted = Some(Command::ToggleGhost);
+            }
+            for overlay in Overlay::ALL {
+                let mut on = desk.state.overlays.has(overlay);
+                if ui.checkbox(&mut on, text::overlay(overlay)).clicked() {
+                    wanted = Some(Command::Overlay(overlay));
+                }
+            }
+        });
+    });
+    if let Some(command) = wanted {
+        desk.send(command);
+    }
+}
