@@ -70,6 +70,8 @@ enum Command {
     Report(commands::report::Args),
     /// Pictures and films of takes, off-screen
     Render(commands::render::Args),
+    /// What a head file of another program holds, and whether it can be drawn; exit code 1 when it cannot
+    Heads(commands::heads::Args),
     /// The studio itself, drawn headless into a picture
     Screenshot(commands::screenshot::Args),
     /// Speed of the parts that matter, as ratios where there is a yardstick
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
         Command::Latents(args) => run(args.json, |output| commands::latents::run(&args, output)),
         Command::Ablate(args) => run(args.json, |output| commands::ablate::run(&args, output)),
         Command::Report(args) => run(args.json, |output| commands::report::run(&args, output)),
+        Command::Heads(args) => heads(&args),
         Command::Render(args) => run(args.json, |output| commands::render::run(&args, output)),
         Command::Screenshot(args) => run(args.json, |output| commands::screenshot::run(&args, output)),
         Command::Bench(args) => run(args.json, |output| commands::bench::run(&args, output)),
@@ -153,6 +156,15 @@ fn parity(args: &commands::parity::Args) -> ExitCode {
     let output = Output::new(args.json);
     match commands::parity::run(args, &output) {
         Ok(beyond) => ExitCode::from(u8::from(beyond)),
+        Err(fault) => output.failed(&fault),
+    }
+}
+
+/// As [`check`]: a head that is refused is a result that exits with 1.
+fn heads(args: &commands::heads::Args) -> ExitCode {
+    let output = Output::new(args.json);
+    match commands::heads::run(args, &output) {
+        Ok(refused) => ExitCode::from(u8::from(refused)),
         Err(fault) => output.failed(&fault),
     }
 }

@@ -32,6 +32,11 @@ impl Studio {
         let now = ctx.input(|input| input.time);
         match command {
             Command::OpenFiles => self.ask_for_files(false),
+            Command::OpenHead => {
+                self.jobs.start(Slot::Dialog, "Choosing a head", |_| {
+                    Ok(Made::Picked(vec![dialogs::head(text::TYPE_PATH)?]).into())
+                });
+            }
             Command::OpenFolder => self.ask_for_files(true),
             Command::TypePath => {
                 self.state.list_open = true;
@@ -393,6 +398,7 @@ impl Studio {
                 }
             }
             Made::Faces(renderer) => self.faces.set_renderer(*renderer),
+            Made::Head(path) => self.start_faces(Some(path)),
             Made::System(row) => self.take_system(row),
             Made::Corpus(corpus) => {
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));

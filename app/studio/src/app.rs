@@ -83,18 +83,38 @@ impl Studio {
             face_budget: Some(FACE_BUDGET),
             commands: Vec::new(),
         };
-        studio.start_faces();
+        studio.start_faces(None);
         studio
     }
 
-    fn start_faces(&mut self) {
+    /// Prepares the renderer, with another head if one is named; until it is ready, and when it is refused, the faces
+    /// stay as they are.
+    pub(crate) fn start_faces(&mut self, head: Option<std::path::PathBuf>) {
         let Some(gpu) = self.faces.gpu() else { return };
         let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
-        self.jobs.start(Slot::Start, "Preparing faces", move |_| {
-            let head = face::Head::builtin().map_err(|error| of_face(&error.to_string()))?;
+        let (slot, title) = match &head {
+            None => (Slot::Start, "Preparing faces".to_owned()),
+            Some(path) => (Slot::Open, format!("Opening the head {}", crate::state::file_name(path))),
+        };
+        self.jobs.start(slot, title, move |_| {
+            let mut warnings = Vec::new();
+            let head = match head {
+                None => face::Head::builtin().map_err(|error| of_face(&error.to_string()))?,
+                Some(path) => {
+                    let cache =
+                        study::Cache::usual_place().and_then(|place| Some(place.parent()?.join("heads")));
+                    let options = face::heads::Options { cache, ..Default::default() };
+                    let opened =
+                        face::heads::open(&path, &options).map_err(|error| of_head(&path, &error))?;
+                    warnings.extend(
+                        opened.report.notes.iter().map(|note| format!("{}: {note}", opened.report.format)),
+                    );
+                    opened.head
+                }
+            };
             let renderer =
                 face::Renderer::new(&device, &queue, &head).map_err(|error| of_face(&error.to_string()))?;
-            Ok(Made::Faces(Box::new(renderer)).into())
+            Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer)), warnings })
         });
     }
 
@@ -247,6 +267,16 @@ impl Studio {
     /// Whether no worker is busy; scenes and tests wait for it.
     pub fn settled(&self) -> bool {
         self.jobs.running().is_empty() && self.watcher.as_ref().is_none_or(runs::Watcher::settled)
+    }
+}
+
+/// Why a head file is refused.
+fn of_head(path: &std::path::Path, error: &face::FaceError) -> Fault {
+    match error {
+        face::FaceError::Head(head) => {
+            Fault::new(clips::FaultKind::Malformed, path, &head.place).remedy(&head.remedy)
+        }
+        other => of_face(&other.to_string()),
     }
 }
 

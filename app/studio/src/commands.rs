@@ -18,6 +18,8 @@ use crate::train::{self, Do as T};
 pub enum Command {
     /// Ask for files to open.
     OpenFiles,
+    /// Let the user choose a head for the faces.
+    OpenHead,
     /// Ask for a corpus folder to open.
     OpenFolder,
     /// Put the keyboard into the path field.
@@ -174,7 +176,16 @@ use Command as C;
 pub const GROUPS: [(&str, &[Command]); 10] = [
     (
         "File",
-        &[C::OpenFiles, C::OpenFolder, C::TypePath, C::CheckCorpus, C::Check, C::PreviousClip, C::NextClip],
+        &[
+            C::OpenFiles,
+            C::OpenHead,
+            C::OpenFolder,
+            C::TypePath,
+            C::CheckCorpus,
+            C::Check,
+            C::PreviousClip,
+            C::NextClip,
+        ],
     ),
     (
         "Time",
@@ -317,6 +328,7 @@ impl Command {
     pub fn text(&self) -> String {
         match self {
             C::OpenFiles => "Open a file\u{2026}".to_owned(),
+            C::OpenHead => "Open head\u{2026}".to_owned(),
             C::OpenFolder => "Open a corpus folder\u{2026}".to_owned(),
             C::TypePath => "Open by typing a path".to_owned(),
             C::Open(path) => format!("Open {}", path.display()),

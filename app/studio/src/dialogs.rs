@@ -24,10 +24,22 @@ pub fn files(instead: &str) -> Result<Vec<PathBuf>> {
     asked(instead, || {
         rfd::FileDialog::new()
             .add_filter(
-                "sound, predictions, checkpoints",
-                &["wav", "flac", "ogg", "mp3", "npy", "safetensors"],
+                "sound, predictions, checkpoints, heads",
+                &["wav", "flac", "ogg", "mp3", "npy", "safetensors", "glb", "gltf", "vrm"],
             )
             .pick_files()
+    })
+}
+
+/// Lets the user choose a head for the faces.
+///
+/// # Errors
+/// As [`folder`].
+pub fn head(instead: &str) -> Result<PathBuf> {
+    asked(instead, || {
+        rfd::FileDialog::new()
+            .add_filter("heads (FaceVerse, glTF, VRM)", &["npy", "glb", "gltf", "vrm", "safetensors"])
+            .pick_file()
     })
 }
 

@@ -111,8 +111,12 @@ impl Faces {
         self.gpu.as_ref()
     }
 
-    /// Takes the renderer when a worker has made it.
+    /// Takes the renderer when a worker has made it; pictures of another head are given back and drawn anew.
     pub fn set_renderer(&mut self, renderer: Renderer) {
+        if let Some(gpu) = &self.gpu {
+            let mut painter = gpu.renderer.write();
+            self.views.drain().for_each(|(_, view)| painter.free_texture(&view.texture));
+        }
         let (batch, coefficients) = (Batch::new(&renderer), Coefficients::new(&renderer));
         self.easel = Some(Easel { renderer, batch, coefficients, takes: HashMap::new() });
     }

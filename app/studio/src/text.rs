@@ -8,7 +8,7 @@ pub const PROGRAM: &str = "backchannel";
 
 /// What the studio opens.
 pub const OPENABLE: &str = "open a sound (wav, flac, ogg, mp3), predictions (.npy), a checkpoint (.safetensors), a corpus \
-                            folder or a training run";
+                            folder, a training run or a head (.glb, .vrm, FaceVerse .npy, ICT-FaceKit folder)";
 
 /// Stage of reading a clip.
 pub const STAGE_CLIP: &str = "reading the clip";

@@ -35,6 +35,8 @@ pub enum Made {
     Demos(Vec<DemoClip>),
     /// The renderer of faces.
     Faces(Box<face::Renderer>),
+    /// A head that faces are to be drawn with.
+    Head(PathBuf),
     /// A system to choose.
     System(SystemRow),
     /// A corpus to browse.
@@ -116,6 +118,9 @@ pub fn open(path: &Path, control: &Control) -> Result<Answer> {
     let meta = std::fs::metadata(path).map_err(|error| Fault::io(path, &error))?;
     if runs::is_run(path) {
         return Ok(Made::Run(path.to_owned()).into());
+    }
+    if face::heads::is_head(path) {
+        return Ok(Made::Head(path.to_owned()).into());
     }
     if meta.is_dir() {
         let corpus = Corpus::open(path, control)?;

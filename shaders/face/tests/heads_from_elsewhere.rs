@@ -488,7 +488,7 @@ fn a_converted_head_is_kept_by_its_content_and_made_again_when_the_cache_is_dama
     let at = folder("cache");
     let file = at.join("mine.npy");
     std::fs::write(&file, V2[1]).unwrap();
-    let options = Options { cache: Some(at.join("cache")) };
+    let options = Options { cache: Some(at.join("cache")), ..Options::default() };
     let files = |folder: &Path| -> Vec<PathBuf> {
         let inside = |p: &Path| std::fs::read_dir(p).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
         let mut all: Vec<PathBuf> = inside(folder).iter().flat_map(|p| inside(p)).collect();
@@ -496,6 +496,8 @@ fn a_converted_head_is_kept_by_its_content_and_made_again_when_the_cache_is_dama
         all
     };
     let first = heads::open(&file, &options).unwrap();
+    std::fs::write(at.join("plain.npy"), POSITIONS).unwrap();
+    assert!(heads::is_head(&file) && !heads::is_head(&at.join("plain.npy")) && !heads::is_head(&at));
     let kept = files(&at.join("cache"));
     assert_eq!(kept.len(), 2, "{kept:?}");
     let bytes = std::fs::read(&kept[1]).unwrap();
@@ -518,9 +520,11 @@ fn a_converted_head_is_kept_by_its_content_and_made_again_when_the_cache_is_dama
     json["buffers"][0]["uri"] = "mine.bin".into();
     std::fs::write(at.join("mine.bin"), &glb[28 + length..]).unwrap();
     std::fs::write(at.join("mine.gltf"), json.to_string()).unwrap();
+    assert!(heads::is_head(&at.join("mine.gltf")) && heads::is_head(&kept[1]));
     let beside = heads::open(&at.join("mine.gltf"), &Options::default()).unwrap();
     assert_eq!(beside.report.found.len(), 52);
     std::fs::remove_dir_all(&at).unwrap();
+    assert!(!heads::is_head(&file));
     let gone = heads::open(&file, &options).err().unwrap().to_string();
     assert!(gone.contains("mine.npy") && gone.contains("cannot be opened"), "{gone}");
 }

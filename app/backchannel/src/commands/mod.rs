@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod features;
 pub mod generate;
+pub mod heads;
 pub mod import;
 pub mod intents;
 pub mod latents;
@@ -68,6 +69,28 @@ impl Shard {
     /// Whether the piece of this index is ours.
     pub fn holds(self, index: usize) -> bool {
         index % self.every == self.first
+    }
+}
+
+/// Opens a head of any kind; converted ones are kept in the user's cache folder. `identity` 0 is the head as it is.
+pub fn open_head(path: Option<&Path>, identity: u64) -> clips::Result<Arc<face::Head>> {
+    let head = match path {
+        None => face::heads::builtin_person(identity),
+        Some(path) => {
+            let cache = study::Cache::usual_place().and_then(|place| Some(place.parent()?.join("heads")));
+            face::heads::open(path, &face::heads::Options { cache, identity }).map(|opened| opened.head)
+        }
+    };
+    head.map_err(|error| of_head(&error))
+}
+
+/// A refused head as a fault.
+pub fn of_head(error: &face::FaceError) -> Fault {
+    match error {
+        face::FaceError::Head(head) => {
+            Fault::new(FaultKind::Malformed, &head.file, &head.place).remedy(&head.remedy)
+        }
+        other => Fault::new(FaultKind::Unsupported, "", other.to_string()),
     }
 }
 

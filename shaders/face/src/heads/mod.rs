@@ -12,6 +12,7 @@ mod fit;
 mod gltf;
 mod gltf_data;
 mod ict;
+mod identity;
 mod names;
 mod pickle;
 mod report;
@@ -27,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use draft::{MOST_TRIANGLES, MOST_VERTICES};
 pub use gltf::MOST_RAW;
+pub use identity::field_names;
 pub use report::Report;
 
 /// Version of the conversion: part of the cache's key.
@@ -43,6 +45,8 @@ const ELSE: &str = "open a FaceVerse .npy, a .glb, .gltf or .vrm with ARKit's sh
 pub struct Options {
     /// Folder for converted heads; none converts every time. It may be lost at any time.
     pub cache: Option<PathBuf>,
+    /// Another person made of the same head, always the same one for a number; 0 is the head as it is.
+    pub identity: u64,
 }
 
 /// A head and what its file held.
@@ -60,8 +64,48 @@ pub struct Opened {
 /// topology that does not fit, numbers that are none, sizes beyond the limits.
 pub fn open(path: &Path, options: &Options) -> Result<Opened> {
     let mut report = Report::default();
-    let head = load(path, options, &mut report)?;
+    let name = path.display().to_string();
+    let bytes = load(path, options, &mut report)?;
+    let head = person(&name, &bytes, options.identity)?;
     Ok(Opened { head, report })
+}
+
+/// The built-in head as another person; 0 is the one that ships.
+///
+/// # Errors
+/// When the built-in head cannot be read.
+pub fn builtin_person(identity: u64) -> Result<Arc<Head>> {
+    person("built-in head", crate::head::BUILTIN, identity)
+}
+
+fn person(name: &str, bytes: &[u8], identity: u64) -> Result<Arc<Head>> {
+    Ok(Arc::new(match identity {
+        0 => read::head(name, bytes)?,
+        seed => read::head(name, &identity::vary(name, bytes, seed)?)?,
+    }))
+}
+
+/// Whether a path is a head, told by a folder's files or a file's first bytes, and for our own layout by its header. A
+/// checkpoint or an array of predictions is none.
+pub fn is_head(path: &Path) -> bool {
+    use std::io::Read as _;
+    if path.is_dir() {
+        return ict::neutral_of(path).is_some();
+    }
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut start));
+    let has = |word: &[u8]| start.windows(word.len()).any(|w| w == word);
+    let text = |word: &str| has(word.as_bytes());
+    match read {
+        Err(_) => false,
+        Ok(_) if start.starts_with(b"glTF") => true,
+        Ok(_) if start.starts_with(b"\x93NUMPY") => text("'|O'"),
+        Ok(_) if start.get(8) == Some(&b'{') => text("shape_names") && text("eye_radius"),
+        Ok(_) => {
+            start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+                && (text("\"asset\"") || text("\"accessors\""))
+        }
+    }
 }
 
 /// What a file holds, and why it is refused if it is; reads it whole, without a cache.
@@ -77,11 +121,12 @@ pub fn inspect(path: &Path) -> (Report, Option<FaceError>) {
 /// As [`open`]; a glTF may not name files beside it.
 pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Opened> {
     let mut report = Report::default();
-    let head = bytes_to_head(name, bytes, None, &Options::default(), &mut report)?;
-    Ok(Opened { head, report })
+    let bytes = convert(name, bytes, None, &Options::default(), &mut report)?;
+    Ok(Opened { head: person(name, &bytes, 0)?, report })
 }
 
-fn load(path: &Path, options: &Options, report: &mut Report) -> Result<Arc<Head>> {
+/// The head of a file or folder in our own layout.
+fn load(path: &Path, options: &Options, report: &mut Report) -> Result<Vec<u8>> {
     let name = path.display().to_string();
     if path.is_dir() {
         let neutral = ict::neutral_of(path).ok_or_else(|| {
@@ -108,25 +153,24 @@ fn load(path: &Path, options: &Options, report: &mut Report) -> Result<Arc<Head>
     }
     let bytes =
         std::fs::read(path).map_err(|e| fault(&name, format!("cannot be read: {e}"), "check the file"))?;
-    bytes_to_head(&name, &bytes, path.parent(), options, report)
+    convert(&name, &bytes, path.parent(), options, report)
 }
 
-fn bytes_to_head(
+fn convert(
     name: &str,
     bytes: &[u8],
     folder: Option<&Path>,
     options: &Options,
     report: &mut Report,
-) -> Result<Arc<Head>> {
+) -> Result<Vec<u8>> {
     report.hash = hex(Sha256::digest(bytes).as_ref());
     let json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     // the header of our own layout is JSON behind its length
     let ours = bytes.get(8) == Some(&b'{') && !bytes.starts_with(b"\x93NUMPY") && !bytes.starts_with(b"glTF");
     if ours {
         report.format = "Backchannel".into();
-        let parts = read::parts(name, bytes)?;
-        stocktake(&parts, report);
-        return Ok(Arc::new(Head::new(parts)));
+        stocktake(&read::parts(name, bytes)?, report);
+        return Ok(bytes.to_vec());
     }
     let gltf = bytes.starts_with(b"glTF") || json;
     if !gltf && !bytes.starts_with(b"\x93NUMPY") {
@@ -152,22 +196,21 @@ fn cached(
     options: &Options,
     report: &mut Report,
     make: impl FnOnce(&mut Report) -> Read<Vec<u8>>,
-) -> Result<Arc<Head>> {
+) -> Result<Vec<u8>> {
     let key = hex(Sha256::digest(format!("{VERSION} {}", report.hash)).as_ref());
     let place = options.cache.as_ref().map(|folder| folder.join(&key[..2]));
     let file = place.as_ref().map(|folder| folder.join(format!("{key}.safetensors")));
     let notes = file.as_ref().map(|file| file.with_extension("json"));
     if let (Some(file), Some(notes)) = (&file, &notes)
         && let (Ok(bytes), Ok(text)) = (std::fs::read(file), std::fs::read_to_string(notes))
-        && let (Ok(parts), Ok(known)) = (read::parts(name, &bytes), serde_json::from_str::<Report>(&text))
+        && let (Ok(_), Ok(known)) = (read::parts(name, &bytes), serde_json::from_str::<Report>(&text))
         && known.hash == report.hash
     {
         *report = known;
-        return Ok(Arc::new(Head::new(parts)));
+        return Ok(bytes);
     }
     let bytes = make(report)?;
-    let parts = read::parts(name, &bytes)?;
-    stocktake(&parts, report);
+    stocktake(&read::parts(name, &bytes)?, report);
     if let (Some(folder), Some(file), Some(notes)) = (&place, &file, &notes)
         && let Ok(text) = serde_json::to_string(report)
         && std::fs::create_dir_all(folder).is_ok()
@@ -180,7 +223,7 @@ fn cached(
             }
         }
     }
-    Ok(Arc::new(Head::new(parts)))
+    Ok(bytes)
 }
 
 /// Everything between a reader and our layout.

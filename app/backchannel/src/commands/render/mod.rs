@@ -1,8 +1,10 @@
 //! `backchannel render`: pictures and films of takes, off-screen; no display is needed.
 //!
-//! [`source`] finds the takes, [`stage`] lays the faces out and draws one frame, this file writes pictures or films.
+//! [`source`] finds the takes, [`stage`] lays the faces out and draws one frame, [`motion`] writes movement for other
+//! programs, this file writes pictures or films.
 
 mod caption;
+mod motion;
 mod source;
 mod stage;
 
@@ -10,27 +12,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clips::time::FRAMES_PER_SECOND;
-use clips::{Fault, FaultKind};
 use media::film::Film;
 
-use super::bad_request;
 use super::screenshot::parse_size;
+use super::{bad_request, open_head};
 use crate::output::Output;
 use stage::{Layout, Over, Stage};
 
+/// PNG, GIF and folders of PNGs are written by the program itself; an .mp4 needs the ffmpeg program on the PATH, which
+/// also brings the sound into it. The sound goes beside a GIF and into a folder as WAV. A .glb (mesh, 52 morph targets,
+/// animation) and a .csv (columns of Live Link Face) are for other programs. The same command writes the same bytes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Takes: `demo` or `demo:NAME` (made on the spot), a folder written by `generate` (`DIR:CLIP` for another clip
     /// than the first), or predictions of any program (FILE.npy, `FILE.npy:CLIP`)
     #[arg(required = true, value_name = "TAKE")]
     takes: Vec<String>,
-    /// What to write: .png, .gif, .mp4 (needs ffmpeg), or a folder for one PNG a frame
+    /// What to write: .png, .gif, .mp4 (needs ffmpeg), a folder for one PNG a frame, .glb (head and animation) or .csv
+    /// (weights, columns of Live Link Face); of several faces each gets its own .glb or .csv
     #[arg(long, value_name = "FILE or DIR")]
     out: PathBuf,
-    /// Another head file in the form of the built-in one
-    #[arg(long, value_name = "FILE")]
+    /// Another head: FaceVerse 2 or 3 (.npy), .glb, .gltf or .vrm with ARKit's shapes, an ICT-FaceKit folder, or a head
+    /// file of ours; `backchannel heads` tells what it holds
+    #[arg(long, value_name = "FILE or DIR")]
     head: Option<PathBuf>,
-    /// single (the best take), wall (all of them) or pair (speaker and best take)
+    /// Other people made of the head: a number for all faces, several with commas for one after the other, or `each`;
+    /// the same number is always the same person, 0 the head as it is
+    #[arg(long, value_name = "SEED", default_value = "0")]
+    identity: String,
+    /// single (the best take), wall (all of them), pair (speaker and best take); as a PNG also strip (moments of the
+    /// best take in a row) and sheet (moments of every take)
     #[arg(long, default_value = "wall")]
     layout: String,
     /// Size in pixels
@@ -48,6 +59,12 @@ pub struct Args {
     /// Frame after the last one of a film
     #[arg(long)]
     to: Option<usize>,
+    /// Moments of a strip or a sheet, evenly between --from and --to
+    #[arg(long, default_value_t = 8)]
+    moments: usize,
+    /// No names on the faces
+    #[arg(long)]
+    bare: bool,
     /// dark or light
     #[arg(long, default_value = "dark")]
     theme: String,
@@ -71,8 +88,13 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         "single" => Layout::Single,
         "wall" => Layout::Wall,
         "pair" => Layout::Pair,
+        "strip" => Layout::Strip,
+        "sheet" => Layout::Sheet,
         other => {
-            return Err(bad_request(format!("--layout {other} is not a layout"), "say single, wall or pair"));
+            return Err(bad_request(
+                format!("--layout {other} is not a layout"),
+                "say single, wall, pair, strip or sheet",
+            ));
         }
     };
     let theme = match args.theme.as_str() {
@@ -82,10 +104,10 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     };
     let [width, height] = parse_size(&args.size)?;
     let kind = args.out.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_lowercase();
-    if !["png", "gif", "mp4", ""].contains(&kind.as_str()) {
+    if !["png", "gif", "mp4", "glb", "csv", ""].contains(&kind.as_str()) {
         return Err(bad_request(
             format!("{} is no kind of picture we write", args.out.display()),
-            "end it in .png, .gif or .mp4, or name a folder",
+            "end it in .png, .gif, .mp4, .glb or .csv, or name a folder",
         ));
     }
     let style = match args.style.as_str() {
@@ -110,17 +132,43 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             }
         }
     }
-    if over.transparent && kind != "png" {
-        return Err(bad_request("--transparent is for one picture", "end --out in .png"));
+    if over.transparent && !["png", ""].contains(&kind.as_str()) {
+        return Err(bad_request(
+            "--transparent is for pictures",
+            "end --out in .png, or name a folder for one PNG a frame",
+        ));
     }
+    if layout.still() && kind != "png" {
+        return Err(bad_request("a strip or a sheet is one picture", "end --out in .png"));
+    }
+    if !(1..=64).contains(&args.moments) {
+        return Err(bad_request(format!("--moments {}", args.moments), "say 1 to 64"));
+    }
+    let people = people(&args.identity)?;
     let control = output.control();
     let cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
-    let head = match &args.head {
-        None => face::Head::builtin(),
-        Some(path) => face::Head::read(path),
+    let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
+    if kind == "glb" || kind == "csv" {
+        let head = open_head(args.head.as_deref(), people.first().copied().unwrap_or(0))?;
+        let files = motion::write(&args.out, &head, &cast, layout, [from, to], &control)?;
+        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        return output.result(
+            &serde_json::json!({ "out": files, "frames": to.saturating_sub(from), "takes": files.len() }),
+            format!("{} frames of {} faces -> {}", to.saturating_sub(from), files.len(), names.join(", ")),
+        );
     }
-    .map_err(|error| Fault::new(FaultKind::Malformed, "", error.to_string()))?;
-    let stage = Stage::new(&head, &cast, layout, theme, style, over, [width, height])?;
+    let open = |seed: u64| open_head(args.head.as_deref(), seed);
+    let plan = stage::Plan {
+        layout,
+        theme,
+        style,
+        over,
+        size: [width, height],
+        people: &people,
+        moments: moments(from, to, args.moments),
+        bare: args.bare,
+    };
+    let stage = Stage::new(&open, &cast, &plan)?;
     let sound = cast.sound.as_ref().filter(|_| args.sound);
     if args.sound && cast.sound.is_none() {
         return Err(bad_request(
@@ -128,7 +176,6 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "name the speaker's sound with --speaker FILE",
         ));
     }
-    let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
     let written = if kind == "png" {
         let frame = args.from.unwrap_or(cast.frames / 2);
         if frame >= cast.frames {
@@ -137,14 +184,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
                 format!("the takes have {} frames, counted from 0", cast.frames),
             ));
         }
-        let picture = stage.frame(frame);
-        let bytes = image::RgbaImage::from_raw(width, height, picture).ok_or_else(|| {
-            Fault::new(FaultKind::Internal, &args.out, "the picture has another size than asked for")
-        })?;
-        bytes.save(&args.out).map_err(|error| {
-            Fault::new(FaultKind::NotWritable, &args.out, error.to_string())
-                .remedy("choose a folder you may write to, with space left")
-        })?;
+        media::film::write_png(&args.out, width, height, &stage.frame(frame))?;
         1
     } else {
         if from >= to {
@@ -183,8 +223,47 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     )
 }
 
+/// Seeds of the faces, in turn; empty: every face another one.
+fn people(text: &str) -> clips::Result<Vec<u64>> {
+    if text == "each" {
+        return Ok(Vec::new());
+    }
+    let wrong = |_| {
+        bad_request(format!("--identity {text} is no person"), "say a number, numbers with commas, or each")
+    };
+    text.split(',').map(|word| word.trim().parse::<u64>().map_err(wrong)).collect()
+}
+
+/// `count` frames evenly from `from` to the one before `to`.
+fn moments(from: usize, to: usize, count: usize) -> Vec<usize> {
+    let last = to.saturating_sub(from + 1);
+    (0..count).map(|i| from + if count > 1 { last * i / (count - 1) } else { last / 2 }).collect()
+}
+
 fn cut_sound(sound: &clips::Waveform, from: usize, to: usize) -> clips::Waveform {
     let channels = usize::from(sound.channels.max(1));
     let at = |frame| (clips::time::sample_of_frame(frame, sound.rate) * channels).min(sound.samples.len());
     clips::Waveform { samples: Arc::from(&sound.samples[at(from)..at(to)]), ..sound.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{moments, people};
+
+    #[test]
+    fn moments_are_even_and_inside() {
+        assert_eq!(moments(0, 750, 4), [0, 249, 499, 749]);
+        assert_eq!(moments(10, 20, 1), [14]);
+        assert!(moments(5, 5, 3).iter().all(|frame| *frame == 5));
+    }
+
+    #[test]
+    fn people_are_numbers_or_each() {
+        assert_eq!(people("7").unwrap(), [7]);
+        assert_eq!(people("1, 2,3").unwrap(), [1, 2, 3]);
+        assert!(people("each").unwrap().is_empty());
+        for wrong in ["", "-1", "a", "1,,2"] {
+            assert!(people(wrong).is_err(), "{wrong}");
+        }
+    }
 }

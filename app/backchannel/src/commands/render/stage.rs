@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use face::{Camera, Expression, Head, Heat, Look, Overlays, Painter, Quality, Style, View};
+use clips::arkit::FaceSource;
+use clips::time::FRAMES_PER_SECOND;
+use face::{Camera, Expression, Head, Heat, Look, Overlays, Painter, Picture, Quality, Style, View};
 use studio::Theme;
 use studio::theme::latent_look;
 
@@ -19,6 +21,33 @@ pub enum Layout {
     Wall,
     /// Speaker and best take.
     Pair,
+    /// Moments of the best take in a row.
+    Strip,
+    /// Moments of every take, a row each.
+    Sheet,
+}
+
+impl Layout {
+    /// Whether it is made of moments: a picture, never a film.
+    pub fn still(self) -> bool {
+        matches!(self, Self::Strip | Self::Sheet)
+    }
+}
+
+/// What is to be drawn, and how.
+pub struct Plan<'p> {
+    pub layout: Layout,
+    pub theme: Theme,
+    pub style: Style,
+    pub over: Over,
+    /// Pixels.
+    pub size: [u32; 2],
+    /// Seeds of the faces, in turn; empty: every face another person.
+    pub people: &'p [u64],
+    /// Frames of a strip or a sheet.
+    pub moments: Vec<usize>,
+    /// No names on the faces.
+    pub bare: bool,
 }
 
 /// What lies over the faces.
@@ -39,17 +68,21 @@ pub struct Over {
 /// One face of the picture.
 struct Place<'a> {
     at: [u32; 4],
-    name: &'a str,
-    remark: &'a str,
+    name: String,
+    remark: String,
     color: Option<[u8; 3]>,
     frames: &'a [Expression],
+    /// The only frame it shows; none follows the film.
+    moment: Option<usize>,
+    /// Number of its person among the painters.
+    person: usize,
 }
 
 /// Everything needed to draw a frame.
 pub struct Stage<'a> {
     places: Vec<Place<'a>>,
-    painter: Painter,
-    letters: Letters,
+    painters: Vec<Painter>,
+    letters: Option<Letters>,
     look: Look,
     over: Over,
     theme: Theme,
@@ -61,42 +94,73 @@ pub struct Stage<'a> {
 const GAP: u32 = 6;
 
 impl<'a> Stage<'a> {
-    /// Lays the cast out in a picture of `size` pixels.
+    /// Lays the cast out; `open` gives the head of a person.
     pub fn new(
-        head: &Arc<Head>,
+        open: &dyn Fn(u64) -> clips::Result<Arc<Head>>,
         cast: &'a Cast,
-        layout: Layout,
-        theme: Theme,
-        style: Style,
-        over: Over,
-        size: [u32; 2],
+        plan: &Plan<'_>,
     ) -> clips::Result<Self> {
-        let painter = Painter::with_head(head);
+        let (theme, size) = (plan.theme, plan.size);
         let best = cast.tiles.iter().min_by_key(|tile| tile.rank.unwrap_or(usize::MAX));
         let [width, height] = size;
         let whole = [GAP, GAP, width.saturating_sub(2 * GAP), height.saturating_sub(2 * GAP)];
         let mut places = Vec::new();
+        // the face names where it comes from, and never two at once
+        let with_source = |remark: &str, source: FaceSource| match remark {
+            "" => source.label().to_owned(),
+            remark => format!("{remark}   {}", source.label()),
+        };
         let speaker = |at: [u32; 4]| {
             cast.speaker.as_ref().map(|motion| Place {
                 at,
-                name: "Speaker",
-                remark: "",
+                name: "Speaker".to_owned(),
+                remark: with_source("", motion.source),
                 color: None,
                 frames: &motion.frames,
+                moment: None,
+                person: 0,
             })
         };
         let place = |at: [u32; 4], tile: &'a Tile| Place {
             at,
-            name: &tile.name,
-            remark: &tile.remark,
+            name: tile.name.clone(),
+            remark: with_source(&tile.remark, tile.motion.source),
             color: tile
                 .latent
                 .map(|latent| latent_look(theme, latent).color.to_srgba_unmultiplied())
                 .map(|[r, g, b, _]| [r, g, b]),
             frames: &tile.motion.frames,
+            moment: None,
+            person: 0,
         };
-        match layout {
+        let row = |tile: &'a Tile, at: [u32; 4]| {
+            let cells = line(at, plan.moments.len());
+            cells.into_iter().zip(&plan.moments).enumerate().map(move |(i, (at, frame))| {
+                let seconds = *frame as f64 / f64::from(FRAMES_PER_SECOND);
+                let first = place(at, tile);
+                let name = if i == 0 {
+                    format!("{}   {seconds:.2} s", first.name)
+                } else {
+                    format!("{seconds:.2} s")
+                };
+                let remark = if i == 0 { tile.motion.source.label().to_owned() } else { String::new() };
+                Place { name, remark, moment: Some(*frame), ..first }
+            })
+        };
+        match plan.layout {
             Layout::Single => places.extend(best.map(|tile| place(whole, tile))),
+            Layout::Strip => places.extend(best.into_iter().flat_map(|tile| row(tile, whole))),
+            Layout::Sheet => {
+                let rows = cast.tiles.len().max(1) as u32;
+                for (number, tile) in cast.tiles.iter().enumerate() {
+                    let (top, bottom) =
+                        (number as u32 * whole[3] / rows, (number as u32 + 1) * whole[3] / rows);
+                    places.extend(row(
+                        tile,
+                        [whole[0], whole[1] + top, whole[2], (bottom - top).saturating_sub(GAP)],
+                    ));
+                }
+            }
             Layout::Pair => {
                 let halves = grid(whole, if cast.speaker.is_some() { 2 } else { 1 });
                 places.extend(speaker(halves[0]));
@@ -125,18 +189,19 @@ impl<'a> Stage<'a> {
         }
         let look = if theme == Theme::Dark { Look::dark() } else { Look::light() };
         let overlays = Overlays {
-            heat: over.movement.then(Heat::default),
-            wireframe: over.mesh,
-            axes: over.axes,
+            heat: plan.over.movement.then(Heat::default),
+            wireframe: plan.over.mesh,
+            axes: plan.over.axes,
             ..Overlays::default()
         };
-        let look = Look { style, transparent: over.transparent, ..look.with(overlays) };
+        let look = Look { style: plan.style, transparent: plan.over.transparent, ..look.with(overlays) };
+        let painters = cast_people(&mut places, plan, open)?;
         Ok(Self {
             places,
-            painter,
-            letters: Letters::new()?,
+            painters,
+            letters: if plan.bare { None } else { Some(Letters::new()?) },
             look,
-            over,
+            over: plan.over,
             theme,
             size,
             drawn_by: RefCell::default(),
@@ -146,6 +211,29 @@ impl<'a> Stage<'a> {
     /// What drew the last frame ("software ..." or the name of the graphics device).
     pub fn drawn_by(&self) -> String {
         self.drawn_by.borrow().clone()
+    }
+
+    /// The pictures of the places, each by the painter of its person.
+    fn tiles(&self, faces: &[(Expression, Look)]) -> Vec<Picture> {
+        let camera = Camera::portrait();
+        let mut tiles: Vec<Option<Picture>> = self.places.iter().map(|_| None).collect();
+        for (person, painter) in self.painters.iter().enumerate() {
+            let seats: Vec<usize> =
+                (0..self.places.len()).filter(|seat| self.places[*seat].person == person).collect();
+            let view = |seat: &usize| {
+                let (expression, look) = &faces[*seat];
+                let [_, _, width, height] = self.places[*seat].at;
+                View { expression, camera: &camera, look, size: [width, height] }
+            };
+            let views: Vec<View<'_>> = seats.iter().map(view).collect();
+            // one face is worth every pore; a wall of them on a software device must come to an end
+            let quality =
+                if painter.slow() && self.places.len() > 2 { Quality::Plain } else { Quality::Fine };
+            let (drawn, backend) = painter.pictures(&views, quality);
+            *self.drawn_by.borrow_mut() = backend.to_string();
+            seats.into_iter().zip(drawn).for_each(|(seat, tile)| tiles[seat] = Some(tile));
+        }
+        tiles.into_iter().flatten().collect()
     }
 
     /// RGBA of one frame.
@@ -161,27 +249,13 @@ impl<'a> Stage<'a> {
             .places
             .iter()
             .map(|place| {
+                let frame = place.moment.unwrap_or(frame);
                 let e = place.frames.get(frame).or(place.frames.last()).copied().unwrap_or_default();
                 let regions = self.over.units.then(|| e.activity());
                 (e, self.look.with(Overlays { regions, ..self.look.overlays }))
             })
             .collect();
-        let camera = Camera::portrait();
-        let views: Vec<View<'_>> = self
-            .places
-            .iter()
-            .zip(&faces)
-            .map(|(place, (expression, look))| View {
-                expression,
-                camera: &camera,
-                look,
-                size: [place.at[2], place.at[3]],
-            })
-            .collect();
-        // one face is worth every pore; a wall of them on a software device must come to an end
-        let quality = if self.painter.slow() && views.len() > 2 { Quality::Plain } else { Quality::Fine };
-        let (tiles, backend) = self.painter.pictures(&views, quality);
-        *self.drawn_by.borrow_mut() = backend.to_string();
+        let tiles = self.tiles(&faces);
         for (place, tile) in self.places.iter().zip(tiles) {
             let [x, y, w, h] = place.at;
             for row in 0..h as usize {
@@ -192,6 +266,7 @@ impl<'a> Stage<'a> {
             if self.over.transparent {
                 continue;
             }
+            let Some(letters) = &self.letters else { continue };
             let size = (h as f32 * 0.062).clamp(12.0, 30.0);
             let (left, top) = (x as f32 + size * 0.5, y as f32 + size * 0.4);
             let band = [x, y, w, (size * 1.75) as u32];
@@ -207,16 +282,54 @@ impl<'a> Stage<'a> {
                 fill(&mut picture, self.size, [x, y + h - 4, w, 4], color);
                 text_left += size * 0.8;
             }
-            self.letters.draw(&mut picture, self.size, [text_left, top], size, place.name, ink);
+            letters.draw(&mut picture, self.size, [text_left, top], size, &place.name, ink);
             if !place.remark.is_empty() {
                 let small = size * 0.8;
-                let wide = self.letters.width(place.remark, small);
+                let wide = letters.width(&place.remark, small);
                 let at = [x as f32 + w as f32 - wide - size * 0.5, top + size * 0.15];
-                self.letters.draw(&mut picture, self.size, at, small, place.remark, quiet);
+                letters.draw(&mut picture, self.size, at, small, &place.remark, quiet);
             }
         }
         picture
     }
+}
+
+/// Gives every place its person and makes one painter a person. The moments of a take are one person.
+fn cast_people(
+    places: &mut [Place<'_>],
+    plan: &Plan<'_>,
+    open: &dyn Fn(u64) -> clips::Result<Arc<Head>>,
+) -> clips::Result<Vec<Painter>> {
+    let mut seeds: Vec<u64> = Vec::new();
+    let mut painters = Vec::new();
+    let each = if plan.layout.still() { plan.moments.len().max(1) } else { 1 };
+    for (number, place) in places.iter_mut().enumerate() {
+        let face = number / each;
+        let seed = match plan.people {
+            [] => face as u64,
+            some => some[face % some.len()],
+        };
+        place.person = match seeds.iter().position(|known| *known == seed) {
+            Some(person) => person,
+            None => {
+                painters.push(Painter::with_head(&open(seed)?));
+                seeds.push(seed);
+                seeds.len() - 1
+            }
+        };
+    }
+    Ok(painters)
+}
+
+/// `count` equal places in a row.
+fn line([x, y, width, height]: [u32; 4], count: usize) -> Vec<[u32; 4]> {
+    let count = count.max(1) as u32;
+    let cell = |index: u32| {
+        let (left, right) = (index * width / count, (index + 1) * width / count);
+        let gap = if index + 1 == count { 0 } else { GAP };
+        [x + left, y, (right - left).saturating_sub(gap), height]
+    };
+    (0..count).map(cell).collect()
 }
 
 fn fill(picture: &mut [u8], [width, height]: [u32; 2], [x, y, w, h]: [u32; 4], color: [u8; 3]) {
