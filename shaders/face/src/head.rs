@@ -184,11 +184,6 @@ impl Head {
         coarse.min(self.meshes.len() - 1)
     }
 
-    /// A head that brings nothing but its parts.
-    pub(crate) fn new(p: Parts) -> Self {
-        Self::with_details(p, Details::default())
-    }
-
     pub(crate) fn with_details(mut p: Parts, details: Details) -> Self {
         let part = |v: u32| p.part[v as usize];
         p.triangle.sort_by_key(|t| group(part(t[0])));
