@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use clips::arkit;
 use clips::array::write_npy;
 use clips::channels::{ATTRIBUTES, AU_COUNT};
-use face::morph::{Weights, morph};
+use face::morph::moved;
 use serde_json::Value;
 
 fn backchannel(arguments: &[&str], cache: &Path) -> Output {
@@ -49,25 +49,21 @@ const REGIONS: [(&str, [f32; 4]); AU_COUNT] = [
 fn every_action_unit_moves_its_region_and_nothing_else() {
     let head = face::Head::builtin().unwrap();
     let parts: Vec<u8> = head.parts().collect();
-    let drawn = |levels: &[f32; AU_COUNT]| {
-        let weights = Weights { now: arkit::from_action_units(levels), against: [0.0; face::SHAPES] };
-        let mut out = Vec::new();
-        morph(&head, &weights, &mut out);
-        out
-    };
+    let drawn = |levels: &[f32; AU_COUNT]| moved(&head, &arkit::from_action_units(levels));
     let rest = drawn(&[0.0; AU_COUNT]);
     for (unit, (name, [x0, x1, y0, y1])) in REGIONS.iter().enumerate() {
         assert_eq!(ATTRIBUTES[unit], *name);
         let mut levels = [0.0; AU_COUNT];
         levels[unit] = 1.0;
         let (mut inside, mut all, mut left, mut most) = (0.0f64, 0.0f64, 0.0f64, 0.0f32);
-        for (v, moved) in drawn(&levels).iter().enumerate() {
+        for (v, at) in drawn(&levels).iter().enumerate() {
             // eyeballs, teeth and what else is not skin follow from the shapes
             if parts[v] != face::part::SKIN {
                 continue;
             }
             let [x, y, ..] = rest[v].position;
-            let far = moved.position[3];
+            let far: f32 =
+                (0..3).map(|axis| (at.position[axis] - rest[v].position[axis]).powi(2)).sum::<f32>().sqrt();
             let energy = f64::from(far * far);
             all += energy;
             most = most.max(far);

@@ -184,7 +184,6 @@ impl Head {
         coarse.min(self.meshes.len() - 1)
     }
 
-    /// A head of its parts and of what may be known beyond them.
     pub(crate) fn with_details(mut p: Parts, details: Details) -> Self {
         let part = |v: u32| p.part[v as usize];
         p.triangle.sort_by_key(|t| group(part(t[0])));

@@ -110,7 +110,9 @@ fn the_builtin_head_comes_back_from_a_glb() {
             "brows",
             "lashes",
             "hair",
-            "mouth"
+            "mouth",
+            "garment",
+            "skin, open sheet"
         ]
         .iter()
         .all(|name| parts.contains_key(name)),

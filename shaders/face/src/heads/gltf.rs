@@ -254,8 +254,11 @@ fn kind_of(names: &[&str]) -> u8 {
         if has(&["hair", "beard", "mustache"]) {
             return part::HAIR;
         }
-        if has(&["cloth", "outfit", "shirt", "jacket", "dress", "collar", "suit"]) {
+        if has(&["cloth", "outfit", "shirt", "jacket", "dress", "collar", "suit", "garment"]) {
             return part::GARMENT;
+        }
+        if name == "ear" || name == "ears" {
+            return part::EAR;
         }
         if has(&["mouth", "cavity"]) {
             return part::MOUTH_BAG;
@@ -429,6 +432,8 @@ mod tests {
             (["", "Wolf3D_Teeth", ""], part::TEETH_UPPER),
             (["Material.001", "", "mesh_2"], part::SKIN),
             (["", "Eyelids", ""], part::SKIN),
+            (["garment", "", ""], part::GARMENT),
+            (["ears", "", ""], part::EAR),
         ] {
             assert_eq!(kind_of(&names), part, "{names:?}");
         }

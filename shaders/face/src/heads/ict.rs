@@ -125,8 +125,11 @@ pub(crate) fn read(neutral: &Path, topology: &Topology, report: &mut Report) -> 
     Ok(draft)
 }
 
+/// Positions and triangles.
+type Obj = (Vec<[f32; 3]>, Vec<[u32; 3]>);
+
 /// Positions, and the faces as triangles if they are wanted; reading stops after the positions if not.
-fn obj(path: &Path, faces: bool) -> Read<(Vec<[f32; 3]>, Vec<[u32; 3]>)> {
+fn obj(path: &Path, faces: bool) -> Read<Obj> {
     let name = path.display().to_string();
     let size =
         std::fs::metadata(path).map_err(|e| fault(&name, format!("cannot be opened: {e}"), REMEDY))?.len();
@@ -137,7 +140,7 @@ fn obj(path: &Path, faces: bool) -> Read<(Vec<[f32; 3]>, Vec<[u32; 3]>)> {
     parse(&name, &text, faces)
 }
 
-fn parse(name: &str, text: &[u8], faces: bool) -> Read<(Vec<[f32; 3]>, Vec<[u32; 3]>)> {
+fn parse(name: &str, text: &[u8], faces: bool) -> Read<Obj> {
     let wrong =
         |line: usize, what: &str| -> HeadError { fault(name, format!("line {}: {what}", line + 1), REMEDY) };
     let (mut position, mut triangle) = (Vec::new(), Vec::new());

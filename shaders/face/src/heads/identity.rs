@@ -50,7 +50,7 @@ const FIELDS: [(&str, Field); 30] = [
     ("jaw width", |p| Vec3::X * p.x * 0.10 * bump((p.y + 6.5).abs(), 1.5, 5.5) * rise(p.z, -3.0, 2.0)),
     ("jaw angle", |p| {
         let (w, s) = pair(p, [5.2, -5.2, 1.2], 0.8, 4.2);
-        Vec3::new(s * 0.75, -0.25, 0.0) * w
+        Vec3::new(s * 0.55, -0.25, 0.0) * w
     }),
     ("chin length", |p| Vec3::Y * -0.65 * bump(p.distance(Vec3::new(0.0, -9.8, 7.2)), 0.9, 4.3)),
     ("chin forward", |p| Vec3::Z * 0.65 * bump(p.distance(Vec3::new(0.0, -9.4, 8.0)), 0.9, 4.3)),
@@ -84,19 +84,19 @@ const FIELDS: [(&str, Field); 30] = [
         let (w, _) = pair(p, [3.15, 0.0, 6.8], 2.0, 4.6);
         Vec3::Z * -0.26 * w
     }),
-    ("nose width", |p| Vec3::X * p.x * 0.26 * bump(p.distance(Vec3::new(0.0, -3.5, 9.6)), 1.2, 3.0)),
+    ("nose width", |p| Vec3::X * p.x * 0.22 * bump(p.distance(Vec3::new(0.0, -3.5, 9.6)), 1.4, 3.6)),
     ("nose length", |p| Vec3::Y * -0.50 * bump(p.distance(Vec3::new(0.0, -3.4, 10.2)), 0.9, 3.2)),
     ("nose projection", |p| Vec3::Z * 0.70 * bump(p.distance(Vec3::new(0.0, -3.0, 10.4)), 0.7, 3.6)),
     ("nose bridge", |p| Vec3::Z * 0.42 * bump(p.distance(Vec3::new(0.0, -0.6, 9.1)), 0.7, 3.0)),
     ("nose tip", |p| Vec3::new(0.0, 0.40, 0.12) * bump(p.distance(Vec3::new(0.0, -3.4, 11.0)), 0.4, 2.0)),
-    ("bridge width", |p| Vec3::X * p.x * 0.24 * bump(p.distance(Vec3::new(0.0, -0.8, 8.8)), 0.9, 2.8)),
+    ("bridge width", |p| Vec3::X * p.x * 0.14 * bump(p.distance(Vec3::new(0.0, -0.8, 8.8)), 1.1, 3.2)),
     ("cheekbones", |p| {
         let (w, s) = pair(p, [4.9, -2.0, 5.4], 0.9, 3.8);
         Vec3::new(s * 0.45, 0.1, 0.25) * w
     }),
     ("cheeks", |p| {
         let (w, s) = pair(p, [4.0, -4.9, 6.0], 0.9, 3.8);
-        Vec3::new(s * 0.55, 0.0, 0.30) * w
+        Vec3::new(s * 0.40, 0.0, 0.25) * w
     }),
     ("mouth width", |p| Vec3::X * p.x * 0.12 * bump(p.distance(Vec3::new(0.0, -6.3, 8.8)), 2.3, 4.8)),
     ("mouth height", |p| Vec3::Y * 0.38 * bump(p.distance(Vec3::new(0.0, -6.3, 8.8)), 2.4, 4.8)),
@@ -173,7 +173,7 @@ impl Person {
     /// The person of a seed on a head with eyes at these places.
     pub fn new(seed: u64, eyes: [[f32; 3]; 2]) -> Self {
         let mut chance = Chance(seed);
-        let weights = std::array::from_fn(|_| 0.8 * chance.normal());
+        let weights = std::array::from_fn(|_| 0.6 * chance.normal());
         let eye_scale = 1.0 + 0.03 * chance.normal();
         let mut one_of = |list: &[[f32; 3]; 6]| {
             let at = chance.share() * 5.0;

@@ -132,8 +132,11 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             }
         }
     }
-    if over.transparent && kind != "png" {
-        return Err(bad_request("--transparent is for one picture", "end --out in .png"));
+    if over.transparent && !["png", ""].contains(&kind.as_str()) {
+        return Err(bad_request(
+            "--transparent is for pictures",
+            "end --out in .png, or name a folder for one PNG a frame",
+        ));
     }
     if layout.still() && kind != "png" {
         return Err(bad_request("a strip or a sheet is one picture", "end --out in .png"));
@@ -158,12 +161,12 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let plan = stage::Plan {
         layout,
         theme,
-        size: [width, height],
-        people: &people,
         style,
         over,
+        size: [width, height],
+        people: &people,
         moments: moments(from, to, args.moments),
-        bare: args.bare || over.transparent,
+        bare: args.bare,
     };
     let stage = Stage::new(&open, &cast, &plan)?;
     let sound = cast.sound.as_ref().filter(|_| args.sound);

@@ -38,6 +38,8 @@ impl Layout {
 pub struct Plan<'p> {
     pub layout: Layout,
     pub theme: Theme,
+    pub style: Style,
+    pub over: Over,
     /// Pixels.
     pub size: [u32; 2],
     /// Seeds of the faces, in turn; empty: every face another person.
@@ -46,10 +48,6 @@ pub struct Plan<'p> {
     pub moments: Vec<usize>,
     /// No names on the faces.
     pub bare: bool,
-    /// How the faces are made.
-    pub style: Style,
-    /// What lies over them.
-    pub over: Over,
 }
 
 /// What lies over the faces.
@@ -215,6 +213,29 @@ impl<'a> Stage<'a> {
         self.drawn_by.borrow().clone()
     }
 
+    /// The pictures of the places, each by the painter of its person.
+    fn tiles(&self, faces: &[(Expression, Look)]) -> Vec<Picture> {
+        let camera = Camera::portrait();
+        let mut tiles: Vec<Option<Picture>> = self.places.iter().map(|_| None).collect();
+        for (person, painter) in self.painters.iter().enumerate() {
+            let seats: Vec<usize> =
+                (0..self.places.len()).filter(|seat| self.places[*seat].person == person).collect();
+            let view = |seat: &usize| {
+                let (expression, look) = &faces[*seat];
+                let [_, _, width, height] = self.places[*seat].at;
+                View { expression, camera: &camera, look, size: [width, height] }
+            };
+            let views: Vec<View<'_>> = seats.iter().map(view).collect();
+            // one face is worth every pore; a wall of them on a software device must come to an end
+            let quality =
+                if painter.slow() && self.places.len() > 2 { Quality::Plain } else { Quality::Fine };
+            let (drawn, backend) = painter.pictures(&views, quality);
+            *self.drawn_by.borrow_mut() = backend.to_string();
+            seats.into_iter().zip(drawn).for_each(|(seat, tile)| tiles[seat] = Some(tile));
+        }
+        tiles.into_iter().flatten().collect()
+    }
+
     /// RGBA of one frame.
     pub fn frame(&self, frame: usize) -> Vec<u8> {
         let [width, height] = self.size;
@@ -234,32 +255,16 @@ impl<'a> Stage<'a> {
                 (e, self.look.with(Overlays { regions, ..self.look.overlays }))
             })
             .collect();
-        let camera = Camera::portrait();
-        let mut tiles: Vec<Option<Picture>> = self.places.iter().map(|_| None).collect();
-        for (person, painter) in self.painters.iter().enumerate() {
-            let theirs: Vec<usize> =
-                (0..self.places.len()).filter(|index| self.places[*index].person == person).collect();
-            let views: Vec<View<'_>> = theirs
-                .iter()
-                .map(|index| {
-                    let ((expression, look), at) = (&faces[*index], self.places[*index].at);
-                    View { expression, camera: &camera, look, size: [at[2], at[3]] }
-                })
-                .collect();
-            // one face is worth every pore; a wall of them on a software device must come to an end
-            let many = self.places.len() > 2 && !self.places.iter().any(|place| place.moment.is_some());
-            let quality = if painter.slow() && many { Quality::Plain } else { Quality::Fine };
-            let (drawn, backend) = painter.pictures(&views, quality);
-            *self.drawn_by.borrow_mut() = backend.to_string();
-            theirs.into_iter().zip(drawn).for_each(|(index, picture)| tiles[index] = Some(picture));
-        }
+        let tiles = self.tiles(&faces);
         for (place, tile) in self.places.iter().zip(tiles) {
-            let Some(tile) = tile else { continue };
             let [x, y, w, h] = place.at;
             for row in 0..h as usize {
                 let to = 4 * ((y as usize + row) * width as usize + x as usize);
                 let from = 4 * row * w as usize;
                 picture[to..to + 4 * w as usize].copy_from_slice(&tile.rgba[from..from + 4 * w as usize]);
+            }
+            if self.over.transparent {
+                continue;
             }
             let Some(letters) = &self.letters else { continue };
             let size = (h as f32 * 0.062).clamp(12.0, 30.0);
