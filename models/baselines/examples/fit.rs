@@ -1,4 +1,5 @@
 //! Trains a compared system without the rest of the program: `fit SYSTEM[:PRESET] CORPUS RUN [resume] [key=value]...`
+#![expect(clippy::print_stdout, reason = "this program prints its result")]
 
 use clips::Control;
 use clips::corpus::Corpus;
