@@ -1,4 +1,5 @@
-//! Trains a compared system without the rest of the program: `fit SYSTEM[:PRESET] CORPUS RUN [resume] [key=value]...`
+//! Trains a compared system without the rest of the program: `learn SYSTEM[:PRESET] CORPUS RUN [resume] [key=value]...`
+#![expect(clippy::print_stdout, reason = "this program prints its result")]
 
 use clips::Control;
 use clips::corpus::Corpus;
@@ -8,7 +9,7 @@ use training::systems::Settings;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [system, corpus, run, rest @ ..] = words.as_slice() else {
-        return Err("fit SYSTEM[:PRESET] CORPUS RUN [resume] [key=value]...".into());
+        return Err("learn SYSTEM[:PRESET] CORPUS RUN [resume] [key=value]...".into());
     };
     baselines::lessons::register();
     let (system, preset) = system.split_once(':').map_or((system.as_str(), None), |(a, b)| (a, Some(b)));
