@@ -142,8 +142,7 @@ mod tests {
 
     #[test]
     fn broken_numbers_do_not_reach_the_table() {
-        let mut e = Expression::default();
-        e.weights = [f32::NAN; 52];
+        let mut e = Expression { weights: [f32::NAN; 52], ..Expression::default() };
         e.pose.yaw = f32::INFINITY;
         let text = csv(&[e], 25);
         assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
