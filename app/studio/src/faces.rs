@@ -57,6 +57,7 @@ struct View {
 
 /// What a face does.
 #[derive(Clone, Copy, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a view; being Copy is worth more than 200 bytes")]
 enum Doing {
     Still(Expression),
     /// A loaded motion by its key, at a moment in frames.

@@ -609,7 +609,7 @@ pub fn where_run_stands(run: &runs::Run, before: Option<&str>) -> String {
         parts.extend(before.map(|before| format!("begins when {before} has ended")));
         return capital(&parts.join(" \u{b7} "));
     }
-    let last = run.last.map(|(stage, step, steps)| (stage, step, steps));
+    let last = run.last;
     let told = || Some((status.stage?, status.step?, status.steps));
     // Before its first step a run knows no places yet.
     if let Some((stage, step, steps)) = last.or_else(told).filter(|(_, step, _)| *step > 0) {

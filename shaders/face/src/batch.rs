@@ -4,17 +4,23 @@
 
 use crate::coefficients::{Coefficients, MOST_BODIES, Take};
 use crate::expression::Expression;
-use crate::frame::{Frame, movement, pixel_cm};
+use crate::frame::{Frame, movement};
 use crate::gpu::{DEPTH, FORMAT, FRAME_STRIDE, Renderer};
 use crate::morph::{Doing, Dynamic, Movement, morph};
+use crate::plan::{Body, HAIR, pack, plan, shadow_size, shown};
+use crate::resources::{buffer, depth, groups, moved_buffer, texture};
 use crate::row::Row;
 use crate::target::Target;
-use crate::view::{Camera, Ghost, Look, Quality, Style};
+use crate::view::{Camera, Look, Quality, Style};
 use std::mem::size_of;
 use std::time::{Duration, Instant};
 
 /// What a face does.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a face and frame; being Copy is worth more than 200 bytes"
+)]
 pub enum Moment {
     /// This.
     Still(Expression),
@@ -74,29 +80,6 @@ pub struct Batch {
     morph_group: Option<(u64, wgpu::BindGroup)>,
     on_cpu: Vec<Dynamic>,
     bytes: Vec<u8>,
-}
-
-/// Side of a face's part of the shadow map, in texels.
-pub(crate) fn shadow_size(width: u32, height: u32, quality: Quality) -> u32 {
-    match (quality, width.max(height) <= 420) {
-        (Quality::Quick | Quality::Plain, _) => 256,
-        (Quality::Fine, true) => 512,
-        (Quality::Fine, false) => 1024,
-    }
-}
-
-/// A main face with its ghosts, placed.
-struct Body<'a> {
-    shot: &'a Shot<'a>,
-    ghost: Option<Ghost>,
-    /// 0 for the face itself, then the layer of the ghost.
-    layer: usize,
-    level: usize,
-    at: [u32; 2],
-    shadow: [u32; 2],
-    row: Row,
-    /// First of its moved vertices.
-    moved: u32,
 }
 
 impl Batch {
@@ -478,20 +461,6 @@ impl Batch {
     }
 }
 
-/// Material group of hair; porcelain has none.
-pub(crate) const HAIR: usize = 2;
-
-/// The triangles of a body that are there at all.
-fn shown(renderer: &Renderer, body: &Body<'_>) -> Vec<std::ops::Range<u32>> {
-    let mesh = &renderer.head.meshes[body.level];
-    let all = 0..mesh.triangles.len() as u32;
-    if body.shot.look.style == Style::Character {
-        return vec![all];
-    }
-    let hair = &mesh.groups[HAIR];
-    vec![0..hair.start, hair.end..all.end]
-}
-
 fn draw(
     renderer: &Renderer,
     pass: &mut wgpu::RenderPass<'_>,
@@ -503,133 +472,4 @@ fn draw(
     pass.draw_indexed(from + triangles.start * 3..from + triangles.end * 3, 0, 0..1);
     work.triangles += triangles.len();
     work.draws += 1;
-}
-
-/// Faces and their ghosts, in the order of their uniforms.
-fn plan<'a>(
-    renderer: &Renderer,
-    coefficients: &Coefficients,
-    shots: &'a [Shot<'a>],
-    at: &[[u32; 2]],
-    [columns, cell]: [u32; 2],
-    quality: Quality,
-) -> Vec<Body<'a>> {
-    let mut out: Vec<Body<'a>> = Vec::with_capacity(shots.len());
-    let mut moved = 0;
-    for (i, (shot, at)) in shots.iter().zip(at).enumerate() {
-        let (width, height) = shot.target.size();
-        let level = renderer.head.level(pixel_cm(shot.camera, width, height), quality);
-        let count = renderer.levels[level].vertices.len() as u32;
-        let row = match shot.moment {
-            Moment::Still(expression) => Row::of(&expression),
-            Moment::Take(take, frame) => coefficients.at(take, frame),
-        };
-        let i = i as u32;
-        let shadow = [i % columns * cell, i / columns * cell];
-        let ghosts = shot.look.overlays.ghosts.iter().flatten().filter(|g| g.alpha > 0.0);
-        let ghosts = ghosts.enumerate().map(|(k, g)| (k + 1, Some(*g), Row::of(&g.expression)));
-        for (layer, ghost, row) in std::iter::once((0, None, row)).chain(ghosts) {
-            out.push(Body { shot, ghost, layer, level, at: *at, shadow, row, moved });
-            moved += count;
-        }
-    }
-    out
-}
-
-/// How many of the shots fit into one picture (at least one), where each lies, and the size: shelves, in order.
-fn pack(shots: &[Shot<'_>], most: u32) -> (usize, Vec<[u32; 2]>, [u32; 2]) {
-    let area: u64 = shots.iter().map(|s| u64::from(s.target.size().0) * u64::from(s.target.size().1)).sum();
-    let widest = shots.iter().map(|s| s.target.size().0).max().unwrap_or(1);
-    let across = ((area as f64).sqrt() * 1.1).ceil().min(f64::from(most)) as u32;
-    let across = across.max(widest);
-    let (mut at, mut size) = (Vec::new(), [1, 1]);
-    let (mut x, mut y, mut shelf, mut bodies) = (0, 0, 0, 0);
-    for shot in shots {
-        let (w, h) = shot.target.size();
-        if x + w > across {
-            (x, y, shelf) = (0, y + shelf, 0);
-        }
-        bodies += 1 + shot.look.overlays.ghosts.iter().flatten().count();
-        if !at.is_empty() && (y + h > most || bodies > MOST_BODIES) {
-            break;
-        }
-        at.push([x, y]);
-        x += w;
-        shelf = shelf.max(h);
-        size = [size[0].max(x), size[1].max(y + h)];
-    }
-    (at.len(), at, size)
-}
-
-fn buffer(renderer: &Renderer, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-    renderer.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
-        size,
-        usage: usage | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
-}
-
-fn moved_buffer(renderer: &Renderer, vertices: u64) -> wgpu::Buffer {
-    use wgpu::BufferUsages as Use;
-    let storage = if renderer.on_device() { Use::STORAGE } else { Use::empty() };
-    let size = vertices * size_of::<Dynamic>() as u64;
-    buffer(renderer, "face vertices", size, Use::VERTEX | Use::COPY_SRC | storage)
-}
-
-fn texture(
-    renderer: &Renderer,
-    label: &str,
-    [width, height]: [u32; 2],
-    sample_count: u32,
-    format: wgpu::TextureFormat,
-) -> wgpu::Texture {
-    use wgpu::TextureUsages as Usage;
-    let more = match (format == DEPTH, sample_count) {
-        (true, 1) => Usage::TEXTURE_BINDING,
-        (false, 1) => Usage::COPY_SRC,
-        _ => Usage::empty(),
-    };
-    renderer.device.create_texture(&wgpu::TextureDescriptor {
-        label: Some(label),
-        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-        mip_level_count: 1,
-        sample_count,
-        dimension: wgpu::TextureDimension::D2,
-        format,
-        usage: Usage::RENDER_ATTACHMENT | more,
-        view_formats: &[],
-    })
-}
-
-fn groups(
-    renderer: &Renderer,
-    frames: &wgpu::Buffer,
-    shadow: &wgpu::TextureView,
-) -> (wgpu::BindGroup, wgpu::BindGroup) {
-    let one = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-        buffer: frames,
-        offset: 0,
-        size: std::num::NonZeroU64::new(size_of::<Frame>() as u64),
-    });
-    let frame = wgpu::BindGroupEntry { binding: 0, resource: one };
-    let map = wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::TextureView(shadow) };
-    let sampler = wgpu::BindingResource::Sampler(&renderer.shadow_sampler);
-    let sampler = wgpu::BindGroupEntry { binding: 2, resource: sampler };
-    let make = |label, layout, entries: &[wgpu::BindGroupEntry<'_>]| {
-        renderer.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
-    };
-    (
-        make("face frame", &renderer.frame_layout, &[frame.clone()]),
-        make("face shade", &renderer.shade_layout, &[frame, map, sampler]),
-    )
-}
-
-fn depth(view: &wgpu::TextureView, keep: bool) -> wgpu::RenderPassDepthStencilAttachment<'_> {
-    let store = if keep { wgpu::StoreOp::Store } else { wgpu::StoreOp::Discard };
-    wgpu::RenderPassDepthStencilAttachment {
-        view,
-        depth_ops: Some(wgpu::Operations { load: wgpu::LoadOp::Clear(1.0), store }),
-        stencil_ops: None,
-    }
 }

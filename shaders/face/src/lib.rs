@@ -8,6 +8,7 @@
 //! project but the head, and no window.
 
 mod activity;
+mod added;
 mod batch;
 mod coefficients;
 mod error;
@@ -22,13 +23,16 @@ pub mod morph;
 pub mod motion;
 mod names;
 mod pipes;
+mod plan;
 mod read;
+mod resources;
 pub mod row;
 mod simplify;
 mod target;
 pub mod twin;
 mod view;
 
+pub use added::{Added, add_life};
 pub use batch::{Batch, Moment, Shot, Work};
 pub use coefficients::{Coefficients, Take};
 pub use error::{FaceError, HeadError, Result};

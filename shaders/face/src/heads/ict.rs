@@ -18,6 +18,9 @@ const MOST_BYTES: u64 = 1 << 26;
 /// Offsets below this are rounding of the text, cm.
 const MOVED: f32 = 1e-3;
 
+/// Vertices and triangles of an OBJ file.
+type Surface = (Vec<[f32; 3]>, Vec<[u32; 3]>);
+
 /// Which vertices are what: ends of consecutive ranges.
 pub(crate) struct Topology {
     pub(crate) vertices: usize,
@@ -125,11 +128,8 @@ pub(crate) fn read(neutral: &Path, topology: &Topology, report: &mut Report) -> 
     Ok(draft)
 }
 
-/// Positions and triangles.
-type Obj = (Vec<[f32; 3]>, Vec<[u32; 3]>);
-
 /// Positions, and the faces as triangles if they are wanted; reading stops after the positions if not.
-fn obj(path: &Path, faces: bool) -> Read<Obj> {
+fn obj(path: &Path, faces: bool) -> Read<Surface> {
     let name = path.display().to_string();
     let size =
         std::fs::metadata(path).map_err(|e| fault(&name, format!("cannot be opened: {e}"), REMEDY))?.len();
@@ -140,7 +140,7 @@ fn obj(path: &Path, faces: bool) -> Read<Obj> {
     parse(&name, &text, faces)
 }
 
-fn parse(name: &str, text: &[u8], faces: bool) -> Read<Obj> {
+fn parse(name: &str, text: &[u8], faces: bool) -> Read<Surface> {
     let wrong =
         |line: usize, what: &str| -> HeadError { fault(name, format!("line {}: {what}", line + 1), REMEDY) };
     let (mut position, mut triangle) = (Vec::new(), Vec::new());

@@ -6,13 +6,13 @@ mod lines;
 mod raster;
 mod shade;
 
-use crate::batch::{HAIR, shadow_size};
 use crate::expression::Expression;
 use crate::frame::{Frame, movement, pixel_cm};
 use crate::head::Head;
 use crate::headless::Picture;
 use crate::mesh::Mesh;
 use crate::morph::{Dynamic, Movement, REGION_COUNT, morph};
+use crate::plan::{HAIR, shadow_size};
 use crate::row::Row;
 use crate::view::{Camera, Ghost, Look, Quality, Style};
 use glam::{Mat4, Vec2, Vec3, Vec4};

@@ -75,6 +75,9 @@ pub struct Args {
     /// mesh (edges); may be given more than once
     #[arg(long, value_name = "WHAT")]
     overlay: Vec<String>,
+    /// Add blinks and glances, drawn from this seed, to faces whose data has none; the caption says so
+    #[arg(long, value_name = "SEED")]
+    life: Option<u64>,
     /// Faces alone on nothing, without captions; for a .png
     #[arg(long)]
     transparent: bool,
@@ -146,7 +149,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let people = people(&args.identity)?;
     let control = output.control();
-    let cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
+    let mut cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
     if kind == "glb" || kind == "csv" {
         let head = open_head(args.head.as_deref(), people.first().copied().unwrap_or(0))?;
@@ -156,6 +159,20 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             &serde_json::json!({ "out": files, "frames": to.saturating_sub(from), "takes": files.len() }),
             format!("{} frames of {} faces -> {}", to.saturating_sub(from), files.len(), names.join(", ")),
         );
+    }
+    if let Some(seed) = args.life {
+        if args.bare || args.transparent {
+            return Err(bad_request(
+                "--life without captions would pass for the data",
+                "leave out --bare and --transparent",
+            ));
+        }
+        for (index, tile) in (0..).zip(&mut cast.tiles) {
+            let rate = FRAMES_PER_SECOND as f32;
+            if face::add_life(&mut tile.motion.frames, rate, seed.wrapping_add(index)).any() {
+                tile.remark = format!("{} \u{b7} added blinks", tile.remark);
+            }
+        }
     }
     let open = |seed: u64| open_head(args.head.as_deref(), seed);
     let plan = stage::Plan {
