@@ -22,6 +22,7 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("compare-video.png", &["screenshot", "compare-video", "--theme", "dark", "--size", "1280x800"]),
     ("compare-lanes.png", &["screenshot", "compare-lanes", "--theme", "dark", "--size", "1440x900"]),
     ("compare-average.png", &["screenshot", "compare-average", "--theme", "dark", "--size", "1280x800"]),
+    ("compare-systems.png", &["screenshot", "compare-systems", "--theme", "dark", "--size", "1600x1000"]),
     ("latents-dark.png", &["screenshot", "latents", "--theme", "dark", "--size", "1280x800"]),
     ("evaluate-dark.png", &["screenshot", "evaluate", "--theme", "dark", "--size", "1600x1000"]),
     ("evaluate-light.png", &["screenshot", "evaluate", "--theme", "light", "--size", "1280x800"]),

@@ -565,9 +565,16 @@ impl Studio {
             }
             return self.came_beside();
         }
-        if listener::shipped_names().iter().skip(2).any(|name| *name == row.origin) {
-            // A compared system that ships is there to be chosen, and chooses nobody's clip.
-            self.state.systems.push(row);
+        let shipped = listener::shipped_names();
+        let place = |origin: &str| shipped.iter().position(|name| *name == origin);
+        if let Some(own) = place(&row.origin).filter(|place| *place >= 2) {
+            // A compared system that ships is there to be chosen, and takes nobody's place; the order is always the same.
+            let behind = |known: &SystemRow| place(&known.origin).is_some_and(|other| other > own);
+            let at = self.state.systems.iter().position(behind).unwrap_or(self.state.systems.len());
+            self.state.systems.insert(at, row);
+            if self.state.systems.len() > 1 && self.state.system >= at {
+                self.state.system += 1;
+            }
             return self.came_beside();
         }
         let shipped = row.name == crate::text::SHIPPED_SYSTEM;

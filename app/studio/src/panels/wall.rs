@@ -369,7 +369,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let inset = rect.shrink(6.0);
     let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
     // Where a face comes from is never left out: a narrow tile says it beside what the face does.
-    let wide = rect.width() >= if other_system { 210.0 } else { 128.0 };
+    let wide = rect.width() >= if other_system { 210.0 } else { 112.0 };
     // The name of a system may be longer than a narrow tile is wide.
     let most = ((inset.width() - if wide { 90.0 } else { 40.0 }) / (7.2 * scale)).max(4.0) as usize;
     let shown = if name.chars().count() > most {

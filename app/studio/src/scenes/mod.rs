@@ -18,8 +18,8 @@ use crate::theme::Theme;
 use crate::tracks::Track;
 use plays::{
     check, compare, compare_average, compare_fault, compare_hearing, compare_hover, compare_lanes,
-    compare_loading, compare_sixteen, compare_sound_only, compare_video, compare_zoom, evaluate,
-    evaluate_empty, latents, messages, over, present,
+    compare_loading, compare_sixteen, compare_sound_only, compare_systems, compare_video, compare_zoom,
+    evaluate, evaluate_empty, latents, messages, over, present,
 };
 use stage::Stage;
 pub use training::train_frame_cost;
@@ -29,7 +29,7 @@ use training::{train, train_compare, train_empty};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 26] = [
+const SCENES: [(&str, Prepare); 27] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -42,6 +42,7 @@ const SCENES: [(&str, Prepare); 26] = [
     ("compare-video", compare_video),
     ("compare-lanes", compare_lanes),
     ("compare-average", compare_average),
+    ("compare-systems", compare_systems),
     ("present", |stage| present(stage, false)),
     ("present-one", |stage| present(stage, true)),
     ("palette", |stage| over(stage, Command::Palette)),

@@ -345,6 +345,16 @@ pub fn compare_lanes(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
+/// All systems that ship, on one clip: one reaction of each beside the latents.
+pub fn compare_systems(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::Beside);
+    for _ in 0..8 {
+        stage.settle()?;
+    }
+    Ok(())
+}
+
 /// What a model of one answer tends to, beside the reactions of the latents: a clip whose group has several intents.
 pub fn compare_average(stage: &mut Stage) -> Result<()> {
     compare(stage)?;
