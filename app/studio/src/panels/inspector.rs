@@ -152,6 +152,11 @@ fn agreement(desk: &Desk<'_>, index: usize) -> Option<f32> {
     (aa > 1e-9 && bb > 1e-9).then(|| (ab / (aa * bb).sqrt()) as f32)
 }
 
+/// The beginning of a name, as long as a row of the table has room for.
+fn short(name: &str) -> String {
+    name.chars().take(4).collect()
+}
+
 fn distances_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     let tokens = desk.tokens;
     let reactions = &desk.state.reactions;
@@ -162,7 +167,7 @@ fn distances_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         .iter()
         .map(|index| {
             let look = theme::latent_look(desk.state.theme, reactions.look_index(*index));
-            (reactions.name(*index), look.color)
+            (short(&reactions.name(*index)), look.color)
         })
         .collect();
     let chosen = desk.state.chosen().and_then(|chosen| tiles.iter().position(|index| *index == chosen));

@@ -184,6 +184,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         people: &people,
         moments: moments(from, to, args.moments),
         bare: args.bare,
+        film: kind != "png",
     };
     let stage = Stage::new(&open, &cast, &plan)?;
     let sound = cast.sound.as_ref().filter(|_| args.sound);

@@ -48,6 +48,8 @@ pub struct Plan<'p> {
     pub moments: Vec<usize>,
     /// No names on the faces.
     pub bare: bool,
+    /// Many pictures, which must come to an end on a slow device.
+    pub film: bool,
 }
 
 /// What lies over the faces.
@@ -88,6 +90,7 @@ pub struct Stage<'a> {
     theme: Theme,
     size: [u32; 2],
     drawn_by: RefCell<String>,
+    film: bool,
 }
 
 /// Pixels between the faces.
@@ -202,6 +205,7 @@ impl<'a> Stage<'a> {
             letters: if plan.bare { None } else { Some(Letters::new()?) },
             look,
             over: plan.over,
+            film: plan.film,
             theme,
             size,
             drawn_by: RefCell::default(),
@@ -226,9 +230,9 @@ impl<'a> Stage<'a> {
                 View { expression, camera: &camera, look, size: [width, height] }
             };
             let views: Vec<View<'_>> = seats.iter().map(view).collect();
-            // one face is worth every pore; a wall of them on a software device must come to an end
-            let quality =
-                if painter.slow() && self.places.len() > 2 { Quality::Plain } else { Quality::Fine };
+            // one picture is worth every pore; a film of a wall on a software device must come to an end
+            let many = self.film && self.places.len() > 2;
+            let quality = if painter.slow() && many { Quality::Plain } else { Quality::Fine };
             let (drawn, backend) = painter.pictures(&views, quality);
             *self.drawn_by.borrow_mut() = backend.to_string();
             seats.into_iter().zip(drawn).for_each(|(seat, tile)| tiles[seat] = Some(tile));
