@@ -486,12 +486,10 @@ pub fn of_board(board: &study::Board) -> String {
 pub fn board_note(beside: crate::evaluate::Beside) -> &'static str {
     match beside {
         crate::evaluate::Beside::Interval => {
-            "\u{b1} is half of the 95 % interval over clips. \u{25cf} best of the trained systems, where paired interval and test \
-             both tell it from another. A click on a number leads to its clips"
+            "\u{b1} half of the 95 % interval over clips \u{b7} \u{25cf} best trained system, told from another by interval and test"
         }
         crate::evaluate::Beside::Seeds => {
-            "\u{b1} is the deviation over seeds. \u{25cf} best of the trained systems, where paired interval and test both tell \
-             it from another. A click on a number leads to its clips"
+            "\u{b1} deviation over seeds \u{b7} \u{25cf} best trained system, told from another by interval and test"
         }
     }
 }

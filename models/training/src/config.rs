@@ -358,16 +358,7 @@ impl Config {
                 format!("did you mean {}?", near.join(" or "))
             })
         })?;
-        let value = toml::from_str::<toml::Table>(&format!("x = {text}"))
-            .ok()
-            .and_then(|mut table| table.remove("x"))
-            .unwrap_or_else(|| toml::Value::String(text.to_owned()));
-        // 1 is a fine way to write 1.0
-        let value = match (&known, value) {
-            (toml::Value::Float(_), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
-            (_, value) => value,
-        };
-        table.insert(key.to_owned(), value);
+        table.insert(key.to_owned(), value_of(text, Some(&known)));
         *self = table
             .try_into()
             .map_err(|error: toml::de::Error| bad(what_it_takes(key, &known, text, error.message())))?;
@@ -494,8 +485,20 @@ impl Default for Config {
     }
 }
 
+/// A value as people type it: as in TOML, bare words are text, and 1 is a fine way to write 1.0 where `known` is one.
+pub(crate) fn value_of(text: &str, known: Option<&toml::Value>) -> toml::Value {
+    let value = toml::from_str::<toml::Table>(&format!("x = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("x"))
+        .unwrap_or_else(|| toml::Value::String(text.to_owned()));
+    match (known, value) {
+        (Some(toml::Value::Float(_)), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
+        (_, value) => value,
+    }
+}
+
 /// What is wrong with a value, in words of the setting: `said` is what the parser says, in words of types.
-fn what_it_takes(key: &str, known: &toml::Value, text: &str, said: &str) -> String {
+pub(crate) fn what_it_takes(key: &str, known: &toml::Value, text: &str, said: &str) -> String {
     let takes = match known {
         toml::Value::Float(_) => "a number",
         toml::Value::Integer(_) => "a whole number, 0 or more",

@@ -368,7 +368,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(6.0);
     let sized = |font: egui::FontId| egui::FontId { size: font.size * scale, ..font };
-    // Where a face comes from is never left out: a narrow tile says it beside what the face does.
+    // Where a face comes from is never left out: a narrow tile says it at the foot of the face.
     let wide = rect.width() >= if other_system { 210.0 } else { 112.0 };
     // The name of a system may be longer than a narrow tile is wide.
     let most = ((inset.width() - if wide { 90.0 } else { 40.0 }) / (7.2 * scale)).max(4.0) as usize;
@@ -392,6 +392,11 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         ));
     }
     pill(&painter, tokens, inset.right_top(), Pill::Right, &right, None);
+    if !wide {
+        let source = [(motion.source.label(), egui::FontId::proportional(10.0), tokens.on_picture_dim)];
+        let at = pos2(inset.left(), face.bottom() - 24.0);
+        pill(&painter, tokens, at, Pill::Left, &source, None);
+    }
     // What it does and how well it fits, on a plate of its own, so that the face stays whole.
     let plate = CornerRadius { nw: 0, ne: 0, ..CornerRadius::same(size::ROUND) };
     painter.rect_filled(foot, plate, tokens.card);
@@ -413,7 +418,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         );
         widgets::bar(&painter, bar, score, look.color, tokens.line);
     }
-    let words = if wide { signature } else { format!("{} \u{b7} {signature}", motion.source.label()) };
+    let words = signature;
     let font = if small { egui::FontId::proportional(10.5) } else { sized(theme::small()) };
     text_cut(&painter, pos2(foot.left() + 9.0, row), Align2::LEFT_CENTER, &words, font, tokens.dim, room);
     if chosen {

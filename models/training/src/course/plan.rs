@@ -6,6 +6,7 @@ use std::path::Path;
 use clips::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::config::{value_of, what_it_takes};
 use crate::optimiser::{Decay, Rule, rate};
 
 /// How the learning rate changes.
@@ -225,10 +226,6 @@ impl Plan {
             .split_once('=')
             .ok_or_else(|| bad("there is no =".to_owned()).remedy("write --set key=value"))?;
         let (key, text) = (key.trim(), text.trim());
-        let value = toml::from_str::<toml::Table>(&format!("x = {text}"))
-            .ok()
-            .and_then(|mut table| table.remove("x"))
-            .unwrap_or_else(|| toml::Value::String(text.to_owned()));
         let mut whole = toml::Table::try_from(self).map_err(|error| bad(error.to_string()))?;
         let mut path: Vec<&str> = key.split('.').collect();
         let last = path.pop().unwrap_or(key);
@@ -248,13 +245,14 @@ impl Plan {
                 bad(format!("{key} is a table")).remedy(format!("set one of its keys: {key}.KEY=VALUE"))
             );
         }
-        // 1 is a fine way to write 1.0
-        let value = match (table.get(last), value) {
-            (Some(toml::Value::Float(_)), toml::Value::Integer(whole)) => toml::Value::Float(whole as f64),
-            (_, value) => value,
-        };
-        table.insert(last.to_owned(), value);
-        whole.try_into().map_err(|error: toml::de::Error| bad(error.message().to_owned()))
+        let before = table.get(last).cloned();
+        table.insert(last.to_owned(), value_of(text, before.as_ref()));
+        whole.try_into().map_err(|error: toml::de::Error| {
+            bad(match &before {
+                Some(before) => what_it_takes(key, before, text, error.message()),
+                None => error.message().to_owned(),
+            })
+        })
     }
 
     /// Reads the text of a config file; the system's own part is checked by it.
