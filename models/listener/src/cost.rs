@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::latent_intent::blocks::Rotation;
 use crate::latent_intent::config::Config;
-use crate::latent_intent::decode::{Plain, Reaction, stretch};
+use crate::latent_intent::decode::{Plain, Precision, Reaction, stretch};
 use crate::latent_intent::decoder::Frame;
 use crate::latent_intent::encoder::{Group, Speaker};
 use crate::latent_intent::network::Network;
@@ -120,7 +120,7 @@ fn memory_row(c: &Config) -> f64 {
 pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cost>> {
     let network = Network::new(config)?;
     let values = network.layout.first_values(1);
-    let plain = Plain::new(&network, &values);
+    let plain = Plain::new(&network, &values, Precision::Single);
     let frames = config.training_frames;
     let t = frames as f64;
     let speaker = speaker(config, frames);
@@ -141,7 +141,6 @@ pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cos
         spent_ms: spent / threads as f64 * 1e3,
         floor_ms: floor(encoder, 4.0 * encoder_weights),
     }];
-    let heard = stretch(&plain, &memory, 0, &rotation);
     costs.push(Cost {
         streams: 0,
         what: "keys and values of its rows for every decoder layer".to_owned(),
@@ -153,36 +152,70 @@ pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cos
     let weights = layers * (self_unit(config, 0.0) + cross_unit(config, 0.0)) + heads(config);
     let own = layers * t / 2.0 * (s + e);
     let theirs = layers * t * (s + e);
-    for streams in [1, config.latents] {
-        let share = streams.div_ceil(threads);
-        let whole = || {
-            (0..streams).collect::<Vec<_>>().par_chunks(share).for_each(|part| {
-                let mut reactions: Vec<Reaction> =
-                    part.iter().map(|_| Reaction::new(&plain, vec![0.1; config.width])).collect();
-                let mut scratch = plain.scratch();
-                let mut chance = Chance::new(1, "cost", &[]);
-                let mut last: Vec<Option<Frame>> = vec![None; part.len()];
-                for _ in 0..frames {
-                    let mut together: Vec<&mut Reaction> = reactions.iter_mut().collect();
-                    Reaction::step(&plain, &mut together, &last, &heard, &rotation, &mut scratch);
-                    for last in &mut last {
-                        *last = Some(std::array::from_fn(|s| chance.below(config.vocabulary[s]) as u32));
+    for (precision, bytes, width) in [(Precision::Single, 4.0, ""), (Precision::Sixteen, 2.0, ", 16 bits")] {
+        let plain = Plain::new(&network, &values, precision);
+        let heard = stretch(&plain, &memory, 0, &rotation);
+        for streams in [1, config.latents] {
+            let share = streams.div_ceil(threads);
+            let whole = || {
+                (0..streams).collect::<Vec<_>>().par_chunks(share).for_each(|part| {
+                    let mut reactions: Vec<Reaction> =
+                        part.iter().map(|_| Reaction::new(&plain, vec![0.1; config.width])).collect();
+                    let mut scratch = plain.scratch();
+                    let mut chance = Chance::new(1, "cost", &[]);
+                    let mut last: Vec<Option<Frame>> = vec![None; part.len()];
+                    for _ in 0..frames {
+                        let mut together: Vec<&mut Reaction> = reactions.iter_mut().collect();
+                        Reaction::step(&plain, &mut together, &last, &heard, &rotation, &mut scratch);
+                        for last in &mut last {
+                            *last = Some(std::array::from_fn(|s| chance.below(config.vocabulary[s]) as u32));
+                        }
                     }
-                }
+                });
+            };
+            let k = streams as f64;
+            let plural = if streams == 1 { "stream" } else { "streams" };
+            costs.push(Cost {
+                streams,
+                what: format!("decode a frame, offline, {streams} {plural}{width}"),
+                spent_ms: best_of(times, whole) / t * 1e3,
+                floor_ms: floor(k * (weights + own + theirs), bytes * (weights + k * own + theirs)),
             });
-        };
-        let k = streams as f64;
-        costs.push(Cost {
-            streams,
-            what: format!(
-                "decode a frame, offline, {streams} {}",
-                if streams == 1 { "stream" } else { "streams" }
-            ),
-            spent_ms: best_of(times, whole) / t * 1e3,
-            floor_ms: floor(k * (weights + own + theirs), 4.0 * (weights + k * own + theirs)),
-        });
+        }
     }
     Ok(costs)
+}
+
+/// What 16 bits cost in exactness: the largest difference of a logit over a clip of the training length, with the
+/// same random frames behind it, and the spread (standard deviation) of the logits it stands against.
+///
+/// # Errors
+/// Sizes that do not fit together.
+pub fn error_of_sixteen_bits(config: &Config) -> Result<(f64, f64)> {
+    let network = Network::new(config)?;
+    let values = network.layout.first_values(1);
+    let frames = config.training_frames;
+    let rotation = Rotation::new(frames + 1, config.key_width);
+    let memory = network.encode(&values, &speaker(config, frames), Track::Offline, &rotation).0;
+    let both = [Precision::Single, Precision::Sixteen].map(|precision| {
+        let plain = Plain::new(&network, &values, precision);
+        (stretch(&plain, &memory, 0, &rotation), Reaction::new(&plain, vec![0.1; config.width]), plain)
+    });
+    let [(heard, mut reaction, plain), (heard16, mut reaction16, plain16)] = both;
+    let (mut scratch, mut scratch16) = (plain.scratch(), plain16.scratch());
+    let (mut chance, mut last) = (Chance::new(1, "cost", &[]), None);
+    let (mut largest, mut sum, mut squares, mut count) = (0.0f64, 0.0, 0.0, 0.0);
+    for _ in 0..frames {
+        Reaction::step(&plain, &mut [&mut reaction], &[last], &heard, &rotation, &mut scratch);
+        Reaction::step(&plain16, &mut [&mut reaction16], &[last], &heard16, &rotation, &mut scratch16);
+        for (exact, rounded) in reaction.logits.iter().flatten().zip(reaction16.logits.iter().flatten()) {
+            let (exact, rounded) = (f64::from(*exact), f64::from(*rounded));
+            largest = largest.max((exact - rounded).abs());
+            (sum, squares, count) = (sum + exact, squares + exact * exact, count + 1.0);
+        }
+        last = Some(std::array::from_fn(|stream| chance.below(config.vocabulary[stream]) as u32));
+    }
+    Ok((largest, (squares / count - (sum / count).powi(2)).sqrt()))
 }
 
 /// A speaker of random features.

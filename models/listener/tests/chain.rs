@@ -3,7 +3,7 @@
 
 use clips::{Chance, Track};
 use listener::latent_intent::Config;
-use listener::latent_intent::decode::{Plain, Reaction, stretch};
+use listener::latent_intent::decode::{Plain, Precision, Reaction, stretch};
 use listener::latent_intent::decoder::{Frame, Slots};
 use listener::latent_intent::heads::CHAIN;
 use listener::latent_intent::network::Network;
@@ -46,31 +46,46 @@ fn whole(network: &Network, values: &[f32], memory: &[f32], frames: &[Frame]) ->
 }
 
 #[test]
-fn stepping_gives_the_logits_of_the_whole_pass_for_one_and_for_several() {
+fn stepping_gives_the_logits_of_the_whole_pass_in_either_width_for_one_and_for_several() {
     let network = network(true);
     let (values, memory, frames) = drawn(&network);
     let expected = whole(&network, &values, &memory, &frames);
-    let (plain, rotation) = (Plain::new(&network, &values), network.rotation(FRAMES));
+    for (precision, tolerance) in [(Precision::Single, 2e-5), (Precision::Sixteen, 2e-3)] {
+        let plain = Plain::new(&network, &values, precision);
+        steps_give(&expected, &network, &plain, (&values, &memory, &frames), tolerance);
+    }
+}
+
+fn steps_give(
+    expected: &[Vec<f32>; 4],
+    network: &Network,
+    plain: &Plain,
+    (values, memory, frames): (&[f32], &[f32], &[Frame]),
+    tolerance: f32,
+) {
+    let rotation = network.rotation(FRAMES);
     assert!(plain.chained() && plain.order() == CHAIN);
-    let heard = stretch(&plain, &memory, 0, &rotation);
-    let latent = network.latent_vector(&values, &[0.0, 1.0, 0.0]);
+    let heard = stretch(plain, memory, 0, &rotation);
+    let latent = network.latent_vector(values, &[0.0, 1.0, 0.0]);
     let mut alone: Vec<[Vec<f32>; 4]> = Vec::new();
     for count in [1, 3] {
-        let mut reactions: Vec<Reaction> =
-            (0..count).map(|_| Reaction::new(&plain, latent.clone())).collect();
+        let mut reactions: Vec<Reaction> = (0..count).map(|_| Reaction::new(plain, latent.clone())).collect();
         let (mut scratch, mut last) = (plain.scratch(), None);
         for (position, frame) in frames.iter().enumerate() {
             let mut together: Vec<&mut Reaction> = reactions.iter_mut().collect();
-            Reaction::step(&plain, &mut together, &vec![last; count], &heard, &rotation, &mut scratch);
+            Reaction::step(plain, &mut together, &vec![last; count], &heard, &rotation, &mut scratch);
             for (place, stream) in plain.order().into_iter().enumerate() {
-                Reaction::tell(&plain, place, &mut together, &vec![frame[stream]; count], &mut scratch);
+                Reaction::tell(plain, place, &mut together, &vec![frame[stream]; count], &mut scratch);
             }
             last = Some(*frame);
             for (stream, expected) in expected.iter().enumerate() {
                 let size = network.config.vocabulary[stream];
                 let expected = &expected[position * size..][..size];
                 for (a, b) in reactions[0].logits[stream].iter().zip(expected) {
-                    assert!((a - b).abs() < 2e-5 + 1e-4 * b.abs(), "{stream} at {position}: {a}, not {b}");
+                    assert!(
+                        (a - b).abs() < tolerance + 1e-4 * b.abs(),
+                        "{stream} at {position}: {a}, not {b}"
+                    );
                 }
             }
             // the same bits whatever the batch

@@ -126,6 +126,24 @@ fn guidance_changes_the_reaction_and_temperature_zero_needs_no_chance() {
 }
 
 #[test]
+fn in_16_bits_the_same_reaction_is_made_but_for_its_error() {
+    let speaker = speaker(60, 12);
+    for track in [Track::Offline, Track::Online] {
+        let [single, sixteen] = [false, true].map(|sixteen_bits| {
+            let sampling = Sampling { temperature: 0.0, sixteen_bits, ..Sampling::default() };
+            generate(&speaker, &Request { sampling, track, ..Request::default() })
+        });
+        assert!(sixteen.iter().all(|take| take.header.sampling.sixteen_bits));
+        let (mut same, mut all) = (0, 0);
+        for (a, b) in single.iter().zip(&sixteen) {
+            same += a.attributes.iter().zip(b.attributes.iter()).filter(|(a, b)| a == b).count();
+            all += a.attributes.len();
+        }
+        assert!(same * 20 >= all * 19, "{same} of {all} frames of the most likely tokens are the same");
+    }
+}
+
+#[test]
 fn a_turn_keeps_what_was_made_and_changes_what_comes() {
     let speaker = speaker(120, 8);
     let with = |latent, turns: &[(usize, usize)], track| {

@@ -13,7 +13,7 @@ use clips::tensors::Tensors;
 use clips::{Control, Fault, FaultKind, Result, Sampling, Track};
 
 use super::blocks::Rotation;
-use super::decode::{Heard, Plain, Reaction, stretch};
+use super::decode::{Heard, Plain, Precision, Reaction, stretch};
 use super::decoder::{Frame, Slots};
 use super::dropout::Dropout;
 use super::encoder::{Group, Speaker};
@@ -343,7 +343,7 @@ impl Pass<'_> {
     ) {
         let Self { network, values, track, frames, .. } = *self;
         let at = |what: &str| format!("{}.{what}", self.name);
-        let (d, plain) = (network.config.width, Plain::new(network, values));
+        let (d, plain) = (network.config.width, Plain::new(network, values, Precision::Single));
         let mut token_rows = vec![0.0; frames * d];
         network.encoder.input.forward_into(values, speaker, &mut token_rows);
         let whole_clip = stretch(&plain, memory, 0, rotation);
@@ -371,8 +371,8 @@ impl Pass<'_> {
             made.push(&at(&format!("step_logits.{stream}")), logits);
         }
         let (keys, cached) = reaction.cache(0).rows();
-        made.push(&at("cache_k0"), keys);
-        made.push(&at("cache_v0"), cached);
+        made.push(&at("cache_k0"), &keys.wide());
+        made.push(&at("cache_v0"), &cached.wide());
 
         let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
         for z in 0..network.config.latents {

@@ -4,15 +4,15 @@
 //! (the paper's ablation): it gives samples and no ranking.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use clips::{Control, Fault, FaultKind, Result, Streams, Take, TakeHeader, Track};
+use clips::{Control, Fault, FaultKind, Result, Sampling, Streams, Take, TakeHeader, Track};
 use rayon::prelude::*;
 
 use super::blocks::Rotation;
 use super::checkpoint::{About, Checkpoint, read_file, sha256};
 use super::config::Config;
-use super::decode::{Plain, stretch};
+use super::decode::{Plain, Precision, stretch};
 use super::decoder::{Frame, Slots};
 use super::encoder::Speaker;
 use super::features::{Measured, Standardisation, centre, require_frames};
@@ -31,6 +31,8 @@ pub struct LatentIntent {
     hash: String,
     network: Network,
     plain: Plain,
+    /// The same in 16 bits, once it is asked for.
+    sixteen: OnceLock<Plain>,
 }
 
 /// A drawn reaction before it becomes a take.
@@ -63,8 +65,8 @@ impl LatentIntent {
     /// When the sizes do not fit together.
     pub fn new(checkpoint: Checkpoint, hash: String) -> Result<Self> {
         let network = Network::new(&checkpoint.about.config)?;
-        let plain = Plain::new(&network, &checkpoint.values);
-        Ok(Self { checkpoint, hash, network, plain })
+        let plain = Plain::new(&network, &checkpoint.values, Precision::Single);
+        Ok(Self { checkpoint, hash, network, plain, sixteen: OnceLock::new() })
     }
 
     /// What the checkpoint says of itself.
@@ -92,8 +94,12 @@ impl LatentIntent {
         &self.checkpoint.prior
     }
 
-    pub(super) fn plain(&self) -> &Plain {
-        &self.plain
+    pub(super) fn plain(&self, sampling: &Sampling) -> &Plain {
+        if !sampling.sixteen_bits {
+            return &self.plain;
+        }
+        let laid_out = || Plain::new(&self.network, &self.checkpoint.values, Precision::Sixteen);
+        self.sixteen.get_or_init(laid_out)
     }
 
     pub(super) fn latent_vector(&self, latent: Option<usize>) -> Vec<f32> {
@@ -269,12 +275,13 @@ impl LatentIntent {
         request: &Request,
         control: &Control,
     ) -> Result<Vec<Vec<Frame>>> {
+        let plain = self.plain(&request.sampling);
         let rotation = Rotation::new(frames + 1, self.network.config.key_width);
         let memory: Vec<_> = encoded
             .stretches
             .par_iter()
             .zip(&encoded.memory)
-            .map(|((first, _), memory)| stretch(&self.plain, memory, *first, &rotation))
+            .map(|((first, _), memory)| stretch(plain, memory, *first, &rotation))
             .collect();
         let share = wanted.len().div_ceil(rayon::current_num_threads()).max(1);
         let made: Result<Vec<Vec<Vec<Frame>>>> = wanted
@@ -282,13 +289,13 @@ impl LatentIntent {
             .map(|wanted| {
                 let mut drawn: Vec<Drawn> =
                     wanted.iter().map(|which| Drawn::new(self, clip, *which, request)).collect();
-                let mut scratch = self.plain.scratch();
+                let mut scratch = plain.scratch();
                 for frame in 0..frames {
                     if frame % 25 == 0 {
                         control.check()?;
                     }
                     let around = stretch_around_quickly(&encoded.stretches, frame);
-                    Drawn::step(&self.plain, &mut drawn, &memory[around], &rotation, &mut scratch);
+                    Drawn::step(plain, &mut drawn, &memory[around], &rotation, &mut scratch);
                 }
                 Ok(drawn.into_iter().map(|drawn| drawn.frames).collect())
             })

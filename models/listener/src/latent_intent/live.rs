@@ -38,7 +38,7 @@ pub(super) struct Drawn {
 
 impl Drawn {
     pub(super) fn new(system: &LatentIntent, clip: &str, which: Which, request: &Request) -> Self {
-        let (plain, sampling) = (system.plain(), request.sampling);
+        let (plain, sampling) = (system.plain(&request.sampling), request.sampling);
         let latent = which.latent.filter(|_| !sampling.shared_noise);
         let words = [latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
         let guided = sampling.guidance > 0.0 && which.latent.is_some();
@@ -117,6 +117,7 @@ impl Drawn {
 #[derive(Debug)]
 pub struct Live<'a> {
     system: &'a LatentIntent,
+    plain: &'a Plain,
     rotation: Rotation<f32>,
     heard: Heard,
     position: usize,
@@ -127,9 +128,10 @@ pub struct Live<'a> {
 impl<'a> Live<'a> {
     pub(super) fn new(system: &'a LatentIntent, clip: &str, which: &[Which], request: &Request) -> Self {
         let rotation = Rotation::new(2, system.config().key_width);
-        let heard = Heard::new(system.plain(), &rotation);
+        let plain = system.plain(&request.sampling);
+        let heard = Heard::new(plain, &rotation);
         let drawn = which.iter().map(|which| Drawn::new(system, clip, *which, request)).collect();
-        Self { system, rotation, heard, position: 0, drawn, scratch: system.plain().scratch() }
+        Self { system, plain, rotation, heard, position: 0, drawn, scratch: plain.scratch() }
     }
 
     /// Makes the next frame of every reaction from what was heard so far. Call it once before the first
@@ -137,15 +139,15 @@ impl<'a> Live<'a> {
     pub fn react(&mut self) -> Vec<Frame> {
         self.rotation.reach(self.position + 2);
         self.position += 1;
-        let (plain, memory, rotation) = (self.system.plain(), self.heard.memory(), &self.rotation);
-        Drawn::step(plain, &mut self.drawn, memory, rotation, &mut self.scratch)
+        let (memory, rotation) = (self.heard.memory(), &self.rotation);
+        Drawn::step(self.plain, &mut self.drawn, memory, rotation, &mut self.scratch)
     }
 
     /// Hears the first frame of `speaker` (see [`LatentIntent::speaker`]).
     pub fn hear(&mut self, speaker: &Speaker<f32>) {
         self.rotation.reach(self.position + 2);
         let token = self.system.token(speaker);
-        self.heard.push(self.system.plain(), &token, &self.rotation);
+        self.heard.push(self.plain, &token, &self.rotation);
     }
 
     /// The reactions so far.

@@ -9,6 +9,7 @@
 
 mod cache;
 mod map;
+mod rows;
 
 use rayon::prelude::*;
 
@@ -21,6 +22,7 @@ use super::network::Network;
 pub use cache::Cache;
 use cache::attend;
 use map::{Gain, Map, Turn, silu};
+pub use rows::{Precision, Rows};
 
 /// Speaker rows that are taken in at a time.
 const PUSHED: usize = 32;
@@ -40,11 +42,11 @@ impl SelfPlain {
         self.out.inputs()
     }
 
-    fn new(values: &[f32], unit: &SelfUnit) -> Self {
+    fn new(precision: Precision, values: &[f32], unit: &SelfUnit) -> Self {
         Self {
             norm: Gain::new(values, &unit.norm),
-            uvz: Map::new(values, &unit.uvz),
-            out: Map::new(values, &unit.out),
+            uvz: Map::new(precision, values, &unit.uvz),
+            out: Map::new(precision, values, &unit.out),
             query: Turn::new(values, &unit.qk, 0),
             key: Turn::new(values, &unit.qk, 1),
             attend: unit.attend,
@@ -65,6 +67,7 @@ impl SelfPlain {
         scratch.normed.chunks_exact_mut(d).zip(x.chunks_exact(d)).for_each(|(y, x)| self.norm.apply(x, y));
         self.uvz.apply(&scratch.normed, d, &mut scratch.active);
         silu(&mut scratch.active);
+        let alone = x.len() == d;
         for (row, cache) in scratch.active.chunks_exact_mut(wide).zip(caches) {
             let position = cache.count;
             let (gate, others) = row.split_at_mut(e);
@@ -74,7 +77,7 @@ impl SelfPlain {
             self.query.apply(base, &mut scratch.turned);
             rotation.turn(&mut scratch.turned, position);
             let mixed = &mut scratch.mixed[..e];
-            attend(&self.attend, &scratch.turned, s, cache, &mut scratch.scores, mixed);
+            attend(&self.attend, &scratch.turned, s, cache, &mut scratch.scores, mixed, alone);
             gate.iter_mut().zip(mixed).for_each(|(gate, mixed)| *gate *= *mixed);
         }
         self.out.add_with_bias(&scratch.active, wide, x);
@@ -97,12 +100,12 @@ impl CrossPlain {
         self.out.inputs()
     }
 
-    fn new(values: &[f32], unit: &CrossUnit) -> Self {
+    fn new(precision: Precision, values: &[f32], unit: &CrossUnit) -> Self {
         Self {
             norm: Gain::new(values, &unit.norm),
-            uq: Map::new(values, &unit.uq),
-            vk: Map::new(values, &unit.vk),
-            out: Map::new(values, &unit.out),
+            uq: Map::new(precision, values, &unit.uq),
+            vk: Map::new(precision, values, &unit.vk),
+            out: Map::new(precision, values, &unit.out),
             query: Turn::new(values, &unit.qk, 0),
             key: Turn::new(values, &unit.qk, 1),
             attend: unit.attend,
@@ -146,7 +149,7 @@ impl CrossPlain {
             rotation.turn(query, position);
         }
         scratch.mixed.resize(rows * e, 0.0);
-        attend(&self.attend, &scratch.queries, s, cache, &mut scratch.scores, &mut scratch.mixed);
+        attend(&self.attend, &scratch.queries, s, cache, &mut scratch.scores, &mut scratch.mixed, true);
         for (row, mixed) in scratch.active.chunks_exact_mut(wide).zip(scratch.mixed.chunks_exact(e)) {
             row[..e].iter_mut().zip(mixed).for_each(|(gate, mixed)| *gate *= mixed);
         }
@@ -177,6 +180,7 @@ impl Scratch {
 /// The network's weights laid out for stepping.
 #[derive(Debug, Clone)]
 pub struct Plain {
+    precision: Precision,
     width: usize,
     key_width: usize,
     gate_width: usize,
@@ -197,40 +201,56 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Copies the weights out of `values`.
-    pub fn new(network: &Network, values: &[f32]) -> Self {
+    /// Copies the weights out of `values`; caches are kept as the weights are.
+    pub fn new(network: &Network, values: &[f32], precision: Precision) -> Self {
         let config = &network.config;
         Self {
+            precision,
             width: config.width,
             key_width: config.key_width,
             gate_width: config.gate_width(),
             capacity: config.training_frames,
-            encoder: network.encoder.units.iter().map(|unit| SelfPlain::new(values, unit)).collect(),
+            encoder: network
+                .encoder
+                .units
+                .iter()
+                .map(|unit| SelfPlain::new(precision, values, unit))
+                .collect(),
             encoder_norm: Gain::new(values, &network.encoder.norm),
             sink: network.encoder.sink.of(values).to_vec(),
             layers: network
                 .decoder
                 .layers
                 .iter()
-                .map(|(own, cross)| (SelfPlain::new(values, own), CrossPlain::new(values, cross)))
+                .map(|(own, cross)| {
+                    (SelfPlain::new(precision, values, own), CrossPlain::new(precision, values, cross))
+                })
                 .collect(),
             norm: Gain::new(values, &network.decoder.norm),
             bos: network.decoder.bos.of(values).to_vec(),
             heads: std::array::from_fn(|stream| {
                 let table = network.decoder.embeddings[stream].of(values);
                 (
-                    Map::new(values, &network.heads.maps[stream]),
-                    Map::transpose(table, network.heads.biases[stream].of(values)),
+                    Map::new(precision, values, &network.heads.maps[stream]),
+                    Map::transpose(precision, table, network.heads.biases[stream].of(values)),
                 )
             }),
             chain: network.chain.as_ref().map(|chain| {
-                chain.maps.each_ref().map(|map| Map::transpose(map.of(values), &vec![0.0; config.width]))
+                chain
+                    .maps
+                    .each_ref()
+                    .map(|map| Map::transpose(precision, map.of(values), &vec![0.0; config.width]))
             }),
             order: order(network.chain.as_ref()),
             embeddings: std::array::from_fn(|stream| network.decoder.embeddings[stream].of(values).to_vec()),
             token_widths: config.token_widths,
             latent_place: config.latent_place,
         }
+    }
+
+    /// An empty cache of at most `capacity` rows.
+    fn cache(&self, capacity: usize) -> Cache {
+        Cache::new(self.precision, self.key_width, self.gate_width, capacity)
     }
 
     /// Whether a stream has to hear what was drawn before it.
@@ -285,8 +305,8 @@ impl Heard {
     /// Nothing heard yet: position 0 alone.
     pub fn new(plain: &Plain, rotation: &Rotation<f32>) -> Self {
         let mut heard = Self {
-            caches: vec![Cache::new(plain.capacity); plain.encoder.len()],
-            memory: vec![Cache::new(plain.capacity); plain.layers.len()],
+            caches: vec![plain.cache(plain.capacity); plain.encoder.len()],
+            memory: vec![plain.cache(plain.capacity); plain.layers.len()],
             scratch: plain.scratch(),
         };
         let sink = plain.sink.clone();
@@ -321,17 +341,9 @@ pub fn stretch(plain: &Plain, memory: &[f32], first: usize, rotation: &Rotation<
         .layers
         .par_iter()
         .map(|(_, cross)| {
-            let mut cache = Cache::new(rows + 1);
+            let mut cache = plain.cache(rows + 1).beginning_at(first);
             for rows in memory.chunks(PUSHED * plain.width) {
                 cross.push(rows, &mut cache, rotation);
-            }
-            // Positions count within the stretch; only distances to the listener's rows matter.
-            let s = plain.key_width;
-            if first > 0 {
-                for (row, key) in cache.keys.chunks_exact_mut(s).enumerate() {
-                    rotation.turn_back(key, row);
-                    rotation.turn(key, first + row);
-                }
             }
             cache
         })
@@ -355,7 +367,7 @@ impl Reaction {
     /// A reaction with the given e_z, before its first frame.
     pub fn new(plain: &Plain, latent: Vec<f32>) -> Self {
         Self {
-            caches: vec![Cache::new(plain.capacity); plain.layers.len()],
+            caches: vec![plain.cache(plain.capacity); plain.layers.len()],
             latent,
             position: 0,
             hidden: Vec::new(),
