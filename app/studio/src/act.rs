@@ -345,7 +345,7 @@ impl Studio {
             let Done { slot, title, result, .. } = done;
             match result {
                 Ok(answer) => {
-                    if !matches!(slot, Slot::Sparklines | Slot::Paired | Slot::Start) {
+                    if !matches!(slot, Slot::Sparklines | Slot::Figures | Slot::Paired | Slot::Start) {
                         self.state.succeeded_at = now;
                     }
                     self.take_in_one(ctx, now, &title, answer);
@@ -520,6 +520,7 @@ impl Studio {
                 at: now,
                 floating: true,
             }),
+            Made::Figures(figures) => self.memory.figures.extend(figures),
             Made::Sparklines(pictures) => {
                 for (key, picture) in pictures {
                     self.memory.sparklines.insert(key, Some(picture));

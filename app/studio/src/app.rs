@@ -189,6 +189,7 @@ impl Studio {
             self.act(ctx, command);
         }
         self.ask_for_sparklines();
+        self.ask_for_figures();
         self.ask_for_comparison();
         self.ask_for_posterior();
         for fault in self.videos.news() {
@@ -252,6 +253,17 @@ impl Studio {
             self.jobs
                 .start(Slot::Sparklines, "Looking at clips", move |control| work::sparklines(work, control));
         }
+    }
+
+    /// Has figures drawn; while a worker is at it, what is wanted is asked for again in the next frame.
+    fn ask_for_figures(&mut self) {
+        let wanted = std::mem::take(&mut self.memory.figures_wanted);
+        if wanted.is_empty() || self.jobs.in_slot(Slot::Figures).is_some() {
+            return;
+        }
+        self.jobs.start(Slot::Figures, "Drawing figures", move |_| {
+            Ok(Made::Figures(wanted.into_iter().map(crate::figure::Wanted::draw).collect()).into())
+        });
     }
 
     /// What lies over the workspace.

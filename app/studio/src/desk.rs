@@ -93,6 +93,8 @@ pub struct Memory {
     pub check_severity: Option<clips::corpus::check::Severity>,
     /// Figures of the Evaluate workspace, by their place.
     pub figures: HashMap<&'static str, Kept>,
+    /// Figures that a worker is to draw.
+    pub figures_wanted: Vec<crate::figure::Wanted>,
     /// Two rows by one measure, of a generation of the table: what was compared last.
     pub comparison: Option<(Compared, Option<Arc<Comparison>>)>,
     /// What is to be compared.

@@ -18,13 +18,39 @@ pub fn style(theme: Theme) -> Style {
     }
 }
 
+/// What a drawing depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Width and height of its place, in points.
+    pub size: [i32; 2],
+    /// A hash of everything else.
+    pub content: u64,
+}
+
 /// A drawing that is good as long as its key is.
 #[derive(Clone)]
 pub struct Kept {
     /// What it was drawn from.
-    pub key: u64,
+    pub key: Key,
     /// The drawing.
     pub drawing: Arc<Drawing>,
+}
+
+/// A drawing that a worker is to make.
+pub struct Wanted {
+    /// Where it is shown.
+    pub place: &'static str,
+    /// What it is drawn from.
+    pub key: Key,
+    /// Draws it.
+    pub work: Box<dyn FnOnce() -> Drawing + Send>,
+}
+
+impl Wanted {
+    /// Draws it.
+    pub fn draw(self) -> (&'static str, Kept) {
+        (self.place, Kept { key: self.key, drawing: Arc::new((self.work)()) })
+    }
 }
 
 /// What is under the pointer.

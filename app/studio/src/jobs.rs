@@ -47,6 +47,8 @@ pub enum Slot {
     Dialog,
     /// Small pictures of clips in the list (exclusive).
     Sparklines,
+    /// Drawing figures (exclusive).
+    Figures,
 }
 
 impl Slot {
@@ -160,6 +162,11 @@ impl<T: Send + 'static> Jobs<T> {
     /// Jobs that have not answered.
     pub fn running(&self) -> &[Running] {
         &self.running
+    }
+
+    /// The job the status bar tells of: the oldest that is more than a moment's work.
+    pub fn told(&self) -> Option<&Running> {
+        self.running.iter().find(|job| job.slot != Slot::Figures)
     }
 
     /// The running job of a slot.

@@ -83,6 +83,8 @@ pub enum Made {
     Named(String, study::names::Names),
     /// Small pictures of clips.
     Sparklines(Vec<(ClipKey, Sparkline)>),
+    /// Figures and their places.
+    Figures(Vec<(&'static str, crate::figure::Kept)>),
 }
 
 /// What a worker made, and what it stumbled over on the way.

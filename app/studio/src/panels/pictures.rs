@@ -8,7 +8,7 @@ use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use figures::{Drawing, Size};
 
 use crate::desk::Desk;
-use crate::figure::{self, Kept};
+use crate::figure::{self, Kept, Key, Wanted};
 
 /// Paints a drawing, shows what is under the pointer, and returns the mark that was clicked.
 pub fn figure_ui(ui: &mut Ui, area: Rect, drawing: &Drawing, name: &str) -> Option<u64> {
@@ -30,19 +30,18 @@ pub fn size_of(area: Rect) -> Size {
 }
 
 /// Everything a drawing depends on.
-pub fn key_of(desk: &Desk<'_>, area: Rect, what: &impl Hash) -> u64 {
+pub fn key_of(desk: &Desk<'_>, area: Rect, what: &impl Hash) -> Key {
     let mut hasher = DefaultHasher::new();
     (desk.state.evaluate.generation, desk.state.theme == crate::Theme::Dark).hash(&mut hasher);
-    (area.width().round() as i32, area.height().round() as i32).hash(&mut hasher);
     what.hash(&mut hasher);
-    hasher.finish()
+    Key { size: [area.width().round() as i32, area.height().round() as i32], content: hasher.finish() }
 }
 
 /// The drawing of a place of the screen, made anew when its key is another.
 pub fn kept(
     desk: &mut Desk<'_>,
     place: &'static str,
-    key: u64,
+    key: Key,
     draw: impl FnOnce() -> Drawing,
 ) -> Arc<Drawing> {
     let known = desk.memory.figures.get(place).filter(|kept| kept.key == key);
@@ -52,6 +51,25 @@ pub fn kept(
     let drawing = Arc::new(draw());
     desk.memory.figures.insert(place, Kept { key, drawing: drawing.clone() });
     drawing
+}
+
+/// The same for a drawing that costs more than a frame has: a worker makes it, and what was there stays until it is done.
+/// A place that is empty or has another size does not wait.
+pub fn kept_by_worker(
+    desk: &mut Desk<'_>,
+    place: &'static str,
+    key: Key,
+    draw: impl FnOnce() -> Drawing + Send + 'static,
+) -> Arc<Drawing> {
+    match desk.memory.figures.get(place).filter(|known| known.key.size == key.size) {
+        None => kept(desk, place, key, draw),
+        Some(known) => {
+            if known.key != key {
+                desk.memory.figures_wanted.push(Wanted { place, key, work: Box::new(draw) });
+            }
+            known.drawing.clone()
+        }
+    }
 }
 
 /// The upper left corner and width of a figure inside a panel.

@@ -19,10 +19,10 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         let transport = desk.playback.transport();
         let pace = match desk.memory.frames_per_second {
             Some(fps) if desk.playback.moving() => format!("{fps:.0} fps"),
-            _ if !desk.jobs.running().is_empty() => label::WORKING.to_owned(),
+            _ if desk.jobs.told().is_some() => label::WORKING.to_owned(),
             _ => label::IDLE.to_owned(),
         };
-        let busy = desk.playback.moving() || !desk.jobs.running().is_empty();
+        let busy = desk.playback.moving() || desk.jobs.told().is_some();
         let dot = if busy { tokens.good } else { tokens.faint };
         item(ui, &pace, tokens.dim, Some(dot));
         let kind = desk.playback.badge();
@@ -55,7 +55,7 @@ fn item(ui: &mut Ui, text: &str, ink: egui::Color32, dot: Option<egui::Color32>)
 fn right_ui(desk: &mut Desk<'_>, ui: &mut Ui, left: f32) {
     let tokens = desk.tokens;
     let bar = ui.max_rect();
-    let (words, ink) = if let Some(job) = desk.jobs.running().first() {
+    let (words, ink) = if let Some(job) = desk.jobs.told() {
         let progress = job.progress();
         let words = match progress {
             Some(progress) if progress.total > 0 => {

@@ -9,7 +9,7 @@ use crate::commands::Command;
 use crate::desk::Desk;
 use crate::evaluate::{Card, Do, Focus};
 use crate::figure;
-use crate::panels::pictures::{figure_ui, kept, key_of, size_of};
+use crate::panels::pictures::{figure_ui, kept, kept_by_worker, key_of, size_of};
 use crate::text::{empty, label};
 use crate::widgets::{self, segments};
 
@@ -40,7 +40,7 @@ fn tradeoff_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
     let focus = desk.state.evaluate.focus.row;
     let key = key_of(desk, inner, &("trade-off", focus));
     let style = figure::style(desk.state.theme);
-    let drawing = kept(desk, "trade-off", key, || {
+    let drawing = kept_by_worker(desk, "trade-off", key, move || {
         // published systems answered other clips: they have no place on these axes
         plots::tradeoff(&board, AXES, Some(focus), false).draw(&style, size_of(inner))
     });
@@ -68,12 +68,13 @@ fn by_clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
     let nothing = |ui: &Ui, (what, more): (&str, &str)| widgets::empty(ui, tokens, below, what, more);
     let drawing = match desk.state.evaluate.card {
         Card::Distribution => {
-            let figure = plots::distribution(&board, column, Some(row));
-            if figure.rows.is_empty() {
+            if !board.rows.iter().any(|row| row.cell(column).is_some_and(|cell| !cell.per_clip.is_empty())) {
                 return nothing(ui, (empty::NO_CLIPS, empty::NO_CLIPS_REMEDY));
             }
             let key = key_of(desk, below, &("distribution", row, column));
-            kept(desk, "by clip", key, || figure.draw(&style, size_of(below)))
+            kept_by_worker(desk, "by clip", key, move || {
+                plots::distribution(&board, column, Some(row)).draw(&style, size_of(below))
+            })
         }
         Card::Difference => {
             let Some(other) = desk.state.evaluate.other() else {
@@ -93,7 +94,7 @@ fn by_clip_ui(desk: &mut Desk<'_>, ui: &mut Ui, area: Rect) {
                 Some((_, Some(found))) => {
                     let found = found.clone();
                     let key = key_of(desk, below, &("difference", wanted));
-                    kept(desk, "by clip", key, || {
+                    kept_by_worker(desk, "by clip", key, move || {
                         plots::differences(&board, row, other, column, &found).draw(&style, size_of(below))
                     })
                 }
