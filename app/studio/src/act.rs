@@ -120,12 +120,11 @@ impl Studio {
             Command::Do(what) => self.evaluating(ctx, what),
             Command::Train(what) => self.training(ctx, what),
             Command::Explore(what) => self.exploring(ctx, what),
+            Command::Face(what) => self.setting_face(ctx, what),
             Command::Present => {
                 let other = match self.state.workspace {
-                    Workspace::Compare | Workspace::Evaluate | Workspace::Train | Workspace::Latents => {
-                        Workspace::Present
-                    }
                     Workspace::Present => Workspace::Compare,
+                    _ => Workspace::Present,
                 };
                 self.show(ctx, other);
             }

@@ -311,6 +311,7 @@ fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
         Workspace::Evaluate => panels::evaluate::ui(desk, ui),
         Workspace::Train => panels::train::ui(desk, ui),
         Workspace::Latents => panels::latents::ui(desk, ui),
+        Workspace::Face => panels::sliders::ui(desk, ui),
     }
     if desk.state.workspace != Workspace::Present {
         // An audience sees faces; the messages wait in their list.

@@ -3,12 +3,14 @@
 
 use std::path::PathBuf;
 
+use clips::arkit::FaceSource;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::evaluate::{Card, Do, TableForm};
 use crate::explore::Do as E;
 use crate::library::{ClipKey, Facet, Shelf};
 use crate::overlay::Overlay;
+use crate::sliders::Do as F;
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
 use crate::train::{self, Do as T};
@@ -106,6 +108,8 @@ pub enum Command {
     Beside,
     /// Something in the Evaluate workspace.
     Do(Do),
+    /// Something in the Face workspace.
+    Face(F),
     /// Something in the Train workspace.
     Train(train::Do),
     /// Something in the Latents workspace.
@@ -173,7 +177,7 @@ use Command as C;
 
 /// Actions that the palette and the help list, in order, by group.
 // Keys are looked for in this order, and a plain key also answers with Shift held: the one with Shift comes first.
-pub const GROUPS: [(&str, &[Command]); 10] = [
+pub const GROUPS: [(&str, &[Command]); 11] = [
     (
         "File",
         &[
@@ -286,6 +290,18 @@ pub const GROUPS: [(&str, &[Command]); 10] = [
         "Latents",
         &[C::Explore(E::Run), C::Explore(E::Cancel), C::Explore(E::Move(1)), C::Explore(E::Move(-1))],
     ),
+    (
+        "Face",
+        &[
+            C::Face(F::Source(FaceSource::Attributes)),
+            C::Face(F::Source(FaceSource::Expressions)),
+            C::Face(F::Source(FaceSource::Coefficients)),
+            C::Face(F::Reset),
+            C::Face(F::TakeOver),
+            C::Face(F::BothSides),
+            C::Face(F::Copy),
+        ],
+    ),
     ("Tracks", &[C::ZoomIn, C::ZoomOut, C::ZoomAll, C::ZoomLoop, C::ResetTracks]),
     (
         "Window",
@@ -294,6 +310,7 @@ pub const GROUPS: [(&str, &[Command]); 10] = [
             C::Show(Workspace::Evaluate),
             C::Show(Workspace::Train),
             C::Show(Workspace::Latents),
+            C::Show(Workspace::Face),
             C::Present,
             C::PresentOne,
             C::SwitchTheme,
@@ -369,8 +386,10 @@ impl Command {
             C::Show(Workspace::Present) => "Workspace: present".to_owned(),
             C::Show(Workspace::Train) => "Workspace: train".to_owned(),
             C::Show(Workspace::Latents) => "Workspace: latents".to_owned(),
+            C::Show(Workspace::Face) => "Workspace: face".to_owned(),
             C::Train(it) => it.text().to_owned(),
             C::Explore(it) => it.text().to_owned(),
+            C::Face(it) => it.text().to_owned(),
             C::Do(Do::Move(1, _)) => "The row below".to_owned(),
             C::Do(Do::Move(-1, _)) => "The row above".to_owned(),
             C::Do(Do::Move(_, 1)) => "The next measure".to_owned(),
@@ -454,6 +473,13 @@ impl Command {
             C::Show(Workspace::Evaluate) => one(COMMAND, Key::Num2),
             C::Show(Workspace::Train) => one(COMMAND, Key::Num3),
             C::Show(Workspace::Latents) => one(COMMAND, Key::Num4),
+            C::Show(Workspace::Face) => one(COMMAND, Key::Num5),
+            C::Face(F::Source(FaceSource::Attributes)) => one(PLAIN, Key::U),
+            C::Face(F::Source(FaceSource::Expressions)) => one(PLAIN, Key::E),
+            C::Face(F::Source(FaceSource::Coefficients)) => one(PLAIN, Key::B),
+            C::Face(F::Reset) => one(PLAIN, Key::Backspace),
+            C::Face(F::TakeOver) => one(PLAIN, Key::G),
+            C::Face(F::BothSides) => one(PLAIN, Key::S),
             C::Explore(E::Run) => one(COMMAND.plus(SHIFT), Key::Z),
             C::Explore(E::Move(1)) => one(PLAIN, Key::ArrowDown),
             C::Explore(E::Move(-1)) => one(PLAIN, Key::ArrowUp),
@@ -530,6 +556,7 @@ impl Command {
         let of_evaluate = matches!(self, C::Do(_));
         let of_train = matches!(self, C::Train(_));
         let of_latents = matches!(self, C::Explore(_));
+        let of_face = matches!(self, C::Face(_));
         let held = self.keys().iter().all(|keys| keys.modifiers.command || keys.modifiers.ctrl);
         let of_window = matches!(
             self,
@@ -545,7 +572,10 @@ impl Command {
             Workspace::Evaluate => of_evaluate || held || of_window,
             Workspace::Train => of_train || held || of_window,
             Workspace::Latents => of_latents || held || of_window,
-            Workspace::Compare | Workspace::Present => !(of_evaluate || of_train || of_latents) || held,
+            Workspace::Face => of_face || held || of_window || matches!(self, C::Overlay(_)),
+            Workspace::Compare | Workspace::Present => {
+                !(of_evaluate || of_train || of_latents || of_face) || held
+            }
         }
     }
 }
@@ -590,6 +620,7 @@ mod tests {
             Workspace::Evaluate,
             Workspace::Train,
             Workspace::Latents,
+            Workspace::Face,
             Workspace::Present,
         ] {
             seen.clear();
@@ -606,7 +637,8 @@ mod tests {
 
     #[test]
     fn words_are_sentence_case_without_a_full_stop() {
-        let all = [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Latents];
+        let all =
+            [Workspace::Compare, Workspace::Evaluate, Workspace::Train, Workspace::Latents, Workspace::Face];
         for command in all.into_iter().flat_map(Command::with_keys) {
             let text = command.text();
             assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");

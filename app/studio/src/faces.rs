@@ -14,7 +14,6 @@ use egui_wgpu::{RenderState, wgpu};
 use face::{Batch, Camera, Coefficients, Expression, Look, Moment, Quality, Renderer, Shot, Take, Target};
 
 use crate::motion::Motion;
-use crate::theme::Theme;
 
 /// Which view a picture is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,12 +167,8 @@ impl Faces {
         size: [u32; 2],
         expression: &Expression,
         camera: &Camera,
-        theme: Theme,
+        look: Look,
     ) -> Option<TextureId> {
-        let look = match theme {
-            Theme::Dark => Look::dark(),
-            Theme::Light => Look::light(),
-        };
         self.view(seat, size, Doing::Still(*expression), camera, look)
     }
 

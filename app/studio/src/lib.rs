@@ -8,6 +8,7 @@
 pub mod act;
 pub mod act_evaluate;
 pub mod act_explore;
+pub mod act_face;
 pub mod act_lane;
 pub mod act_train;
 pub mod app;
@@ -28,6 +29,7 @@ pub mod playback;
 pub mod scenes;
 pub mod scoring;
 pub mod signature;
+pub mod sliders;
 pub mod state;
 #[cfg(test)]
 mod testing;

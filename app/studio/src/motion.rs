@@ -6,6 +6,7 @@
 
 use clips::arkit::{self, FaceSource};
 use clips::channels::{ATTRIBUTE_COUNT, BLENDSHAPE_COUNT, COEFFICIENT_COUNT};
+use clips::dials::Dials;
 use clips::time::FRAMES_PER_SECOND;
 use clips::{Streams, pose};
 use face::{Expression, Pose};
@@ -74,6 +75,12 @@ impl Motion {
             })
             .collect();
         Self { source, frames }
+    }
+
+    /// The one frame of a face that is set by hand.
+    pub fn of_dials(dials: &Dials) -> Self {
+        let weights = dials.weights().map(finite);
+        Self { source: dials.source, frames: vec![Expression { weights, pose: pose_of(dials.head_pose()) }] }
     }
 
     /// The face of a frame; the last one beyond the end, a neutral one when there is none.

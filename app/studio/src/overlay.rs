@@ -42,6 +42,14 @@ const ONION_STEP: usize = 4;
 /// Displacement of the hottest colour, cm.
 pub const FULL_CM: f32 = 1.2;
 
+/// The look of faces in an edition of the window, with nothing over them.
+pub fn look_of(theme: Theme) -> Look {
+    match theme {
+        Theme::Dark => Look::dark(),
+        Theme::Light => Look::light(),
+    }
+}
+
 /// Which switches are on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown(Vec<Overlay>);
@@ -80,10 +88,7 @@ impl Shown {
         real: Option<&Expression>,
         outline: bool,
     ) -> Look {
-        let mut look = match theme {
-            Theme::Dark => Look::dark(),
-            Theme::Light => Look::light(),
-        };
+        let mut look = look_of(theme);
         if self.has(Overlay::Porcelain) {
             look = look.porcelain();
         }

@@ -18,6 +18,7 @@ use crate::lane::Lane;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
 use crate::signature::Signature;
+use crate::sliders::Sliders;
 use crate::theme::{MOST_LATENTS, Theme};
 use crate::tracks::{FIRST_TRACKS, Track, View};
 use crate::train::Train;
@@ -39,6 +40,8 @@ pub enum Workspace {
     Train,
     /// What each latent intent of a system does over a split.
     Latents,
+    /// A face set by hand.
+    Face,
     /// Faces only, for an audience.
     Present,
 }
@@ -398,6 +401,8 @@ pub struct State {
     pub train: Train,
     /// The Latents workspace, and what latents are called.
     pub explore: Explore,
+    /// The Face workspace.
+    pub sliders: Sliders,
     /// Messages, oldest first.
     pub messages: Vec<Message>,
     /// Seconds of the window when a job last succeeded: an older failure leaves the status bar.
@@ -437,6 +442,7 @@ impl Default for State {
             evaluate: Evaluate::default(),
             train: Train::default(),
             explore: Explore::default(),
+            sliders: Sliders::default(),
             messages: Vec::new(),
             succeeded_at: 0.0,
         }

@@ -17,6 +17,17 @@ pub const STAGE_CLIP: &str = "reading the clip";
 pub mod heading {
     #![allow(missing_docs, reason = "each is its own text")]
     pub const CLIPS: &str = "CLIPS";
+    pub const UNITS: &str = "ACTION UNITS";
+    pub const EXPRESSIONS: &str = "EXPRESSIONS";
+    pub const MOOD: &str = "MOOD";
+    pub const BROWS: &str = "BROWS";
+    pub const EYES: &str = "EYES";
+    pub const CHEEKS: &str = "CHEEKS";
+    pub const NOSE: &str = "NOSE";
+    pub const JAW: &str = "JAW";
+    pub const MOUTH: &str = "MOUTH";
+    pub const TONGUE: &str = "TONGUE";
+    pub const POSE: &str = "HEAD";
     pub const OPEN: &str = "OPEN";
     pub const DISTANCE: &str = "DISTANCE BETWEEN LATENTS";
     pub const DISTANCE_SAMPLES: &str = "DISTANCE BETWEEN SAMPLES";
@@ -128,6 +139,15 @@ pub mod label {
     pub const NO_LATENT: &str = "no latent";
     pub const PREVIEW_FRAME: &str = "Frame of the preview";
     pub const PRESENT: &str = "Present";
+    pub const FACE: &str = "Face";
+    pub const BY_HAND: &str = "Set by hand";
+    pub const BY_UNITS: &str = "Action units";
+    pub const BY_EXPRESSIONS: &str = "Expressions";
+    pub const BY_BLENDSHAPES: &str = "Blendshapes";
+    pub const BOTH_SIDES: &str = "Both sides";
+    pub const RESET: &str = "Reset";
+    pub const TAKE_OVER: &str = "From the reaction";
+    pub const COPY_COMMAND: &str = "Copy command";
     pub const RUN: &str = "Evaluate";
     pub const RUN_NEXT: &str = "Go on";
     pub const SYNTHETIC_CORPUS: &str = "Write a synthetic corpus";
@@ -245,6 +265,15 @@ pub const POINTER_LATENTS: [(&str, &str); 3] = [
     ("Click a latent", "look at it"),
     ("Type a name", "call it so everywhere"),
     ("Click a clip", "open it in Compare"),
+];
+
+/// What the pointer does in Face, for the help.
+pub const POINTER_FACE: [(&str, &str); 5] = [
+    ("Drag a slider", "move the face"),
+    ("Double click a slider", "back to 0"),
+    ("Arrow keys", "move the slider in focus"),
+    ("Drag the face", "turn the camera"),
+    ("Wheel on the face", "come closer"),
 ];
 
 /// What the pointer does in Train, for the help.

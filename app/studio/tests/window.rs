@@ -429,6 +429,47 @@ fn present_shows_the_wall_alone_and_escape_leaves_it() {
 }
 
 #[test]
+fn a_face_is_set_by_slider_preset_and_key_and_taken_over_from_a_reaction() {
+    let mut window = demo();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num5);
+    settle(&mut window);
+    assert_eq!(window.state().studio.state.workspace, Workspace::Face);
+    let set = |window: &Window| window.state().studio.state.sliders.dials.clone();
+    assert!(set(&window).is_neutral());
+    window.get_by_label("Felt smile").click();
+    window.run_steps(2);
+    assert_eq!(set(&window).to_string(), "AU6=0.9 AU12=0.9 AU25=0.6");
+    // the focused slider moves by key, a pressed one follows the pointer
+    window.get_by_label("AU12").focus();
+    window.run_steps(1);
+    window.key_press(Key::ArrowLeft);
+    window.run_steps(2);
+    assert!(set(&window).to_string().contains("AU12=0.89"), "{}", set(&window));
+    window.get_by_label("AU1").click();
+    window.run_steps(2);
+    assert!(set(&window).to_string().starts_with("AU1=0.5 "), "{}", set(&window));
+    window.key_press(Key::Backspace);
+    window.run_steps(2);
+    assert!(set(&window).is_neutral());
+    // the chosen reaction where it moves most
+    window.state_mut().studio.playback.seek(331);
+    window.run_steps(1);
+    window.get_by_label("From the reaction").click();
+    window.run_steps(2);
+    let studio = &window.state().studio;
+    let shown = studio.state.reactions.all[studio.state.chosen().unwrap()].motion.at(331);
+    let weights = set(&window).weights();
+    assert!(weights.iter().any(|weight| *weight > 0.1), "a face that does something");
+    for (a, b) in weights.iter().zip(shown.weights) {
+        assert!((a - b.min(1.0)).abs() < 0.006, "{a}, not {b}");
+    }
+    // sources do not mix: units know nothing of it until they drive
+    window.get_by_label("Action units").click();
+    window.run_steps(2);
+    assert_ne!(set(&window).weights(), weights);
+}
+
+#[test]
 fn an_idle_window_asks_for_no_frames() {
     let mut window = demo();
     // Sparklines are read after the clip; nothing may follow them.

@@ -12,6 +12,7 @@ pub mod chance;
 pub mod channels;
 pub mod control;
 pub mod corpus;
+pub mod dials;
 mod fault;
 pub mod golden;
 pub mod pose;

@@ -25,7 +25,10 @@ pub fn over_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, expression: &Expression, he
 fn scale_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
-    let bar = Rect::from_min_size(rect.left_bottom() + vec2(22.0, -16.0), vec2(64.0, 6.0));
+    let bar = Rect::from_min_size(
+        rect.left_bottom() + vec2(22.0, -16.0),
+        vec2((rect.width() - 92.0).clamp(16.0, 64.0), 6.0),
+    );
     painter.rect_filled(bar.expand2(vec2(16.0, 6.0)).with_max_x(bar.right() + 46.0), 8.0, tokens.veil);
     for step in 0..32 {
         let [r, g, b] = face::twin::heat_colour(step as f32 / 31.0);

@@ -6,7 +6,7 @@ use crate::commands::{Command, GROUPS};
 use crate::desk::Desk;
 use crate::panels::palette::key_cap;
 use crate::state::Workspace;
-use crate::text::{POINTER, POINTER_EVALUATE, POINTER_LATENTS, POINTER_TRAIN, heading};
+use crate::text::{POINTER, POINTER_EVALUATE, POINTER_FACE, POINTER_LATENTS, POINTER_TRAIN, heading};
 use crate::theme::{self, Tokens};
 use crate::widgets;
 
@@ -56,6 +56,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
                         Workspace::Evaluate => &POINTER_EVALUATE,
                         Workspace::Train => &POINTER_TRAIN,
                         Workspace::Latents => &POINTER_LATENTS,
+                        Workspace::Face => &POINTER_FACE,
                         Workspace::Compare | Workspace::Present => &POINTER,
                     };
                     let column = &mut columns[next(gestures.len())];

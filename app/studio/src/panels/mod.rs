@@ -13,6 +13,7 @@ pub mod messages;
 pub mod palette;
 pub mod pictures;
 pub mod present;
+pub mod sliders;
 pub mod sound_tracks;
 pub mod status;
 pub mod top_bar;

@@ -22,12 +22,18 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
             Workspace::Evaluate,
             Workspace::Latents,
             Workspace::Train,
+            Workspace::Face,
             Workspace::Present,
         ];
         let chosen = places.iter().position(|place| *place == desk.state.workspace).unwrap_or(0);
-        let words = [label::COMPARE, label::EVALUATE, label::LATENTS, label::TRAIN, label::PRESENT];
+        let words =
+            [label::COMPARE, label::EVALUATE, label::LATENTS, label::TRAIN, label::FACE, label::PRESENT];
         if let Some(index) = segments(ui, tokens, &words, chosen, 30.0) {
-            desk.send(if index == 4 { Command::Present } else { Command::Show(places[index]) });
+            desk.send(if places[index] == Workspace::Present {
+                Command::Present
+            } else {
+                Command::Show(places[index])
+            });
         }
         let left = ui.min_rect().right();
         let right = buttons_ui(desk, ui, bar);
@@ -136,6 +142,7 @@ fn title_ui(desk: &Desk<'_>, ui: &mut Ui, bar: Rect, left: f32, right: f32) {
         desk.state.systems.get(desk.state.system).and_then(|row| desk.state.explore.of(&row.origin));
     let run = desk.state.train.run().map(text::of_run_title);
     let (title, remark) = match (&desk.state.clip, &desk.state.evaluate.board) {
+        _ if desk.state.workspace == Workspace::Face => return,
         _ if train => match &run {
             Some((title, remark)) => (title.clone(), remark.as_str()),
             None => return,

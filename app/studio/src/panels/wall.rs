@@ -263,7 +263,8 @@ fn sound_face_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str) {
     }
 }
 
-fn caption_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str, source: &str) {
+/// Name and source in the upper corners of a face.
+pub fn caption_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, name: &str, source: &str) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
     let inset = rect.shrink(7.0);
@@ -458,7 +459,6 @@ fn face_in(
     motion: &Arc<Motion>,
     corners: CornerRadius,
 ) {
-    let tokens = desk.tokens;
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
     let frame = desk.playback.frame();
@@ -471,18 +471,47 @@ fn face_in(
     let look = overlays.look(desk.state.theme, motion, frame, real.as_ref(), desk.state.ghost);
     // between two frames of the data a quick display gets faces in between
     let moment = if desk.faces.software() { frame as f32 } else { desk.playback.moment() as f32 };
+    // the colours mean the same on all tiles: the chosen one has the scale
+    let told = !matches!(seat, Seat::Tile(tile) if tile != desk.state.tile);
+    let heat = told && look.overlays.heat.is_some();
     let picture = desk.faces.motion(seat, pixels, motion, moment, &desk.state.camera, look);
+    paint(desk, ui, rect, seat, corners, picture, &motion.at(frame), heat);
+}
+
+/// Draws a face that does not move by itself into `rect`.
+pub fn still_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion) {
+    let scale = ui.ctx().pixels_per_point();
+    let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
+    let look = desk.state.overlays.look(desk.state.theme, motion, 0, None, false);
+    let heat = look.overlays.heat.is_some();
+    let expression = motion.at(0);
+    let picture = desk.faces.picture(seat, pixels, &expression, &desk.state.camera, look);
+    paint(desk, ui, rect, seat, CornerRadius::same(size::ROUND), picture, &expression, heat);
+}
+
+/// The picture of a face, or why there is none.
+fn paint(
+    desk: &Desk<'_>,
+    ui: &Ui,
+    rect: Rect,
+    seat: Seat,
+    corners: CornerRadius,
+    picture: Option<egui::TextureId>,
+    expression: &face::Expression,
+    heat: bool,
+) {
+    let tokens = desk.tokens;
     match picture {
         Some(texture) => {
             let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let shape =
                 egui::epaint::RectShape::filled(rect, corners, Color32::WHITE).with_texture(texture, uv);
             ui.painter().add(shape);
-            face_view::over_ui(desk, ui, rect, &motion.at(frame), look.overlays.heat.is_some());
+            face_view::over_ui(desk, ui, rect, expression, heat);
         }
         None => {
             ui.painter().rect_filled(rect, corners, tokens.card);
-            if desk.jobs.in_slot(Slot::Start).is_none() && seat == Seat::Speaker {
+            if desk.jobs.in_slot(Slot::Start).is_none() && matches!(seat, Seat::Speaker | Seat::Stage) {
                 widgets::empty(ui, tokens, rect, text::empty::FACES, text::empty::FACES_REMEDY);
             } else {
                 let side = (rect.height() * 0.3).min(64.0);

@@ -7,6 +7,7 @@ mod training;
 
 use std::path::Path;
 
+use clips::arkit::FaceSource;
 use clips::corpus::Split;
 use clips::{Fault, FaultKind, Result};
 use listener::Naive;
@@ -14,12 +15,13 @@ use listener::Naive;
 use crate::commands::Command;
 use crate::evaluate::{Card, Do, Focus};
 use crate::library::ClipKey;
+use crate::overlay::Overlay;
 use crate::theme::Theme;
 use crate::tracks::Track;
 use plays::{
     check, compare, compare_average, compare_fault, compare_hearing, compare_hover, compare_lanes,
     compare_loading, compare_sixteen, compare_sound_only, compare_systems, compare_video, compare_zoom,
-    evaluate, evaluate_empty, latents, messages, over, present,
+    evaluate, evaluate_empty, face, latents, messages, over, overlaid, present,
 };
 use stage::Stage;
 pub use training::train_frame_cost;
@@ -29,7 +31,7 @@ use training::{train, train_compare, train_empty};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 27] = [
+const SCENES: [(&str, Prepare); 31] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -54,6 +56,10 @@ const SCENES: [(&str, Prepare); 27] = [
     ("evaluate-beyond", |stage| evaluate(stage, &[Do::Beyond, Do::Published, Do::Card(Card::Reliability)])),
     ("evaluate-empty", evaluate_empty),
     ("latents", latents),
+    ("compare-difference", |stage| overlaid(stage, Overlay::Difference)),
+    ("compare-units", |stage| overlaid(stage, Overlay::Regions)),
+    ("face", |stage| face(stage, FaceSource::Attributes)),
+    ("face-blendshapes", |stage| face(stage, FaceSource::Coefficients)),
     ("train", train),
     ("train-compare", train_compare),
     ("train-empty", train_empty),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clips::arkit::FaceSource;
 use clips::channels::VALENCE;
 use clips::{Control, Fault, FaultKind, Result, Streams};
 use egui::Pos2;
@@ -17,6 +18,8 @@ use crate::explore::Do as Explore;
 use crate::jobs::Slot;
 use crate::lane::Painted;
 use crate::library::ClipKey;
+use crate::overlay::Overlay;
+use crate::sliders::Do as Sliding;
 use crate::state::{Clip, Reactions, Workspace};
 use crate::tracks::{Heard, Track};
 use crate::work::{self, Made};
@@ -397,6 +400,27 @@ pub fn latents(stage: &mut Stage) -> Result<()> {
     // Files that are left behind harm nobody.
     std::fs::remove_dir_all(&home).ok();
     shown
+}
+
+/// The wall with an overlay on.
+pub fn overlaid(stage: &mut Stage, overlay: Overlay) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::Overlay(overlay));
+    stage.settle()
+}
+
+/// A face set by hand: by action units with their regions lit, or as the chosen reaction shows it.
+pub fn face(stage: &mut Stage, source: FaceSource) -> Result<()> {
+    compare(stage)?;
+    if source == FaceSource::Coefficients {
+        stage.act(Command::Face(Sliding::TakeOver));
+    } else {
+        stage.act(Command::Show(Workspace::Face));
+        stage.act(Command::Face(Sliding::Source(source)));
+        stage.act(Command::Face(Sliding::Preset(0)));
+        stage.act(Command::Overlay(Overlay::Regions));
+    }
+    stage.settle()
 }
 
 /// The workspace before anything was scored.

@@ -1,8 +1,10 @@
-//! Which takes are shown: made on the spot for the demo, or read from a `generate` folder or a prediction file.
+//! Which takes are shown: made on the spot for the demo, read from a `generate` folder or a prediction file, or one face
+//! set by hand.
 
 use std::path::{Path, PathBuf};
 
 use clips::array::read_npy;
+use clips::dials::Dials;
 use clips::{Control, Fault, FaultKind, Streams, Take, TakeHeader, Waveform};
 use listener::Request;
 use studio::motion::Motion;
@@ -42,6 +44,8 @@ pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clip
     for name in names {
         if name == "demo" || name.starts_with("demo:") {
             demo(name.strip_prefix("demo:"), &mut cast, control)?;
+        } else if let Some(words) = name.strip_prefix("face:") {
+            cast.tiles.push(set_by_hand(words)?);
         } else {
             let (path, clip) = split(name)?;
             if path.is_dir() { folder(&path, clip, &mut cast)? } else { predictions(&path, clip, &mut cast)? }
@@ -87,6 +91,13 @@ fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result
     cast.tiles.extend(takes.iter().map(tile));
     cast.sound = streams.sound;
     Ok(())
+}
+
+fn set_by_hand(words: &str) -> clips::Result<Tile> {
+    let dials: Dials = words.parse()?;
+    let remark = if dials.is_neutral() { "neutral".to_owned() } else { dials.to_string() };
+    let motion = Motion::of_dials(&dials);
+    Ok(Tile { name: "by hand".to_owned(), remark, latent: None, rank: None, motion })
 }
 
 fn tile(take: &Take) -> Tile {

@@ -10,6 +10,7 @@ use runs::{Checkpoint, Run};
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
+use crate::overlay::look_of;
 use crate::panels::wall::grid;
 use crate::text::{self, empty, heading, label};
 use crate::theme;
@@ -67,7 +68,7 @@ fn preview_ui(desk: &mut Desk<'_>, ui: &mut Ui, run: &Run, whole: f32) {
         let scale = ui.ctx().pixels_per_point();
         let pixels = [(place.width() * scale).round() as u32, (place.height() * scale).round() as u32];
         let (camera, theme) = (desk.state.camera, desk.state.theme);
-        match desk.faces.picture(Seat::Preview(latent), pixels, &motion.at(frame), &camera, theme) {
+        match desk.faces.picture(Seat::Preview(latent), pixels, &motion.at(frame), &camera, look_of(theme)) {
             Some(texture) => {
                 let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
                 let shape =
