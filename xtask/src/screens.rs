@@ -33,6 +33,8 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("train-dark.png", &["screenshot", "train", "--theme", "dark", "--size", "1600x1000"]),
     ("train-compare.png", &["screenshot", "train-compare", "--theme", "light", "--size", "1280x800"]),
     ("check.png", &["screenshot", "check", "--theme", "dark", "--size", "1280x800"]),
+    ("face.png", &["screenshot", "face", "--theme", "dark", "--size", "1280x800"]),
+    ("compare-units.png", &["screenshot", "compare-units", "--theme", "dark", "--size", "1280x800"]),
     ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
     ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),
     ("wall.png", &["render", "demo", "--layout", "wall", "--from", "333", "--size", "1600x800"]),

@@ -160,3 +160,27 @@ fn takes_are_drawn_with_other_heads_and_written_for_other_programs() {
     );
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn a_face_set_by_hand_is_exported_as_it_was_set_and_a_wrong_word_is_explained() {
+    let home = tempfile::tempdir().unwrap();
+    let table = home.path().join("face.csv");
+    let out = table.to_str().unwrap();
+    let done = backchannel(
+        &["render", "face:jawOpen=0.4 pitch=10", "--layout", "single", "--out", out],
+        home.path(),
+    );
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = std::fs::read_to_string(&table).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (names, row) = (lines.next().unwrap(), lines.next().unwrap());
+    let value = |name: &str| -> f32 {
+        let column = names.iter().position(|known| known.eq_ignore_ascii_case(name)).unwrap();
+        row[column].parse().unwrap()
+    };
+    assert!((value("jawOpen") - 0.4).abs() < 1e-4 && value("mouthPucker") == 0.0);
+    assert!((value("headPitch").abs() - 10f32.to_radians()).abs() < 1e-3);
+    let refused = backchannel(&["render", "face:AU12=1 jawOpen=0.4", "--out", out], home.path());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("AU12") && said.contains("jawOpen"), "{said}");
+}

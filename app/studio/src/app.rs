@@ -24,7 +24,7 @@ use crate::video::Videos;
 use crate::work::{self, Answer, Made};
 
 /// Time for drawing faces in one window frame.
-const FACE_BUDGET: Duration = Duration::from_millis(24);
+pub(crate) const FACE_BUDGET: Duration = Duration::from_millis(24);
 /// Small pictures asked of one worker at a time.
 const SPARKLINES_AT_ONCE: usize = 24;
 

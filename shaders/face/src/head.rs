@@ -177,8 +177,7 @@ impl Head {
     pub(crate) fn level(&self, pixel_cm: f32, quality: Quality) -> usize {
         let sooner = match quality {
             Quality::Fine => 1.0,
-            Quality::Quick => 0.75,
-            Quality::Plain => 0.55,
+            Quality::Quick | Quality::Plain => 0.75,
         };
         let coarse = COARSER.iter().filter(|(_, from)| pixel_cm >= from * sooner).count();
         coarse.min(self.meshes.len() - 1)

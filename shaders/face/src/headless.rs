@@ -6,6 +6,7 @@ use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
 use crate::gpu::Renderer;
 use crate::head::Head;
+use crate::smooth::smooth;
 use crate::target::Target;
 use crate::twin;
 use crate::view::{Camera, Look, Quality};
@@ -119,6 +120,9 @@ impl Easel {
         for (picture, view) in out.iter_mut().zip(views) {
             if view.look.transparent {
                 straighten(picture);
+            }
+            if quality == Quality::Plain {
+                smooth(picture);
             }
         }
         Ok(out)

@@ -28,6 +28,7 @@ mod read;
 mod resources;
 pub mod row;
 mod simplify;
+mod smooth;
 mod target;
 pub mod twin;
 mod view;
@@ -43,5 +44,6 @@ pub use headless::{
     Adapter, Backend, Headless, Painter, Picture, View, adapters, read_back, read_back_all, wait,
 };
 pub use names::{NAMES, SHAPES, index_of, mirrored};
+pub use smooth::smooth;
 pub use target::Target;
 pub use view::{Camera, Ghost, Heat, Look, MOST_GHOSTS, Overlays, Quality, Style};

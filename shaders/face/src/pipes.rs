@@ -79,7 +79,7 @@ impl Pipelines {
         quality: Quality,
     ) -> Self {
         let pipes = Pipes { device, frame, shade };
-        let samples = if quality == Quality::Quick { 1 } else { 4 };
+        let samples = if quality == Quality::Fine { 4 } else { 1 };
         let quick = f64::from(u8::from(quality != Quality::Fine));
         let shade_module = module(device, "face shade", wgsl::SHADE);
         let wall_module = module(device, "face wall", wgsl::BACKGROUND);

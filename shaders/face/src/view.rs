@@ -241,8 +241,8 @@ pub enum Quality {
     /// Four samples a pixel, soft shadows, pores and strands.
     #[default]
     Fine,
-    /// Four samples a pixel and the finer mesh, but plain shadows and no pores and strands: for films on devices that
-    /// are programs on the processor.
+    /// As [`Quality::Quick`], and the stairs of pictures that are read back smoothed: for films on devices that are
+    /// programs on the processor.
     Plain,
     /// One sample a pixel, a coarser mesh, simple shadows, no fine detail: for devices that are programs on the
     /// processor, while something moves.

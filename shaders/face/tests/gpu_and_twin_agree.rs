@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    Alike, GHOST_TO_TWIN, GPU_TO_TWIN, LINES_TO_TWIN, MORPH_TO_MORPH, ONE_SAMPLE_TO_TWIN, difference, gpu,
-    head,
+    Alike, GHOST_TO_TWIN, GPU_TO_TWIN, LINES_TO_TWIN, MORPH_TO_MORPH, ONE_SAMPLE_TO_TWIN, SMOOTHED_TO_TWIN,
+    difference, gpu, head,
 };
 use face::{
     Camera, Expression, Ghost, Heat, Look, MorphPath, Overlays, Picture, Quality, Renderer, View, twin, wgsl,
@@ -72,7 +72,7 @@ fn the_twin_draws_what_the_gpu_draws() {
 fn the_twin_follows_every_quality() {
     let Some(gpu) = gpu() else { return };
     let (expression, camera, look) = &views()[1];
-    for (quality, alike) in [(Quality::Plain, GPU_TO_TWIN), (Quality::Quick, ONE_SAMPLE_TO_TWIN)] {
+    for (quality, alike) in [(Quality::Plain, SMOOTHED_TO_TWIN), (Quality::Quick, ONE_SAMPLE_TO_TWIN)] {
         for size in [[150, 140], [240, 260]] {
             let a = gpu.pictures(&[View { expression, camera, look, size }], quality).unwrap();
             let b = twin::picture_by(&head(), expression, camera, look, size, quality);

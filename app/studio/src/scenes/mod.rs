@@ -140,6 +140,45 @@ pub fn frame_cost(frames: usize) -> Result<FrameCost> {
     Ok(FrameCost { median_ms: at(0.5), p95_ms: at(0.95), frames: costs.len(), software_device })
 }
 
+/// How fast a wall plays.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Playing {
+    /// Whole window frames a second: our code, the faces and the painting of the window, one after the other.
+    pub frames_per_second: f64,
+    /// What draws.
+    pub adapter: String,
+}
+
+/// Measures `frames` whole frames of a Compare screen of 1280 x 800 that plays, with 8 reactions, speaker and listener,
+/// every face another in every frame. The quality is the one that a window would choose.
+///
+/// # Errors
+/// As [`screenshot`].
+pub fn playing(frames: usize) -> Result<Playing> {
+    let mut stage = Stage::new([1280, 800], Theme::Dark)?;
+    compare(&mut stage)?;
+    stage.studio.playback.set_loop(None);
+    stage.studio.playback.seek(0);
+    stage.studio.face_budget = Some(crate::app::FACE_BUDGET);
+    stage.act(Command::PlayPause);
+    let canvas = stage.canvas();
+    let mut play = |count: usize| {
+        let begun = std::time::Instant::now();
+        for _ in 0..count {
+            let frame = 1.0 / f64::from(clips::time::FRAMES_PER_SECOND);
+            stage.studio.playback.transport().advance(std::time::Duration::from_secs_f64(frame));
+            stage.frame();
+            stage.paint(&canvas);
+            stage.wait();
+        }
+        begun.elapsed().as_secs_f64()
+    };
+    play(4);
+    let seconds = play(frames.max(1));
+    let adapter = stage.gpu.adapter.get_info().name;
+    Ok(Playing { frames_per_second: frames.max(1) as f64 / seconds, adapter })
+}
+
 /// What the table of Evaluate costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TableCost {

@@ -122,32 +122,28 @@ impl Stage {
             .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(10)) });
     }
 
-    /// Paints the last frame into a file.
-    pub fn picture(&mut self, out: &Path) -> Result<()> {
-        let (device, queue) = (&self.gpu.device, &self.gpu.queue);
+    /// Somewhere to paint.
+    pub fn canvas(&self) -> wgpu::Texture {
         let [width, height] = self.size;
-        let screen =
-            ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
-        let jobs = self.ctx.tessellate(std::mem::take(&mut self.shapes), screen.pixels_per_point);
-        let extent = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
+        self.gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("scene"),
-            size: extent,
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: self.gpu.target_format,
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
-        });
-        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let row = (width * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("scene pixels"),
-            size: u64::from(row) * u64::from(height),
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
+        })
+    }
+
+    /// Paints the last frame.
+    pub fn paint(&mut self, canvas: &wgpu::Texture) {
+        let (device, queue) = (&self.gpu.device, &self.gpu.queue);
+        let screen =
+            ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
+        let jobs = self.ctx.tessellate(std::mem::take(&mut self.shapes), screen.pixels_per_point);
+        let view = canvas.create_view(&wgpu::TextureViewDescriptor::default());
         let mut encoder =
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("scene") });
         let mut renderer = self.gpu.renderer.write();
@@ -171,6 +167,24 @@ impl Stage {
             renderer.render(&mut pass, &jobs, &screen);
         }
         drop(renderer);
+        queue.submit(extra.into_iter().chain([encoder.finish()]));
+    }
+
+    /// Paints the last frame into a file.
+    pub fn picture(&mut self, out: &Path) -> Result<()> {
+        let texture = self.canvas();
+        self.paint(&texture);
+        let (device, queue) = (&self.gpu.device, &self.gpu.queue);
+        let [width, height] = self.size;
+        let row = (width * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("scene pixels"),
+            size: u64::from(row) * u64::from(height),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        let mut encoder =
+            device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("scene pixels") });
         encoder.copy_texture_to_buffer(
             texture.as_image_copy(),
             wgpu::TexelCopyBufferInfo {
@@ -181,9 +195,9 @@ impl Stage {
                     rows_per_image: None,
                 },
             },
-            extent,
+            texture.size(),
         );
-        queue.submit(extra.into_iter().chain([encoder.finish()]));
+        queue.submit([encoder.finish()]);
         let slice = buffer.slice(..);
         slice.map_async(wgpu::MapMode::Read, |_| {});
         let lost = |error: String| {

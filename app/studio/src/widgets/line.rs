@@ -20,7 +20,7 @@ impl Lines {
         let stroke = Stroke::new(width, color);
         if dash.is_empty() {
             if points.len() > 1 {
-                self.shapes.push(Shape::Path(PathShape::line(points.to_vec(), stroke)));
+                self.shapes.push(Shape::Path(PathShape::line(straightened(points), stroke)));
             }
             return;
         }
@@ -74,7 +74,7 @@ impl Lines {
     fn finish(&mut self, piece: &mut Vec<Pos2>, stroke: Stroke) {
         let points = std::mem::take(piece);
         if points.len() > 1 {
-            self.shapes.push(Shape::Path(PathShape::line(points, stroke)));
+            self.shapes.push(Shape::Path(PathShape::line(straightened(&points), stroke)));
         }
     }
 
@@ -93,6 +93,43 @@ impl Lines {
         }
         Arc::new(mesh)
     }
+}
+
+/// How far a line may pass by a point that is left out, in points of the screen.
+const UNSEEN: f32 = 0.3;
+
+/// The same line with fewer points: those that lie on the way (x growing) are left out, and what is drawn passes them no
+/// further off than an eye can tell. Labels that hold their level for seconds are most of what tracks show.
+fn straightened(points: &[Pos2]) -> Vec<Pos2> {
+    let mut kept: Vec<Pos2> = Vec::with_capacity(points.len().min(64));
+    // the slopes from the last point kept that pass all points since
+    let (mut low, mut high) = (f32::NEG_INFINITY, f32::INFINITY);
+    let mut before: Option<Pos2> = None;
+    for point in points.iter().copied() {
+        let (Some(last), Some(from)) = (before, kept.last().copied()) else {
+            kept.push(point);
+            before = Some(point);
+            continue;
+        };
+        let slopes = |from: Pos2| {
+            let over = (point.x - from.x).max(1e-6);
+            [(point.y - UNSEEN - from.y) / over, (point.y + UNSEEN - from.y) / over]
+        };
+        let slope = (point.y - from.y) / (point.x - from.x).max(1e-6);
+        let [least, most] = if slope >= low && slope <= high {
+            slopes(from)
+        } else {
+            kept.push(last);
+            (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+            slopes(last)
+        };
+        (low, high) = (low.max(least), high.min(most));
+        before = Some(point);
+    }
+    if let (Some(last), true) = (before, points.len() > 1) {
+        kept.push(last);
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -114,6 +151,31 @@ mod tests {
                 _ => panic!("only paths"),
             })
             .collect()
+    }
+
+    #[test]
+    fn a_line_with_fewer_points_passes_every_point_as_near() {
+        let steps = |x: usize| if (x / 40).is_multiple_of(2) { 10.0 } else { 30.0 };
+        let waves = |x: usize| 20.0 + 12.0 * (x as f32 * 0.05).sin();
+        let noise = |x: usize| ((x * 7919) % 101) as f32 * 0.3;
+        let shapes: [&dyn Fn(usize) -> f32; 3] = [&steps, &waves, &noise];
+        for (shape, most) in shapes.into_iter().zip([40, 200, 750]) {
+            let points: Vec<Pos2> = (0..750).map(|x| pos2(x as f32 * 0.87, shape(x))).collect();
+            let kept = straightened(&points);
+            assert!(kept.len() <= most, "{} points", kept.len());
+            assert!(kept.first() == points.first() && kept.last() == points.last());
+            for point in &points {
+                let pair = kept.windows(2).find(|pair| pair[1].x >= point.x).unwrap();
+                let share = (point.x - pair[0].x) / (pair[1].x - pair[0].x);
+                let y = pair[0].y + share * (pair[1].y - pair[0].y);
+                assert!((y - point.y).abs() <= 1.01 * UNSEEN, "{point:?}: {y}");
+            }
+        }
+        // what stands still, goes straight up or is hardly there
+        let up = [pos2(0.0, 0.0), pos2(5.0, 0.0), pos2(5.0, 20.0), pos2(9.0, 20.0)];
+        assert_eq!(straightened(&up), up);
+        assert_eq!(straightened(&up[..1]), &up[..1]);
+        assert!(straightened(&[]).is_empty());
     }
 
     #[test]

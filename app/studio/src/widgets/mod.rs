@@ -210,10 +210,8 @@ pub fn dial_slider(
     }
     if *value != before {
         // divided, so that a step of 0.01 gives 0.6 and not the number next to it
-        let steps = (1.0 / step).round();
-        let stepped =
-            if steps >= 1.0 { (*value * steps).round() / steps } else { (*value / step).round() * step };
-        *value = stepped.clamp(low, high);
+        let steps = (1.0 / step).round().max(1.0);
+        *value = ((*value * steps).round() / steps).clamp(low, high);
     }
     if *value != before {
         response.mark_changed();
