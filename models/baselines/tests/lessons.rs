@@ -329,6 +329,7 @@ fn what_is_missing_is_told_and_what_reads_video_is_not_trained() {
         ("regnn", "losses.targets=0"),
         ("regnn", "system=belfusion"),
         ("learning2listen", "losses.most_seen=1001"),
+        ("learning2listen", "losses.codebook=full"),
         ("learning2listen", "network.vq.codes_over=people"),
         ("learning2listen", "network.vq.codes=9"),
     ] {

@@ -8,18 +8,20 @@
 //!
 //! *Ours*: statistics of the streams over all training rows are taken when the first stage begins. Items of the second stage
 //! begin up to 32 frames before the clip, where both stand still: so the roll-out begins. `small` deviates by name: other
-//! sizes, rates on a cosine, clipping, smaller batches.
+//! sizes, rates on a cosine, clipping, smaller batches, and codes that start as what the encoder says of windows
+//! ([`Codebook::Data`]): in so few steps codes from around 0 hardly come to where they are needed, and few are ever used.
 
 use candle_core::{DType, Tensor};
-use clips::{Fault, FaultKind, Result};
+use clips::{Chance, Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
 use training::course::{Plan, Schedule};
 
-use super::config::{FRAMES, SEEN};
+use super::config::{FRAMES, SEEN, TOKENS};
 use super::statistics::{Columns, Moments};
 use super::{Config, Learning2Listen, Seen, Statistics, Vq};
 use crate::lessons::{Asked, Compared, Learner, Lost, Material, Needs, Row, Who, not_entered, table, typed};
 use crate::parameters::{Fresh, Parameters, build, internal};
+use crate::pass::Pass;
 use crate::systems::Settings;
 
 /// Its row in the table of systems.
@@ -33,8 +35,20 @@ pub const COURSE: Compared = Compared {
     learner,
 };
 
+/// The codebook among the tensors.
+const CODES: &str = "vq.quantize.embedding.weight";
 /// Frames of an item of the second stage: past and future.
 const ITEM: usize = 2 * FRAMES;
+
+/// Where codes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codebook {
+    /// Uniformly around 0, as officially.
+    Uniform,
+    /// As what the untrained encoder says of training windows.
+    Data,
+}
 
 /// What training alone knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +56,8 @@ const ITEM: usize = 2 * FRAMES;
 pub struct Losses {
     /// How many past codes may be used is drawn from 0 to this; 4 and more are all.
     pub most_seen: usize,
+    /// Where codes start.
+    pub codebook: Codebook,
 }
 
 fn plan(preset: &str) -> Option<Plan> {
@@ -59,7 +75,7 @@ fn plan(preset: &str) -> Option<Plan> {
         epsilon: 1e-9,
         decay: 0.0,
         network: table(&Config::preset(preset)?),
-        losses: table(&Losses { most_seen: 20 }),
+        losses: table(&Losses { most_seen: 20, codebook: Codebook::Uniform }),
         ..Plan::usual("learning2listen", preset)
     };
     Some(if preset == "small" {
@@ -74,6 +90,7 @@ fn plan(preset: &str) -> Option<Plan> {
             schedule: Schedule::Cosine,
             warmup: 30,
             clip: 1.0,
+            losses: table(&Losses { most_seen: 20, codebook: Codebook::Data }),
             ..official
         }
     } else {
@@ -179,6 +196,9 @@ impl Learner for Pupil {
                 statistics.heard.set(&heard)
             };
             set().map_err(internal)?;
+            if self.losses.codebook == Codebook::Data {
+                self.start_codes(codes, parameters, material)?;
+            }
         }
         for (name, one) in before.iter().flat_map(|before| before.iter()) {
             if let Some(own) = parameters.get(name) {
@@ -215,6 +235,31 @@ fn of_codes(vq: &Vq, statistics: &Statistics, asked: &mut Asked<'_>) -> Result<L
 }
 
 impl Pupil {
+    /// Sets every code to what the encoder says of a quarter of a training window.
+    fn start_codes(
+        &self,
+        (vq, statistics): &(Vq, Statistics),
+        parameters: &Parameters,
+        material: &Material,
+    ) -> Result<()> {
+        let Some(codes) = parameters.get(CODES) else { return Err(not_entered()) };
+        // windows of as many rows as there are codes: their quarters are four times as many
+        let drawn = &material.drawn;
+        let rows = (0..self.config.vq.codes).map(|code| drawn[code % drawn.len()]).collect();
+        let mut asked = Asked::first(material, rows, self.seed);
+        let (rows, frames) = asked.crops_of_whole(FRAMES, FRAMES);
+        let windows = motion(material, &rows, frames)?;
+        let mut chance = Chance::new(self.seed, "first codes", &[]);
+        let mut order: Vec<u32> = (0..(TOKENS * self.config.vq.codes) as u32).collect();
+        chance.shuffle(&mut order);
+        order.truncate(self.config.vq.codes);
+        let set = || {
+            let said = vq.rows(&statistics.motion.standardise(&windows)?, &Pass::training(chance))?.detach();
+            codes.set(&said.index_select(&Tensor::new(order, said.device())?, 0)?)
+        };
+        set().map_err(internal)
+    }
+
     fn of_predictor(&self, network: &Learning2Listen, asked: &mut Asked<'_>) -> Result<Lost> {
         let Some(statistics) = &network.statistics else { return Err(not_entered()) };
         // all that may be used is used when it is looked at, as in the roll-out

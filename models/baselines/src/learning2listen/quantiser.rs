@@ -46,7 +46,10 @@ impl Quantiser {
     }
 
     /// `[B, 4, H]` to the rows that codes stand for, `[4 B, H]`.
-    fn rows(&self, z: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn rows(&self, z: &Tensor) -> Result<Tensor> {
         let width = z.dim(2)?;
         match self.over {
             CodesOver::Channels => z.transpose(1, 2)?.contiguous()?.reshape(((), width)),

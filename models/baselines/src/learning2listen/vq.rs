@@ -87,11 +87,23 @@ impl Vq {
     /// # Errors
     /// When shapes do not fit.
     pub fn encode(&self, motion: &Tensor, pass: &Pass) -> Result<Quantised> {
+        self.quantiser.forward(&self.encoded(motion, pass)?)
+    }
+
+    /// What codes are looked up for, `[4 B, H]`, of motion `[B, 32, columns]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn rows(&self, motion: &Tensor, pass: &Pass) -> Result<Tensor> {
+        self.quantiser.rows(&self.encoded(motion, pass)?)
+    }
+
+    fn encoded(&self, motion: &Tensor, pass: &Pass) -> Result<Tensor> {
         let squashed = self.squash.forward(&motion.transpose(1, 2)?, pass)?.transpose(1, 2)?;
         pass.note("squashed", &squashed);
         let z = self.encoder.forward(&squashed)?;
         pass.note("encoder_out", &z);
-        self.quantiser.forward(&z)
+        Ok(z)
     }
 
     /// Motion `[B, 32, columns]` of code vectors `[B, 4, H]`.
