@@ -8,8 +8,8 @@
 //!
 //! *Ours*: statistics of the streams over all training rows are taken when the first stage begins. Items of the second stage
 //! begin up to 32 frames before the clip, where both stand still: so the roll-out begins. `small` deviates by name: other
-//! sizes, rates on a cosine, clipping, smaller batches, and codes that start as what the encoder says of windows
-//! ([`Codebook::Data`]): in so few steps codes from around 0 hardly come to where they are needed, and few are ever used.
+//! sizes, rates on a cosine, clipping, smaller batches, and codes that start, and start again when they are hardly used, as what
+//! the encoder says of windows ([`Codebook::Data`]): of codes that start around 0 few are ever used, and faces stand still.
 
 use candle_core::{DType, Tensor};
 use clips::{Chance, Fault, FaultKind, Result};
@@ -40,15 +40,24 @@ const CODES: &str = "vq.quantize.embedding.weight";
 /// Frames of an item of the second stage: past and future.
 const ITEM: usize = 2 * FRAMES;
 
+/// Numbers of a tensor that are set anew.
+type Renewed = Vec<(&'static str, usize, Vec<f32>)>;
+
 /// Where codes start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Codebook {
     /// Uniformly around 0, as officially.
     Uniform,
-    /// As what the untrained encoder says of training windows.
+    /// As what the untrained encoder says of training windows; and a code that is used less than a tenth as often as all are
+    /// on average starts again as what the encoder says of one of the step's windows.
     Data,
 }
+
+/// Share of the newest step in how often a code is used.
+const NEWEST: f64 = 0.1;
+/// Codes that are used less often than this, where 1 is the average, start again.
+const RARE: f64 = 0.1;
 
 /// What training alone knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,9 +92,9 @@ fn plan(preset: &str) -> Option<Plan> {
             batch: 16,
             alternatives_only: true,
             threads: 1,
-            stage1_steps: 800,
+            stage1_steps: 600,
             stage1_rate: 2e-3,
-            stage2_steps: 800,
+            stage2_steps: 600,
             stage2_rate: 1e-3,
             schedule: Schedule::Cosine,
             warmup: 30,
@@ -210,7 +219,7 @@ impl Learner for Pupil {
 
     fn loss(&mut self, asked: &mut Asked<'_>) -> Result<Lost> {
         match &self.network {
-            Some(Network::Codes(codes)) => of_codes(&codes.0, &codes.1, asked),
+            Some(Network::Codes(codes)) => self.of_codes(&codes.0, &codes.1, asked),
             Some(Network::Whole(network)) => self.of_predictor(network, asked),
             None => Err(not_entered()),
         }
@@ -221,20 +230,53 @@ impl Learner for Pupil {
     }
 }
 
-/// Windows of listeners from anywhere.
-fn of_codes(vq: &Vq, statistics: &Statistics, asked: &mut Asked<'_>) -> Result<Lost> {
-    let (rows, frames) = asked.crops_of_whole(FRAMES, FRAMES);
-    let windows = motion(asked.material, &rows, frames)?;
-    let loss = || Ok(vq.loss(&statistics.motion.standardise(&windows)?, &asked.pass)?.0);
-    let losses = loss().map_err(internal)?;
-    Ok(Lost {
-        total: losses.total,
-        terms: vec![("motion", losses.motion), ("codebook", losses.quantiser), ("used", losses.used)],
-        memory: Vec::new(),
-    })
-}
-
 impl Pupil {
+    /// Windows of listeners from anywhere.
+    fn of_codes(&self, vq: &Vq, statistics: &Statistics, asked: &mut Asked<'_>) -> Result<Lost> {
+        let (rows, frames) = asked.crops_of_whole(FRAMES, FRAMES);
+        let windows = motion(asked.material, &rows, frames)?;
+        let loss = || Ok(vq.loss(&statistics.motion.standardise(&windows)?, &asked.pass)?.0);
+        let losses = loss().map_err(internal)?;
+        let (memory, renewed) = match self.losses.codebook {
+            Codebook::Data if asked.training => self.renew(&losses.lookups, asked)?,
+            _ => (Vec::new(), Vec::new()),
+        };
+        Ok(Lost {
+            total: losses.total,
+            terms: vec![("motion", losses.motion), ("codebook", losses.quantiser), ("used", losses.used)],
+            memory,
+            renewed,
+        })
+    }
+
+    /// How often codes are used from now on, and those that start again.
+    fn renew(
+        &self,
+        (indices, rows): &(Tensor, Tensor),
+        asked: &mut Asked<'_>,
+    ) -> Result<(Vec<f64>, Renewed)> {
+        let count = self.config.vq.codes;
+        let indices = indices.to_vec1::<u32>().map_err(internal)?;
+        let rows = rows.to_vec2::<f32>().map_err(internal)?;
+        let mut usage = vec![1.0; count];
+        if asked.memory.len() == count {
+            usage.copy_from_slice(asked.memory);
+        }
+        usage.iter_mut().for_each(|often| *often *= 1.0 - NEWEST);
+        for code in &indices {
+            if let Some(often) = usage.get_mut(*code as usize) {
+                *often += NEWEST * count as f64 / indices.len() as f64;
+            }
+        }
+        let mut renewed = Vec::new();
+        for (code, often) in usage.iter_mut().enumerate().filter(|(_, often)| **often < RARE) {
+            let row = &rows[asked.chance.below(rows.len())];
+            renewed.push((CODES, code * row.len(), row.clone()));
+            *often = 1.0;
+        }
+        Ok((usage, renewed))
+    }
+
     /// Sets every code to what the encoder says of a quarter of a training window.
     fn start_codes(
         &self,
@@ -289,6 +331,7 @@ impl Pupil {
             total: losses.total,
             terms: vec![("next", losses.next), ("hits", losses.hits)],
             memory: Vec::new(),
+            renewed: Vec::new(),
         })
     }
 }

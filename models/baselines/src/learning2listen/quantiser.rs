@@ -25,6 +25,8 @@ pub struct Quantised {
     pub vectors: Tensor,
     /// The codes' numbers `[B, 4]`.
     pub indices: Tensor,
+    /// What codes were looked up for, `[4 B, H]`, without a gradient.
+    pub rows: Tensor,
     /// Squared distances of every row to every code `[4 B, codes]`.
     pub distances: Tensor,
     /// 0.25 MSE(fixed codes, vectors) + MSE(codes, fixed vectors).
@@ -86,6 +88,7 @@ impl Quantiser {
         Ok(Quantised {
             vectors: self.tokens(&straight)?,
             indices: indices.reshape((batch, tokens))?,
+            rows: fixed,
             distances,
             loss,
         })

@@ -59,6 +59,8 @@ pub struct VqLosses {
     pub motion: Tensor,
     /// The codebook's part.
     pub quantiser: Tensor,
+    /// The codes' numbers `[4 B]`, and what they were looked up for, `[4 B, H]`, without a gradient.
+    pub lookups: (Tensor, Tensor),
     /// How many codes the batch uses: e to the entropy of their shares. It has no gradient.
     pub used: Tensor,
 }
@@ -142,6 +144,7 @@ impl Vq {
             total: (&motion + &quantised.loss)?,
             motion,
             used: used(&quantised)?.to_dtype(made.dtype())?,
+            lookups: (quantised.indices.flatten_all()?, quantised.rows),
             quantiser: quantised.loss,
         };
         Ok((losses, made))

@@ -210,6 +210,8 @@ pub struct Lost {
     pub terms: Vec<(&'static str, Tensor)>,
     /// What the next step finds in its memory.
     pub memory: Vec<f64>,
+    /// Numbers of learned tensors that are set anew when the step is taken: name, first number, values.
+    pub renewed: Vec<(&'static str, usize, Vec<f32>)>,
 }
 
 impl Lost {
