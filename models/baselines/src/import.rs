@@ -54,6 +54,9 @@ fn name_of(settings: &Settings, official: &str) -> Option<String> {
         Settings::Learning2Listen(_) => {
             let of_vq = ["encoder.", "decoder.", "quantize."];
             let name = learning2listen::official_name(name)?;
+            if name.starts_with("statistics.") {
+                return Some(name);
+            }
             let part = if of_vq.iter().any(|start| name.starts_with(start)) { "vq" } else { "predictor" };
             Some(format!("{part}.{name}"))
         }
@@ -243,7 +246,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let (parameters, control) = (fresh("learning2listen"), Control::default());
-        official(&at("vq"), &parameters.below("vq."), "module.", &["module.a.num_batches_tracked"]);
+        let mut first = parameters.below("vq.");
+        first.extend("statistics.", &parameters.below("statistics."));
+        official(&at("vq"), &first, "module.", &["module.a.num_batches_tracked"]);
         official(&at("predictor"), &parameters.below("predictor."), "state_dict.module.", &[]);
         let files = [at("vq"), at("predictor")];
         let done = import(&files, "learning2listen", Some("small"), &at("out"), &control).unwrap();

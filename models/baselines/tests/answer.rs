@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use baselines::learning2listen::Seen;
 use baselines::systems::save;
-use baselines::{Fresh, Network, Pass, Settings, belfusion, pass, trans_vae};
+use baselines::{Fresh, Network, Pass, Settings, Source, Start, belfusion, learning2listen, pass, trans_vae};
 use candle_core::{DType, Device, Tensor};
 use clips::{Attributes, Chance, Control, Fault, FaultKind, Streams, Take, Track, Waveform};
+use listener::latent_intent::sampling::{draw, nucleus};
 use listener::{LatentChoice, Request, System};
 
 const RATE: u32 = 16_000;
@@ -39,20 +41,37 @@ fn all() -> Vec<Settings> {
         small_belfusion(true, false),
         small_belfusion(false, true),
         preset("regnn", "small"),
+        preset("learning2listen", "small"),
     ]
+}
+
+/// Random weights; those of Learning2Listen are louder than training starts with, whose codes would all be as likely.
+struct Weights;
+
+impl Source for Weights {
+    fn values(&mut self, name: &str, shape: &[usize], start: Start) -> std::result::Result<Vec<f32>, String> {
+        let mut values = Fresh { seed: 5 }.values(name, shape, start)?;
+        let louder = match name {
+            "vq.quantize.embedding.weight" => 64.0,
+            _ if name.starts_with("predictor.") && shape.len() == 2 => 8.0,
+            _ => 1.0,
+        };
+        values.iter_mut().for_each(|value| *value *= louder);
+        Ok(values)
+    }
 }
 
 /// A random checkpoint, through a file.
 fn load(settings: &Settings) -> Result<Arc<dyn System>, Fault> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.safetensors");
-    let (_, parameters) = settings.build(&mut Fresh { seed: 5 }).unwrap();
+    let (_, parameters) = settings.build(&mut Weights).unwrap();
     save(&path, settings, &parameters, &BTreeMap::new()).unwrap();
     baselines::load(&path)
 }
 
 fn network(settings: &Settings) -> Network {
-    settings.build(&mut Fresh { seed: 5 }).unwrap().0
+    settings.build(&mut Weights).unwrap().0
 }
 
 fn speaker(frames: usize, seed: u64) -> Streams {
@@ -202,7 +221,43 @@ fn answers_are_what_the_networks_say() {
                     [half(0, 0), mean(half(0, 25), half(1, 0)), mean(half(1, 25), half(2, 0)), half(2, 25)];
                 clamped(&Tensor::cat(&parts, 1).unwrap())
             }
-            Network::Learning2Listen(_) => unreachable!(),
+            Network::Learning2Listen(network) => {
+                // frame by frame as it is said: the past before the clip stands still, the last frame goes on
+                let window = |x: &Tensor, step: usize| {
+                    let columns = x.dim(2).unwrap();
+                    let rows: Vec<Tensor> = (8 * step..8 * step + 40)
+                        .map(|at| match at.checked_sub(32) {
+                            Some(frame) => x.narrow(1, frame.min(99), 1).unwrap(),
+                            None => Tensor::zeros((1, 1, columns), DType::F32, &Device::Cpu).unwrap(),
+                        })
+                        .collect();
+                    Tensor::cat(&rows, 1).unwrap()
+                };
+                let still = Tensor::zeros((1, 32, 83), DType::F32, &Device::Cpu).unwrap();
+                let still = network.vq.encode(&still, &evaluation).unwrap().indices;
+                let (mut codes, mut chance) =
+                    (still.flatten_all().unwrap().to_vec1::<u32>().unwrap(), chance());
+                let sampling = clips::Sampling::default();
+                for step in 0..16 {
+                    let past = Tensor::from_slice(&codes[codes.len() - 4..], (1, 4), &Device::Cpu).unwrap();
+                    let (motion, sound) = (window(&seen, step), window(&heard, step));
+                    let logits = network
+                        .predictor
+                        .forward(&past, &motion, &sound, Seen::Last(20), &evaluation)
+                        .unwrap();
+                    let first = logits.to_vec3::<f32>().unwrap()[0][0].clone();
+                    codes.push(draw(&nucleus(&first, &sampling), chance.uniform()));
+                }
+                let blocks: Vec<Tensor> = codes[4..]
+                    .chunks(4)
+                    .map(|block| {
+                        let block = Tensor::from_slice(block, (1, 4), &Device::Cpu).unwrap();
+                        network.vq.decode_codes(&block, &evaluation).unwrap()
+                    })
+                    .collect();
+                let made = Tensor::cat(&blocks, 1).unwrap().narrow(1, 0, 100).unwrap();
+                clamped(&made.narrow(2, 0, 25).unwrap())
+            }
         };
         let made: Vec<f32> = takes[1].attributes.iter().flatten().copied().collect();
         let off = made.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -215,16 +270,21 @@ fn online_windows_know_what_they_may_and_no_more() {
     let (one, other) = (speaker(FRAMES, 1), speaker(FRAMES, 2));
     let request = Request { track: Track::Online, ..samples(1) };
     // (system, window, windows from the change on that may still not know of it)
-    for (settings, window, lag) in [(online_attributes(), 16, 0), (small_belfusion(true, false), 25, 1)] {
+    let learning2listen = preset("learning2listen", "small");
+    for (settings, window, lag) in [
+        (online_attributes(), 16, 0),
+        (small_belfusion(true, false), 25, 1),
+        (learning2listen.clone(), 32, 0),
+    ] {
         let system = load(&settings).unwrap();
         let of = |speaker: &Streams| ask(&*system, speaker, &request).unwrap().remove(0);
         let before = of(&one);
-        for changed in [1, 2, 3] {
+        for changed in (1..4).take_while(|changed| (changed + lag) * window < FRAMES) {
             let after = of(&changed_from(&one, &other, changed * window));
             let first = (changed + lag) * window;
             let same = |frame: usize| before.attributes[frame] == after.attributes[frame];
             assert!((0..first).all(same), "{} knows the future", system.name());
-            assert!(!(first..first + window).all(same), "{} window {changed}", system.name());
+            assert!(!(first..FRAMES.min(first + window)).all(same), "{} window {changed}", system.name());
             let (a, b) = (before.coefficients.as_ref().unwrap(), after.coefficients.as_ref().unwrap());
             assert_eq!(a[..first], b[..first]);
         }
@@ -233,6 +293,30 @@ fn online_windows_know_what_they_may_and_no_more() {
         short.cut(3 * window);
         assert_eq!(of(&short).attributes[..], before.attributes[..3 * window]);
     }
+    // it looks no further offline
+    let system = load(&learning2listen).unwrap();
+    let offline = ask(&*system, &one, &samples(1)).unwrap();
+    assert_eq!(bits(&offline[0]), bits(&ask(&*system, &one, &request).unwrap()[0]));
+}
+
+#[test]
+fn codes_are_drawn_as_the_request_says_and_the_take_tells() {
+    let speaker = speaker(FRAMES, 1);
+    let system = load(&preset("learning2listen", "small")).unwrap();
+    let of = |temperature: f32, guidance: f32| {
+        let sampling = clips::Sampling { temperature, top_p: 0.9, guidance, ..Default::default() };
+        ask(&*system, &speaker, &Request { sampling, ..samples(2) }).unwrap()
+    };
+    let (sure, drawn) = (of(0.0, 0.0), of(0.7, 1.0));
+    assert_eq!(bits(&sure[0]), bits(&sure[1]), "the most likely code is no draw");
+    assert_ne!(bits(&drawn[0]), bits(&sure[0]));
+    let told = &drawn[0].header.sampling;
+    assert_eq!((told.temperature, told.top_p, told.guidance), (0.7, 0.9, 0.0), "nothing is guided here");
+    let other = load(&preset("regnn", "small")).unwrap();
+    let request =
+        Request { sampling: clips::Sampling { temperature: 0.1, ..Default::default() }, ..samples(1) };
+    let take = ask(&*other, &speaker, &request).unwrap().remove(0);
+    assert_eq!(take.header.sampling, clips::Sampling::default(), "no codes are drawn");
 }
 
 #[test]
@@ -242,7 +326,9 @@ fn frames_beyond_the_last_window_are_zeros_in_trans_vae_and_answered_elsewhere()
         ask(&*load(settings).unwrap(), &speaker, &samples(1)).unwrap()[0].attributes[FRAMES - 1]
     };
     assert_eq!(last(&online_attributes()), [0.0; 25]);
-    for settings in [preset("belfusion", "small"), preset("regnn", "small")] {
+    for settings in
+        [preset("belfusion", "small"), preset("regnn", "small"), preset("learning2listen", "small")]
+    {
         assert_ne!(last(&settings), [0.0; 25]);
     }
 }
@@ -333,8 +419,12 @@ fn one_registry_reads_every_checkpoint() {
     assert_eq!(ours.name(), "latent-intent");
     assert!(ours.latents() > 0 && ours.latent_intent().is_some());
 
-    let fault = load(&preset("learning2listen", "small")).err().unwrap();
-    assert!(fault.kind == FaultKind::Unsupported && fault.detail.contains("cannot answer yet"), "{fault}");
+    // small, but as the official one: coefficients, and no statistics
+    let mut config = learning2listen::Config::preset("small").unwrap();
+    (config.vq.columns, config.predictor.motion) = (vec![52, 3, 3], 58);
+    let fault = load(&Settings::Learning2Listen(config)).err().unwrap();
+    assert!(fault.kind == FaultKind::Unsupported && fault.detail.contains("statistics"), "{fault}");
+    assert!(fault.remedy.contains("preset small"), "{fault}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");

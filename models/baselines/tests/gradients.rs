@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use baselines::belfusion::{self, BelFusion, vae::Vae};
-use baselines::learning2listen::{Config, Predictor, Seen, Vq};
+use baselines::learning2listen::{CodesOver, Config, Learning2Listen, Predictor, Seen, Vq, VqConfig};
 use baselines::parameters::build_as;
 use baselines::pass::normal;
 use baselines::regnn::{self, Regnn, swin};
@@ -73,12 +73,15 @@ fn online_trans_vae_in_training() {
     });
 }
 
+fn small_vq(codes_over: CodesOver) -> VqConfig {
+    let vq = Config::preset("small").unwrap().vq;
+    VqConfig { width: 16, heads: 2, inner: 12, layers: 1, codes_over, ..vq }
+}
+
 #[test]
 fn learning2listen_vq_either_side_of_the_codes() {
-    let mut config = Config::preset("small").unwrap().vq;
-    (config.width, config.heads, config.inner, config.layers) = (16, 2, 12, 1);
-    let (network, parameters) = network(|scope| Vq::new(&config, scope));
-    let (motion, vectors) = (noise(1, &[2, 32, 58]), noise(2, &[2, 4, 16]));
+    let (network, parameters) = network(|scope| Vq::new(&small_vq(CodesOver::Channels), scope));
+    let (motion, vectors) = (noise(1, &[2, 32, 83]), noise(2, &[2, 4, 16]));
     let pass = || Pass::training(Chance::new(9, "dropout", &[])).noting();
     held_to_differences(&parameters, |name| name.starts_with("encoder."), &|| {
         let pass = pass();
@@ -88,29 +91,121 @@ fn learning2listen_vq_either_side_of_the_codes() {
     held_to_differences(&parameters, |name| name.starts_with("decoder."), &|| {
         (network.decode(&vectors, &pass())? * &motion)?.sum_all()
     });
-    // the codebook learns from its own loss, the encoder from what comes through
-    let store = network.loss(&motion, &pass()).unwrap().0.total.backward().unwrap();
-    for (name, value) in parameters.trained() {
-        assert!(store.get(value).is_some(), "{name} has no gradient");
+}
+
+#[test]
+fn learning2listen_vq_in_training_through_the_codes() {
+    for over in [CodesOver::Channels, CodesOver::Time] {
+        let (network, parameters) = network(|scope| Vq::new(&small_vq(over), scope));
+        let motion = noise(1, &[3, 32, 83]);
+        let pass = || Pass::training(Chance::new(9, "dropout", &[])).noting();
+        let encoded = || -> Result<Tensor> {
+            let pass = pass();
+            network.encode(&motion, &pass)?;
+            Ok(pass.noted("encoder_out")[0].clone())
+        };
+        // rows that codes stand for
+        let rows = |z: &Tensor| match over {
+            CodesOver::Channels => z.transpose(1, 2)?.contiguous()?.reshape(((), 16)),
+            CodesOver::Time => z.reshape(((), 16)),
+        };
+        // codes near what they stand for: the first ones are so alike that a norm behind them bends within a step
+        let codebook = parameters.get("quantize.embedding.weight").unwrap();
+        let near =
+            (rows(&encoded().unwrap()).unwrap().detach() + (noise(2, &[12, 16]) * 0.1).unwrap()).unwrap();
+        codebook.set(&Tensor::cat(&[near, noise(3, &[52, 16])], 0).unwrap()).unwrap();
+        // what the loss holds fixed, and the choice of codes, are held where they are: what is left is smooth
+        let before = network.encode(&motion, &pass()).unwrap();
+        let indices = before.indices.flatten_all().unwrap();
+        let z = encoded().unwrap().detach();
+        let chosen = codebook.index_select(&indices, 0).unwrap().detach();
+        let jump = (before.vectors.detach() - &z).unwrap();
+        let square = |a: &Tensor, b: &Tensor| (a - b)?.sqr()?.mean_all();
+        let held = || {
+            let now = encoded()?;
+            let made = network.decode(&(&now + &jump)?, &pass())?;
+            let off = (made - &motion)?.abs()?;
+            let group = |from, count| off.narrow(2, from, count)?.mean_all();
+            let terms = [
+                group(0, 25)?,
+                group(25, 52)?,
+                group(77, 3)?,
+                group(80, 3)?,
+                (square(&chosen, &rows(&now)?)? * 0.25)?,
+                square(&codebook.index_select(&indices, 0)?, &rows(&z)?)?,
+            ];
+            Tensor::stack(&terms, 0)?.sum_all()
+        };
+        held_to_differences(&parameters, |_| true, &held);
+        let losses = network.loss(&motion, &pass()).unwrap().0;
+        let number = |tensor: &Tensor| tensor.to_scalar::<f64>().unwrap();
+        assert!((number(&losses.total) - number(&held().unwrap())).abs() < 1e-12);
+        assert!((number(&losses.total) - number(&(losses.motion + losses.quantiser).unwrap())).abs() < 1e-12);
+        assert!((2.0..12.001).contains(&number(&losses.used)), "{}", losses.used);
+        // every parameter learns, and as much as there
+        let (one, two) = (losses.total.backward().unwrap(), held().unwrap().backward().unwrap());
+        for (name, value) in parameters.trained() {
+            let gradients = (one.get(value), two.get(value));
+            let (Some(a), Some(b)) = gradients else { panic!("{name} has no gradient") };
+            let off = number(&(a - b).unwrap().abs().unwrap().max_all().unwrap());
+            assert!(off < 1e-12, "{name}: {off}");
+        }
     }
 }
 
 #[test]
 fn learning2listen_predictor() {
-    let mut config = Config::preset("small").unwrap().predictor;
-    (config.width, config.heads, config.inner, config.joint_layers) = (8, 2, 6, 1);
-    let (network, parameters) = network(|scope| Predictor::new(&config, scope));
-    let (motion, sound) = (noise(1, &[2, 40, 58]), noise(2, &[2, 160, 128]));
-    let codes = |of: [u32; 8]| Tensor::from_vec(of.to_vec(), (2, 4), &Device::Cpu).unwrap();
-    let (past, future) = (codes([1, 5, 9, 2, 63, 0, 7, 7]), codes([3, 3, 8, 60, 1, 2, 4, 5]));
-    let loss = |seen| {
+    // four rows of sound a frame, and one
+    for (preset, rows) in [("react", 4), ("small", 1)] {
+        let mut config = Config::preset(preset).unwrap().predictor;
+        (config.width, config.heads, config.inner, config.joint_layers) = (8, 2, 6, 1);
+        (config.codes, config.cross_layers) = (64, 1);
+        let (network, parameters) = network(|scope| Predictor::new(&config, scope));
+        let (motion, sound) = (noise(1, &[2, 40, config.motion]), noise(2, &[2, 40 * rows, config.audio]));
+        let codes = |of: [u32; 8]| Tensor::from_vec(of.to_vec(), (2, 4), &Device::Cpu).unwrap();
+        let (past, future) = (codes([1, 5, 9, 2, 63, 0, 7, 7]), codes([3, 3, 8, 60, 1, 2, 4, 5]));
+        let loss = |seen| {
+            let pass = Pass::training(Chance::new(9, "dropout", &[]));
+            network.loss(&network.forward(&past, &motion, &sound, seen, &pass)?, &future)
+        };
+        held_to_differences(&parameters, |_| true, &|| loss(Seen::Unmasked));
+        held_to_differences(&parameters, |name| !name.starts_with("listener_past_transformer"), &|| {
+            loss(Seen::Last(2))
+        });
+    }
+}
+
+#[test]
+fn learning2listen_second_stage() {
+    let mut config = Config::preset("small").unwrap();
+    config.vq = VqConfig { codes: 8, ..small_vq(CodesOver::Time) };
+    let own = &mut config.predictor;
+    (own.width, own.heads, own.inner, own.joint_layers, own.cross_layers, own.codes) = (8, 2, 6, 1, 1, 8);
+    let (network, parameters) = network(|scope| Learning2Listen::new(&config, scope));
+    let listener = noise(1, &[2, 64, 83]);
+    let (seen, heard) = (noise(2, &[2, 40, 25]), noise(3, &[2, 40, 78]));
+    let losses = || {
         let pass = Pass::training(Chance::new(9, "dropout", &[]));
-        network.loss(&network.forward(&past, &motion, &sound, seen, &pass)?, &future)
+        network.loss(&listener, (&seen, &heard), Seen::Last(3), &pass)
     };
-    held_to_differences(&parameters, |_| true, &|| loss(Seen::Unmasked));
-    held_to_differences(&parameters, |name| !name.starts_with("listener_past_transformer"), &|| {
-        loss(Seen::Last(2))
+    let running = || {
+        let norm = parameters.get("vq.encoder.squasher.0.2.running_var").unwrap();
+        norm.to_vec1::<f64>().unwrap()
+    };
+    let before = running();
+    held_to_differences(&parameters, |name| !name.contains("listener_past_transformer"), &|| {
+        Ok(losses()?.total)
     });
+    // what is frozen does not learn, and is not carried along
+    assert!(parameters.trained().all(|(name, _)| name.starts_with("predictor.")));
+    assert_eq!(running(), before);
+    // by hand: the first of four positions, and a network that has learned nothing knows one of eight
+    let losses = losses().unwrap();
+    let number = |tensor: &Tensor| tensor.to_dtype(F64).unwrap().to_scalar::<f64>().unwrap();
+    assert!(
+        (number(&losses.next) - 8f64.ln()).abs() < 0.5 && (number(&losses.total) - 8f64.ln()).abs() < 0.5
+    );
+    assert!([0.0, 0.5, 1.0].contains(&number(&losses.hits)));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn corpus() -> Corpus {
 }
 
 /// System, its first preset, and settings that train in seconds.
-const SMALL: [(&str, &[&str]); 3] = [
+const SMALL: [(&str, &[&str]); 4] = [
     ("trans-vae", &["frames=30", "network.width=8", "network.heads=2", "stage1_rate=1e-2"]),
     (
         "belfusion",
@@ -53,7 +53,28 @@ const SMALL: [(&str, &[&str]); 3] = [
             "network.perceptual.memory_layers=1",
         ],
     ),
+    (
+        "learning2listen",
+        &[
+            "stage2_rate=1e-2",
+            "network.vq.width=16",
+            "network.vq.heads=2",
+            "network.vq.layers=1",
+            "network.vq.inner=16",
+            "network.vq.codes=8",
+            "network.predictor.width=8",
+            "network.predictor.heads=2",
+            "network.predictor.inner=8",
+            "network.predictor.cross_layers=1",
+            "network.predictor.joint_layers=1",
+            "network.predictor.codes=8",
+        ],
+    ),
 ];
+
+fn has_two_stages(system: &str) -> bool {
+    matches!(system, "belfusion" | "learning2listen")
+}
 
 fn settings(system: &str, own: &[&str], more: &[&str]) -> Settings {
     baselines::lessons::register();
@@ -69,7 +90,7 @@ fn settings(system: &str, own: &[&str], more: &[&str]) -> Settings {
         "validate_clips=2",
         "validate_samples=2",
     ];
-    let second = if system == "belfusion" { &["stage2_steps=5"][..] } else { &[] };
+    let second = if has_two_stages(system) { &["stage2_steps=5"][..] } else { &[] };
     let all: Vec<&str> = [&common[..], own, second, more].concat();
     settings.set_all(&all).unwrap();
     settings
@@ -148,7 +169,7 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one_and_answers() {
         assert!(summary.watch["total"].is_finite() && summary.parameters > 500, "{summary}");
 
         let parts = folder.path().join("parts");
-        let two = system == "belfusion";
+        let two = has_two_stages(system);
         let second = if two { "training, stage 2" } else { "training, stage 1" };
         for (resume, stage, step) in
             [(false, "training, stage 1", 3), (true, second, if two { 2 } else { 6 })]
@@ -206,7 +227,9 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one_and_answers() {
             answering.generate(&entry.id, &speaker, &Request::default(), &Control::default()).unwrap();
         assert_eq!(takes[0].attributes.len(), speaker.frames());
         let online = Request { track: Track::Online, ..Request::default() };
-        assert!(answering.generate(&entry.id, &speaker, &online, &Control::default()).is_err());
+        let online = answering.generate(&entry.id, &speaker, &online, &Control::default());
+        assert_eq!(online.is_ok(), answering.answers_online());
+        assert_eq!(answering.answers_online(), system == "learning2listen");
     }
 }
 
@@ -216,11 +239,11 @@ fn losses_fall() {
         let folder = tempfile::tempdir().unwrap();
         let more =
             ["stage1_steps=60", "stage2_steps=60", "save_every=100", "watch_every=60", "validate_clips=0"];
-        let more = if system == "belfusion" { &more[..] } else { &[more[0], more[2], more[3], more[4]] };
+        let more = if has_two_stages(system) { &more[..] } else { &[more[0], more[2], more[3], more[4]] };
         let settings = settings(system, own, more);
         train(&settings, folder.path(), false, &Control::default()).unwrap();
         let lines = metrics(folder.path());
-        for stage in 1..=if system == "belfusion" { 2 } else { 1 } {
+        for stage in 1..=if has_two_stages(system) { 2 } else { 1 } {
             let losses: Vec<f64> = lines
                 .iter()
                 .filter(|line| line["stage"] == stage)
@@ -292,6 +315,11 @@ fn what_is_missing_is_told_and_what_reads_video_is_not_trained() {
         let fault = attempt(&video, &corpus(), preset).unwrap_err();
         assert!(fault.to_string().contains("video") && fault.remedy.contains("small"), "{fault}");
     }
+    for preset in ["official", "react"] {
+        let deca = Settings::preset("learning2listen", Some(preset)).unwrap();
+        let fault = attempt(&deca, &corpus(), preset).unwrap_err();
+        assert!(fault.to_string().contains("128 bands") && fault.remedy.contains("small"), "{fault}");
+    }
     for (system, wrong) in [
         ("trans-vae", "network.width=9"),
         ("trans-vae", "network.size=9"),
@@ -300,6 +328,10 @@ fn what_is_missing_is_told_and_what_reads_video_is_not_trained() {
         ("belfusion", "losses.starts=nowhere"),
         ("regnn", "losses.targets=0"),
         ("regnn", "system=belfusion"),
+        ("learning2listen", "losses.most_seen=1001"),
+        ("learning2listen", "losses.codebook=full"),
+        ("learning2listen", "network.vq.codes_over=people"),
+        ("learning2listen", "network.vq.codes=9"),
     ] {
         let mut plan = Settings::preset(system, None).unwrap();
         let fault = plan.set_all(&[wrong]).unwrap_err();
@@ -313,7 +345,7 @@ fn every_preset_of_the_table_is_sound() {
     let all = systems();
     assert_eq!(
         all.iter().map(|listed| listed.name).collect::<Vec<_>>(),
-        ["latent-intent", "latent-intent-plain", "trans-vae", "belfusion", "regnn"]
+        ["latent-intent", "latent-intent-plain", "trans-vae", "belfusion", "regnn", "learning2listen"]
     );
     for listed in all {
         for preset in &listed.presets {

@@ -8,7 +8,7 @@ use listener::Request;
 fn every_shipped_checkpoint_answers_and_differs_between_samples() {
     baselines::answer::register();
     let names: Vec<&str> = listener::shipped_names().into_iter().skip(2).collect();
-    assert_eq!(names, ["demo-belfusion", "demo-regnn", "demo-trans-vae"]);
+    assert_eq!(names, ["demo-belfusion", "demo-learning2listen", "demo-regnn", "demo-trans-vae"]);
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoints");
     let card = std::fs::read_to_string(root.join("compared-demo.md")).unwrap();
     let clip = &speech::demo::clips()[0];
@@ -17,7 +17,7 @@ fn every_shipped_checkpoint_answers_and_differs_between_samples() {
         let file = format!("{}-demo.safetensors", system.name());
         assert_eq!(name, format!("demo-{}", system.name()));
         assert!(card.contains(&file) && card.contains(&format!("--system {}", system.name())), "{file}");
-        assert!(std::fs::metadata(root.join(&file)).unwrap().len() < 1_500_000, "{file}");
+        assert!(std::fs::metadata(root.join(&file)).unwrap().len() < 2_500_000, "{file}");
         // the same from memory as from the file
         let again = baselines::load(&root.join(&file)).unwrap();
         assert_eq!(system.checkpoint(), again.checkpoint());
@@ -34,9 +34,10 @@ fn every_shipped_checkpoint_answers_and_differs_between_samples() {
         let most = takes[0].attributes.iter().flatten().copied().fold(f32::NEG_INFINITY, f32::max);
         assert!(most - least > 0.3, "{name} says the same of everything: {least} to {most}");
         assert_ne!(takes[0].attributes, takes[1].attributes, "{name}");
-        assert!(!system.answers_online());
+        assert_eq!(system.answers_online(), name == "demo-learning2listen");
         let online = Request { track: Track::Online, ..request };
-        assert!(system.generate("clip", &speaker, &online, &Control::default()).is_err());
+        let online = system.generate("clip", &speaker, &online, &Control::default());
+        assert_eq!(online.is_ok(), system.answers_online());
     }
     assert!(listener::shipped("demo-none").is_none());
 }

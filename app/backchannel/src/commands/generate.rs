@@ -23,7 +23,8 @@ use crate::output::Output;
 #[command(allow_negative_numbers = true)]
 #[command(group(clap::ArgGroup::new("source").required(true).args(["corpus", "clip"])))]
 pub struct Args {
-    /// Checkpoint file; `demo`, `demo-plain`, `demo-trans-vae`, `demo-belfusion` and `demo-regnn` are the shipped ones
+    /// Checkpoint file; `demo`, `demo-plain`, `demo-trans-vae`, `demo-belfusion`, `demo-regnn` and `demo-learning2listen` are
+    /// the shipped ones
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// Corpus folder in the REACT layout

@@ -21,8 +21,8 @@ pub struct Args {
     #[arg(long, default_value = "val")]
     split: String,
     /// Systems, with commas between: [LABEL=]WHAT[@OPTION]... where WHAT is random, mime, mean-sequence, mean-frame, truth,
-    /// demo, demo-plain, demo-trans-vae, demo-belfusion, demo-regnn, a checkpoint, an .npy or a folder written by `generate`; options are @online, @best (the
-    /// paper's way), @spread (samples go round the latents), @z3, @guidance:1, @temperature:0.8, @top-p:0.9, @top-k:5
+    /// demo, demo-plain, demo-trans-vae, demo-belfusion, demo-regnn, demo-learning2listen, a checkpoint, an .npy or a folder
+    /// written by `generate`; options are @online, @best (the paper's way), @spread (samples go round the latents), @z3, @guidance:1, @temperature:0.8, @top-p:0.9, @top-k:5
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', num_args = 1..,
           default_value = "random,mime,mean-frame,truth,demo,demo@spread,demo-plain")]
     systems: Vec<String>,

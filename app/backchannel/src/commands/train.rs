@@ -41,8 +41,8 @@ fn after() -> String {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after(), after_help = "--help says how to pause, stop, resume and sweep")]
 pub struct Args {
-    /// latent-intent (the default), latent-intent-plain, or a compared system: trans-vae, belfusion, regnn; --help lists
-    /// them with their presets
+    /// latent-intent (the default), latent-intent-plain, or a compared system: trans-vae, belfusion, regnn, learning2listen;
+    /// --help lists them with their presets
     #[arg(long)]
     system: Option<String>,
     /// tiny (the default: two CPU cores, minutes), small or base; compared systems have presets of their own

@@ -20,6 +20,7 @@ impl Answers for BelFusion {
             sound: false,
             frames: 1..=MOST_FRAMES,
             online: self.config().online,
+            tokens: false,
         }
     }
 

@@ -12,6 +12,7 @@
 
 mod belfusion;
 mod features;
+mod learning2listen;
 mod regnn;
 mod trans_vae;
 
@@ -46,11 +47,13 @@ pub fn register() {
     listener::ship("demo-trans-vae", || demo("trans-vae-demo.safetensors", TRANS_VAE));
     listener::ship("demo-belfusion", || demo("belfusion-demo.safetensors", BELFUSION));
     listener::ship("demo-regnn", || demo("regnn-demo.safetensors", REGNN));
+    listener::ship("demo-learning2listen", || demo("learning2listen-demo.safetensors", LEARNING2LISTEN));
 }
 
 static TRANS_VAE: &[u8] = include_bytes!("../../../checkpoints/trans-vae-demo.safetensors");
 static BELFUSION: &[u8] = include_bytes!("../../../checkpoints/belfusion-demo.safetensors");
 static REGNN: &[u8] = include_bytes!("../../../checkpoints/regnn-demo.safetensors");
+static LEARNING2LISTEN: &[u8] = include_bytes!("../../../checkpoints/learning2listen-demo.safetensors");
 
 /// A checkpoint that ships with the program.
 fn demo(name: &str, bytes: &'static [u8]) -> Result<Arc<dyn System>> {
@@ -105,6 +108,8 @@ struct Needs {
     frames: std::ops::RangeInclusive<usize>,
     /// It answers a window from nothing after that window.
     online: bool,
+    /// It draws tokens, as the request's sampling says.
+    tokens: bool,
 }
 
 /// One request.
@@ -245,14 +250,15 @@ fn answers(network: Network, path: &Path) -> Result<Box<dyn Answers>> {
         Network::TransVae(network) => Box::new(network),
         Network::BelFusion(network) => Box::new(network),
         Network::Regnn(network) => Box::new(network),
+        Network::Learning2Listen(network) if network.statistics.is_some() => Box::new(network),
         Network::Learning2Listen(_) => {
             return Err(Fault::new(
                 FaultKind::Unsupported,
                 path,
-                "learning2listen cannot answer yet: it makes coefficients without attributes, and the statistics \
-                 by which it standardises motion and sound are in no checkpoint",
+                "this learning2listen checkpoint cannot answer: it reads the speaker's coefficients and 128 mel bands, which \
+                 clips are not given as, it makes no attributes, and the statistics by which it standardises are not in it",
             )
-            .remedy("choose trans-vae, belfusion or regnn"));
+            .remedy("choose a checkpoint of the preset small or attributes, which reads what a clip has"));
         }
     })
 }
@@ -292,6 +298,12 @@ impl System for Answering {
         control.check()?;
         let frames = self.check(clip, speaker, request)?;
         let asked = Asked { system: self.name, clip, speaker, frames, request, control };
+        // what was not used is not claimed
+        let Sampling { temperature, top_k, top_p, .. } = request.sampling;
+        let sampling = match self.network.needs().tokens {
+            true => Sampling { temperature, top_k, top_p, ..Sampling::default() },
+            false => Sampling::default(),
+        };
         let take = |(sample, made): (usize, Made)| {
             let mut attributes: Attributes = rows::<ATTRIBUTE_COUNT>(&asked, &made.attributes)?;
             attributes.iter_mut().for_each(within_ranges);
@@ -305,8 +317,7 @@ impl System for Answering {
                     latent: None,
                     sample,
                     seed: request.seed,
-                    // no tokens are drawn
-                    sampling: Sampling::default(),
+                    sampling,
                     track: request.track,
                     turns: Vec::new(),
                     rm_score: None,

@@ -25,6 +25,7 @@ impl Answers for Regnn {
             sound: true,
             frames: 1..=MOST_FRAMES,
             online: false,
+            tokens: false,
         }
     }
 

@@ -22,6 +22,7 @@ impl Answers for TransVae {
             sound: true,
             frames: config.window.unwrap_or(1)..=config.most_frames,
             online: config.window.is_some(),
+            tokens: false,
         }
     }
 

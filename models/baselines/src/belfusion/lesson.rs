@@ -222,6 +222,7 @@ impl Pupil {
                 ("coefficients", losses.coefficients),
             ],
             memory: Vec::new(),
+            renewed: Vec::new(),
         })
     }
 
@@ -252,6 +253,7 @@ impl Pupil {
             total: losses.total,
             terms: vec![("latent", losses.latent), ("decoded", losses.decoded)],
             memory: Vec::new(),
+            renewed: Vec::new(),
         })
     }
 }

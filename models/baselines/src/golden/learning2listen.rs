@@ -5,6 +5,7 @@ use clips::golden::{Sheet, Tolerance};
 use clips::{Control, Result};
 
 use super::{Form, Golden, put, put_as, within};
+use crate::learning2listen::config::{AUDIO_ROWS, CodesOver};
 use crate::learning2listen::{Predictor, PredictorConfig, Seen, Vq, VqConfig};
 use crate::parameters::{build, internal};
 use crate::pass::Pass;
@@ -19,12 +20,13 @@ fn vq(golden: &mut Golden, _: &Control) -> Result<Option<Sheet>> {
     }
     let size = |key: &str| golden.number(key).map(|number| number as usize);
     let config = VqConfig {
-        columns: [50, 3, 3],
+        columns: vec![50, 3, 3],
         width: size("hidden")?,
         layers: size("layers")?,
         heads: size("heads")?,
         inner: size("intermediate")?,
         codes: size("codes")?,
+        codes_over: CodesOver::Channels,
     };
     config.check()?;
     let (network, _) = build(&mut within(golden), |scope| Vq::new(&config, scope))?;
@@ -61,6 +63,7 @@ fn predictor(golden: &mut Golden, _: &Control) -> Result<Option<Sheet>> {
     let config = PredictorConfig {
         motion: columns("in.speaker_full"),
         audio: columns("in.audio_full"),
+        audio_rows: AUDIO_ROWS,
         width: size("hidden")?,
         heads: size("heads")?,
         inner: size("intermediate")?,

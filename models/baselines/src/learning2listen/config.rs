@@ -1,5 +1,6 @@
-//! Sizes of Learning2Listen's two networks.
+//! Sizes of Learning2Listen's two networks, and what they read.
 
+use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
 use clips::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,23 @@ pub const FRAMES: usize = 32;
 pub const TOKENS: usize = 4;
 /// Frames of the speaker that the predictor sees: 32 past and 8 current.
 pub const SEEN: usize = 40;
-/// Rows of audio for each frame.
+/// Frames of a code, or of a quarter of a clip where codes cover channels.
+pub const STEP: usize = FRAMES / TOKENS;
+/// Rows of audio for each frame, officially.
 pub const AUDIO_ROWS: usize = 4;
+/// Columns of our sound features, `react78`, one row a frame.
+pub const SOUND: usize = 78;
+
+/// What a code stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodesOver {
+    /// A quarter of the channels over all of a clip, as officially.
+    #[default]
+    Channels,
+    /// All channels of a quarter of a clip, 8 frames (ours): then the next code is the next 8 frames.
+    Time,
+}
 
 /// Sizes of both networks, trained one after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +42,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VqConfig {
-    /// Columns of expression, rotation and jaw: 50, 3, 3 for DECA; 52, 3, 3 for our 58 coefficients.
-    pub columns: [usize; 3],
+    /// Columns of motion by groups, each with an L1 loss of its own. Expression, rotation and jaw: 50, 3, 3 for DECA;
+    /// 52, 3, 3 for our 58 coefficients; with our 25 attributes in front 25, 52, 3, 3.
+    pub columns: Vec<usize>,
     /// Width H, a multiple of 4 and of `heads`.
     pub width: usize,
     /// Transformer blocks on either side.
@@ -38,16 +55,22 @@ pub struct VqConfig {
     pub inner: usize,
     /// Codes.
     pub codes: usize,
+    /// What a code stands for.
+    #[serde(default)]
+    pub codes_over: CodesOver,
 }
 
 /// Sizes of the predictor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictorConfig {
-    /// Columns of the speaker's motion.
+    /// Columns of the speaker's motion: the listener's, or our 25 attributes.
     pub motion: usize,
-    /// Bins of the speaker's sound.
+    /// Columns of the speaker's sound: 128 bands officially, 78 for ours.
     pub audio: usize,
+    /// Rows of sound for each frame, of which the loudest counts: 4 officially, 1 for ours.
+    #[serde(default = "official_rows")]
+    pub audio_rows: usize,
     /// Width; the speaker's is twice that.
     pub width: usize,
     /// Attention heads.
@@ -62,17 +85,30 @@ pub struct PredictorConfig {
     pub codes: usize,
 }
 
+fn official_rows() -> usize {
+    AUDIO_ROWS
+}
+
 impl Config {
     /// Names of the presets.
-    pub const PRESETS: [&'static str; 3] = ["official", "react", "small"];
+    pub const PRESETS: [&'static str; 4] = ["official", "react", "attributes", "small"];
 
     /// The official sizes, for DECA faces.
     pub fn official() -> Self {
         Self {
-            vq: VqConfig { columns: [50, 3, 3], width: 256, layers: 12, heads: 8, inner: 384, codes: 200 },
+            vq: VqConfig {
+                columns: vec![50, 3, 3],
+                width: 256,
+                layers: 12,
+                heads: 8,
+                inner: 384,
+                codes: 200,
+                codes_over: CodesOver::Channels,
+            },
             predictor: PredictorConfig {
                 motion: 56,
                 audio: 128,
+                audio_rows: AUDIO_ROWS,
                 width: 200,
                 heads: 10,
                 inner: 128,
@@ -83,29 +119,51 @@ impl Config {
         }
     }
 
-    /// The official sizes (DECA faces), the same for our 58 coefficients, or a small network for those.
+    /// The official sizes for DECA faces (`official`), the same for our 58 coefficients (`react`); and ours, which read what a
+    /// clip has and answer it: the official sizes (`attributes`), or small networks (`small`).
     pub fn preset(name: &str) -> Option<Self> {
         let Self { vq, predictor } = Self::official();
-        let react = Self {
-            vq: VqConfig { columns: [52, 3, 3], ..vq.clone() },
-            predictor: PredictorConfig { motion: 58, ..predictor.clone() },
+        let ours = Self {
+            vq: VqConfig {
+                columns: vec![ATTRIBUTE_COUNT, 52, 3, 3],
+                codes_over: CodesOver::Time,
+                ..vq.clone()
+            },
+            predictor: PredictorConfig {
+                motion: ATTRIBUTE_COUNT,
+                audio: SOUND,
+                audio_rows: 1,
+                ..predictor.clone()
+            },
         };
         Some(match name {
             "official" => Self { vq, predictor },
-            "react" => react,
+            "react" => Self {
+                vq: VqConfig { columns: vec![52, 3, 3], ..vq },
+                predictor: PredictorConfig { motion: COEFFICIENT_COUNT, ..predictor },
+            },
+            "attributes" => ours,
             "small" => Self {
-                vq: VqConfig { width: 64, layers: 2, heads: 4, inner: 96, codes: 64, ..react.vq },
+                vq: VqConfig { width: 64, layers: 2, heads: 4, inner: 96, codes: 64, ..ours.vq },
                 predictor: PredictorConfig {
                     width: 40,
                     heads: 4,
                     inner: 64,
                     joint_layers: 2,
                     codes: 64,
-                    ..react.predictor
+                    ..ours.predictor
                 },
             },
             _ => return None,
         })
+    }
+
+    /// Whether it reads what a clip has (ours): attributes and `react78` of the speaker; and makes attributes and coefficients.
+    /// Such networks carry the statistics by which they standardise.
+    pub fn is_ours(&self) -> bool {
+        self.vq.motion() == ATTRIBUTE_COUNT + COEFFICIENT_COUNT
+            && self.predictor.motion == ATTRIBUTE_COUNT
+            && (self.predictor.audio, self.predictor.audio_rows) == (SOUND, 1)
     }
 
     /// Whether the sizes fit together and are of this world.
@@ -115,11 +173,12 @@ impl Config {
     pub fn check(&self) -> Result<()> {
         self.vq.check()?;
         self.predictor.check()?;
-        let motion: usize = self.vq.columns.iter().sum();
-        if self.vq.codes != self.predictor.codes || motion != self.predictor.motion {
+        let fits = self.vq.motion() == self.predictor.motion || self.is_ours();
+        if self.vq.codes != self.predictor.codes || !fits {
             return Err(refused(
                 "predictor",
-                "the predictor must have the codes and the motion columns of the quantising network"
+                "the predictor must have the codes of the quantising network, and its motion columns or (ours) 25 \
+                 attributes and 78 sound features a frame for a network of 83 columns"
                     .to_owned(),
             ));
         }
@@ -141,14 +200,23 @@ fn sizes(fields: &[(&str, usize)]) -> Result<()> {
 }
 
 impl VqConfig {
+    /// Columns of motion in all.
+    pub fn motion(&self) -> usize {
+        self.columns.iter().sum()
+    }
+
     /// Whether the sizes fit together.
     ///
     /// # Errors
     /// A fault that names the field.
     pub fn check(&self) -> Result<()> {
-        let [a, b, c] = self.columns;
-        let columns = [("vq.columns", a), ("vq.columns", b), ("vq.columns", c)];
-        sizes(&columns)?;
+        if !(1..=8).contains(&self.columns.len()) {
+            return Err(refused(
+                "vq.columns",
+                format!("{} groups of columns are not 1 to 8", self.columns.len()),
+            ));
+        }
+        self.columns.iter().try_for_each(|columns| sizes(&[("vq.columns", *columns)]))?;
         sizes(&[("vq.layers", self.layers), ("vq.inner", self.inner), ("vq.codes", self.codes)])?;
         sizes(&[("vq.width", self.width), ("vq.heads", self.heads)])?;
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(TOKENS) {
@@ -165,6 +233,7 @@ impl PredictorConfig {
     /// A fault that names the field.
     pub fn check(&self) -> Result<()> {
         sizes(&[("predictor.motion", self.motion), ("predictor.audio", self.audio)])?;
+        sizes(&[("predictor.audio_rows", self.audio_rows)])?;
         sizes(&[("predictor.width", self.width), ("predictor.heads", self.heads)])?;
         sizes(&[("predictor.inner", self.inner), ("predictor.codes", self.codes)])?;
         sizes(&[
@@ -193,5 +262,22 @@ mod tests {
         let mut bad = Config::preset("small").unwrap();
         bad.predictor.codes = 63;
         assert_eq!(bad.check().unwrap_err().place, "predictor");
+        let mut bad = Config::preset("small").unwrap();
+        bad.predictor.audio_rows = 4;
+        assert_eq!(bad.check().unwrap_err().place, "predictor");
+        let mut bad = Config::preset("react").unwrap();
+        bad.vq.columns.clear();
+        assert_eq!(bad.check().unwrap_err().place, "vq.columns");
+        let ours = Config::PRESETS.map(|name| Config::preset(name).unwrap().is_ours());
+        assert_eq!(ours, [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_was_written_before_there_were_choices_is_official() {
+        let official = Config::official();
+        let mut text = serde_json::to_value(&official).unwrap();
+        text["vq"].as_object_mut().unwrap().remove("codes_over").unwrap();
+        text["predictor"].as_object_mut().unwrap().remove("audio_rows").unwrap();
+        assert_eq!(serde_json::from_value::<Config>(text).unwrap(), official);
     }
 }

@@ -1,6 +1,6 @@
 //! The predictor: 4 past listener codes and the speaker's last 40 frames to logits of the next codes.
 //!
-//! Speaker: sound `[B, 160, bins]` by maxima of 4 rows and motion `[B, 40, columns]`, each mapped to twice the width with
+//! Speaker: sound `[B, 160, bins]` by maxima of 4 rows (ours has one row a frame) and motion `[B, 40, columns]`, each mapped to twice the width with
 //! positions; [`CrossModal`] blocks; squashed to 5 tokens. Listener: embedded codes with positions. Together 9 tokens with
 //! positions through a transformer, a norm and a linear layer to logits.
 //!
@@ -11,7 +11,7 @@
 use candle_core::{Result, Tensor};
 
 use super::blocks::{CrossModal, Transformer};
-use super::config::{AUDIO_ROWS, PredictorConfig, SEEN, TOKENS};
+use super::config::{PredictorConfig, SEEN, TOKENS};
 use super::squash::Squash;
 use crate::layers::convolution::max_pool1d;
 use crate::layers::linear::Linear;
@@ -36,6 +36,7 @@ const CLOSED: f32 = -1e30;
 /// The predictor.
 #[derive(Debug, Clone)]
 pub struct Predictor {
+    rows: usize,
     sound: (Linear, Tensor),
     motion: (Linear, Tensor),
     cross: CrossModal,
@@ -72,6 +73,7 @@ impl Predictor {
         let codes = scope.at("listener_past_tok_embedding");
         let logits = joint.at("cross_output_layer");
         Ok(Self {
+            rows: config.audio_rows,
             sound: (linear("audio_projector", config.audio, wide)?, positions("audio_full", SEEN, wide)?),
             motion: (linear("motion_projector", config.motion, wide)?, positions("motion_full", SEEN, wide)?),
             cross: CrossModal::new(&crossed, wide, config.cross_layers, config.heads, config.inner)?,
@@ -104,12 +106,30 @@ impl Predictor {
         seen: Seen,
         pass: &Pass,
     ) -> Result<Tensor> {
-        let loudest = max_pool1d(&sound.transpose(1, 2)?.contiguous()?, AUDIO_ROWS, AUDIO_ROWS)?;
-        let sound = self.sound.0.forward(&loudest.transpose(1, 2)?)?.broadcast_add(&self.sound.1)?;
+        self.next(past, &self.perceive(motion, sound, pass)?, seen)
+    }
+
+    /// The speaker's tokens `[B, 5, width]`; motion and sound as for [`Predictor::forward`].
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn perceive(&self, motion: &Tensor, sound: &Tensor, pass: &Pass) -> Result<Tensor> {
+        let loudest = match self.rows {
+            1 => sound.clone(),
+            rows => max_pool1d(&sound.transpose(1, 2)?.contiguous()?, rows, rows)?.transpose(1, 2)?,
+        };
+        let sound = self.sound.0.forward(&loudest)?.broadcast_add(&self.sound.1)?;
         let motion = self.motion.0.forward(motion)?.broadcast_add(&self.motion.1)?;
         let speaker = self.cross.forward(&motion, &sound)?;
         let speaker = self.squash.forward(&speaker.transpose(1, 2)?.contiguous()?, pass)?;
-        let speaker = self.narrow.forward(&speaker.transpose(1, 2)?)?;
+        self.narrow.forward(&speaker.transpose(1, 2)?)
+    }
+
+    /// Logits `[B, 9, codes]` of past codes and the speaker's tokens of [`Predictor::perceive`].
+    ///
+    /// # Errors
+    /// When shapes do not fit or a code does not exist.
+    pub fn next(&self, past: &Tensor, speaker: &Tensor, seen: Seen) -> Result<Tensor> {
         let (batch, tokens) = past.dims2()?;
         let listener = self.codes.index_select(&past.flatten_all()?, 0)?.reshape((batch, tokens, ()))?;
         let (listener, mask) = match seen {
@@ -124,7 +144,7 @@ impl Predictor {
                 (listener, Some(self.mask(hidden)?))
             }
         };
-        let all = Tensor::cat(&[listener, speaker], 1)?.broadcast_add(&self.positions)?;
+        let all = Tensor::cat(&[&listener, speaker], 1)?.broadcast_add(&self.positions)?;
         let all = self.joint.forward(&all, mask.as_ref())?;
         self.out.forward(&self.norm.forward(&all)?)
     }

@@ -2,10 +2,12 @@
 //!
 //! *Parity:* the encoder's output `[B, 4, H]` is turned to `[B, H, 4]` and cut into 4 rows of H, so that a code covers a
 //! quarter of the channels over all 4 time steps, not one time step. Predicting "the next code" therefore does not mean
-//! predicting the next 8 frames; their roll-out treats it so all the same.
+//! predicting the next 8 frames; their roll-out treats it so all the same. [`CodesOver::Time`] (ours) looks up each of the 4
+//! rows as it is, so that a code is a quarter of the time, and the roll-out means what it does.
 
 use candle_core::{D, Result, Tensor};
 
+use super::config::{CodesOver, TOKENS, VqConfig};
 use crate::layers::pointwise::mean_square;
 use crate::parameters::{Scope, Start};
 
@@ -13,6 +15,7 @@ use crate::parameters::{Scope, Start};
 #[derive(Debug, Clone)]
 pub struct Quantiser {
     codes: Tensor,
+    over: CodesOver,
 }
 
 /// What a batch became.
@@ -22,6 +25,8 @@ pub struct Quantised {
     pub vectors: Tensor,
     /// The codes' numbers `[B, 4]`.
     pub indices: Tensor,
+    /// What codes were looked up for, `[4 B, H]`, without a gradient.
+    pub rows: Tensor,
     /// Squared distances of every row to every code `[4 B, codes]`.
     pub distances: Tensor,
     /// 0.25 MSE(fixed codes, vectors) + MSE(codes, fixed vectors).
@@ -36,9 +41,31 @@ impl Quantiser {
     ///
     /// # Errors
     /// Of the tensor library.
-    pub fn new(scope: &Scope<'_, '_>, codes: usize, width: usize) -> Result<Self> {
-        let start = Start::Uniform(1.0 / codes.max(1) as f64);
-        Ok(Self { codes: scope.tensor("embedding.weight", &[codes, width], start)? })
+    pub fn new(scope: &Scope<'_, '_>, config: &VqConfig) -> Result<Self> {
+        let start = Start::Uniform(1.0 / config.codes.max(1) as f64);
+        let codes = scope.tensor("embedding.weight", &[config.codes, config.width], start)?;
+        Ok(Self { codes, over: config.codes_over })
+    }
+
+    /// `[B, 4, H]` to the rows that codes stand for, `[4 B, H]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn rows(&self, z: &Tensor) -> Result<Tensor> {
+        let width = z.dim(2)?;
+        match self.over {
+            CodesOver::Channels => z.transpose(1, 2)?.contiguous()?.reshape(((), width)),
+            CodesOver::Time => z.reshape(((), width)),
+        }
+    }
+
+    /// The inverse of [`Quantiser::rows`].
+    fn tokens(&self, rows: &Tensor) -> Result<Tensor> {
+        let width = rows.dim(1)?;
+        match self.over {
+            CodesOver::Channels => rows.reshape(((), width, TOKENS))?.transpose(1, 2)?.contiguous(),
+            CodesOver::Time => rows.reshape(((), TOKENS, width)),
+        }
     }
 
     /// The nearest codes of `[B, 4, H]`.
@@ -46,22 +73,22 @@ impl Quantiser {
     /// # Errors
     /// When shapes do not fit.
     pub fn forward(&self, z: &Tensor) -> Result<Quantised> {
-        let (batch, tokens, width) = z.dims3()?;
-        let turned = z.transpose(1, 2)?.contiguous()?;
-        let rows = turned.reshape((batch * tokens, width))?;
+        let (batch, tokens, _) = z.dims3()?;
+        let rows = self.rows(z)?;
         let (fixed, codes) = (rows.detach(), self.codes.detach());
         let cross = fixed.matmul(&codes.t()?)?.affine(-2.0, 0.0)?;
         let distances = cross
             .broadcast_add(&fixed.sqr()?.sum_keepdim(1)?)?
             .broadcast_add(&codes.sqr()?.sum(1)?.unsqueeze(0)?)?;
         let indices = distances.argmin(D::Minus1)?;
-        let chosen = self.codes.index_select(&indices, 0)?.reshape((batch, width, tokens))?;
-        let drawn = (mean_square(&chosen.detach(), &turned)? * COMMITMENT)?;
-        let loss = (drawn + mean_square(&chosen, &turned.detach())?)?;
-        let straight = (&turned + (chosen - &turned)?.detach())?;
+        let chosen = self.codes.index_select(&indices, 0)?;
+        let drawn = (mean_square(&chosen.detach(), &rows)? * COMMITMENT)?;
+        let loss = (drawn + mean_square(&chosen, &rows.detach())?)?;
+        let straight = (&rows + (chosen - &rows)?.detach())?;
         Ok(Quantised {
-            vectors: straight.transpose(1, 2)?.contiguous()?,
+            vectors: self.tokens(&straight)?,
             indices: indices.reshape((batch, tokens))?,
+            rows: fixed,
             distances,
             loss,
         })
@@ -72,8 +99,6 @@ impl Quantiser {
     /// # Errors
     /// When a code does not exist.
     pub fn vectors(&self, indices: &Tensor) -> Result<Tensor> {
-        let (batch, tokens) = indices.dims2()?;
-        let rows = self.codes.index_select(&indices.flatten_all()?, 0)?;
-        rows.reshape((batch, self.codes.dim(1)?, tokens))?.transpose(1, 2)?.contiguous()
+        self.tokens(&self.codes.index_select(&indices.flatten_all()?, 0)?)
     }
 }

@@ -18,7 +18,7 @@ use crate::pass::Pass;
 /// The quantising network.
 #[derive(Debug, Clone)]
 pub struct Vq {
-    columns: [usize; 3],
+    columns: Vec<usize>,
     squash: Squash,
     encoder: Tower,
     quantiser: Quantiser,
@@ -53,10 +53,16 @@ impl Tower {
 /// Scalars of a batch.
 #[derive(Debug, Clone)]
 pub struct VqLosses {
-    /// What is minimised: L1 of expression, rotation and jaw (a mean each), and the codebook's loss.
+    /// What is minimised: L1 of each group of columns (a mean each), and the codebook's loss.
     pub total: Tensor,
+    /// The part of motion.
+    pub motion: Tensor,
     /// The codebook's part.
     pub quantiser: Tensor,
+    /// The codes' numbers `[4 B]`, and what they were looked up for, `[4 B, H]`, without a gradient.
+    pub lookups: (Tensor, Tensor),
+    /// How many codes the batch uses: e to the entropy of their shares. It has no gradient.
+    pub used: Tensor,
 }
 
 impl Vq {
@@ -65,13 +71,13 @@ impl Vq {
     /// # Errors
     /// Of the tensor library; the configuration is checked by [`VqConfig::check`].
     pub fn new(config: &VqConfig, scope: &Scope<'_, '_>) -> Result<Self> {
-        let (h, columns) = (config.width, config.columns.iter().sum());
+        let (h, columns) = (config.width, config.motion());
         let (encoder, decoder) = (scope.at("encoder"), scope.at("decoder"));
         Ok(Self {
-            columns: config.columns,
+            columns: config.columns.clone(),
             squash: Squash::new(&encoder.at("squasher"), columns, h)?,
             encoder: Tower::new(&encoder, "encoder", TOKENS, config)?,
-            quantiser: Quantiser::new(&scope.at("quantize"), config.codes, h)?,
+            quantiser: Quantiser::new(&scope.at("quantize"), config)?,
             expand: Expand::new(&decoder.at("expander"), h)?,
             decoder: Tower::new(&decoder, "decoder", FRAMES, config)?,
             smooth: Conv1d::new(&decoder.at("cross_smooth_layer"), (h, columns, 5), 1, 2, Beyond::Zeros)?,
@@ -83,11 +89,23 @@ impl Vq {
     /// # Errors
     /// When shapes do not fit.
     pub fn encode(&self, motion: &Tensor, pass: &Pass) -> Result<Quantised> {
+        self.quantiser.forward(&self.encoded(motion, pass)?)
+    }
+
+    /// What codes are looked up for, `[4 B, H]`, of motion `[B, 32, columns]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn rows(&self, motion: &Tensor, pass: &Pass) -> Result<Tensor> {
+        self.quantiser.rows(&self.encoded(motion, pass)?)
+    }
+
+    fn encoded(&self, motion: &Tensor, pass: &Pass) -> Result<Tensor> {
         let squashed = self.squash.forward(&motion.transpose(1, 2)?, pass)?.transpose(1, 2)?;
         pass.note("squashed", &squashed);
         let z = self.encoder.forward(&squashed)?;
         pass.note("encoder_out", &z);
-        self.quantiser.forward(&z)
+        Ok(z)
     }
 
     /// Motion `[B, 32, columns]` of code vectors `[B, 4, H]`.
@@ -115,12 +133,29 @@ impl Vq {
     pub fn loss(&self, motion: &Tensor, pass: &Pass) -> Result<(VqLosses, Tensor)> {
         let quantised = self.encode(motion, pass)?;
         let made = self.decode(&quantised.vectors, pass)?;
-        let (mut total, mut start) = (quantised.loss.clone(), 0);
-        for length in self.columns {
-            let part = |x: &Tensor| x.narrow(2, start, length);
-            total = (total + mean_absolute(&part(&made)?, &part(motion)?)?)?;
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for length in &self.columns {
+            let part = |x: &Tensor| x.narrow(2, start, *length);
+            parts.push(mean_absolute(&part(&made)?, &part(motion)?)?);
             start += length;
         }
-        Ok((VqLosses { total, quantiser: quantised.loss }, made))
+        let motion = Tensor::stack(&parts, 0)?.sum_all()?;
+        let losses = VqLosses {
+            total: (&motion + &quantised.loss)?,
+            motion,
+            used: used(&quantised)?.to_dtype(made.dtype())?,
+            lookups: (quantised.indices.flatten_all()?, quantised.rows),
+            quantiser: quantised.loss,
+        };
+        Ok((losses, made))
     }
+}
+
+/// e to the entropy of the shares of codes.
+fn used(quantised: &Quantised) -> Result<Tensor> {
+    let indices = quantised.indices.flatten_all()?.to_vec1::<u32>()?;
+    let mut counts = std::collections::BTreeMap::<u32, f64>::new();
+    indices.iter().for_each(|code| *counts.entry(*code).or_default() += 1.0 / indices.len() as f64);
+    let entropy: f64 = counts.values().map(|share| -share * share.ln()).sum();
+    Tensor::new(entropy.exp(), quantised.indices.device())
 }

@@ -27,11 +27,15 @@ use tutor::Tutor;
 use crate::parameters::Parameters;
 use crate::pass::Pass;
 use crate::systems::Settings;
-use crate::{belfusion, regnn, trans_vae};
+use crate::{belfusion, learning2listen, regnn, trans_vae};
 
 /// The compared systems that can be trained, a line each.
-pub const COURSES: &[Compared] =
-    &[trans_vae::lesson::COURSE, belfusion::lesson::COURSE, regnn::lesson::COURSE];
+pub const COURSES: &[Compared] = &[
+    trans_vae::lesson::COURSE,
+    belfusion::lesson::COURSE,
+    regnn::lesson::COURSE,
+    learning2listen::lesson::COURSE,
+];
 
 /// Makes the table of systems that can be trained know all of [`COURSES`]. The program calls it when it starts.
 pub fn register() {
@@ -206,6 +210,8 @@ pub struct Lost {
     pub terms: Vec<(&'static str, Tensor)>,
     /// What the next step finds in its memory.
     pub memory: Vec<f64>,
+    /// Numbers of learned tensors that are set anew when the step is taken: name, first number, values.
+    pub renewed: Vec<(&'static str, usize, Vec<f32>)>,
 }
 
 impl Lost {

@@ -82,6 +82,18 @@ impl Slate {
         Ok((all, places))
     }
 
+    /// The place of the first number of a tensor.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        let mut first = 0;
+        for (known, one) in self.parameters.iter() {
+            if known == name {
+                return Some(first);
+            }
+            first += one.value.elem_count();
+        }
+        None
+    }
+
     /// The values of tensors that are carried along, by first place.
     ///
     /// # Errors
@@ -134,5 +146,6 @@ mod tests {
         assert_eq!(gradient, [0.0, 0.0, 6.0, 8.0, 0.0]);
         assert_eq!((touched.len(), touched[0].clone()), (1, 2..4));
         assert_eq!(slate.carried().unwrap(), [(0, vec![1.0, 2.0])]);
+        assert_eq!((slate.place("b"), slate.place("c"), slate.place("d")), (Some(2), Some(4), None));
     }
 }

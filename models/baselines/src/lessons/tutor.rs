@@ -179,7 +179,10 @@ impl Lesson for Tutor {
                 let store = lost.total.backward()?;
                 Ok((lost.numbers()?, slate.gradient(&store)?, slate.carried()?))
             };
-            let (losses, (gradient, touched), carried) = computed().map_err(internal)?;
+            let (losses, (gradient, touched), mut carried) = computed().map_err(internal)?;
+            for (name, first, values) in lost.renewed {
+                carried.extend(slate.place(name).map(|place| (place + first, values)));
+            }
             Ok(Outcome { losses, gradient, touched, carried, memory: lost.memory })
         })
     }

@@ -185,6 +185,7 @@ impl Learner for Pupil {
             total: losses.total,
             terms: vec![("nearest", losses.nearest), ("spread", losses.spread)],
             memory,
+            renewed: Vec::new(),
         })
     }
 

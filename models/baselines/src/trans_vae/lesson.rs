@@ -124,6 +124,7 @@ impl Learner for Pupil {
                 ("diversity", losses.diversity),
             ],
             memory: Vec::new(),
+            renewed: Vec::new(),
         })
     }
 
