@@ -87,6 +87,13 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Pictures of a film that wait to be written.
+const AHEAD: usize = 2;
+
+fn stopped() -> clips::Fault {
+    clips::Fault::new(clips::FaultKind::Internal, "", "the writing of the film stopped")
+}
+
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let layout = match args.layout.as_str() {
         "single" => Layout::Single,
@@ -218,10 +225,21 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         let cut = sound.map(|sound| cut_sound(sound, from, to));
         let mut film = Film::create(&args.out, width, height, rate, cut.as_ref())?;
         let frames: Vec<usize> = (from..to).step_by(stride).collect();
-        for (count, frame) in frames.iter().enumerate() {
-            control.step("drawing frames", count as u64, frames.len() as u64, "")?;
-            film.frame(&stage.frame(*frame))?;
-        }
+        // the next pictures are drawn while one is written
+        std::thread::scope(|scope| {
+            let (pictures, waiting) = std::sync::mpsc::sync_channel::<Vec<u8>>(AHEAD);
+            let film = &mut film;
+            let writer = scope.spawn(move || waiting.iter().try_for_each(|picture| film.frame(&picture)));
+            let drawn = frames.iter().enumerate().try_for_each(|(count, frame)| {
+                control.step("drawing frames", count as u64, frames.len() as u64, "")?;
+                // a writer that stopped says why below
+                let _ = pictures.send(stage.frame(*frame));
+                if writer.is_finished() { Err(stopped()) } else { Ok(()) }
+            });
+            drop(pictures);
+            let written = writer.join().unwrap_or_else(|_| Err(stopped()));
+            written.and(drawn)
+        })?;
         film.finish()?;
         control.step("drawing frames", frames.len() as u64, frames.len() as u64, "")?;
         frames.len()
