@@ -26,7 +26,7 @@ pub enum Seat {
     Tile(usize),
     /// A face of a checkpoint preview.
     Preview(usize),
-    /// The one face of Present.
+    /// The one face of Present, or the one set by hand.
     Stage,
 }
 

@@ -1,6 +1,8 @@
 //! Smooths the stairs of pictures that were drawn with one sample a pixel, after the idea of FXAA: where brightness steps
 //! across a pixel, the edge is followed both ways to its ends, and the pixel takes as much of its neighbour as the edge
-//! covers of it. Four samples cost a device that is a program on the processor twice the time; this costs a hundredth.
+//! covers of it. One sample
+//! and this take a sixth less of the processor than four samples where the device is a program on it (lavapipe, 100 frames
+//! of a wall of nine: 38 against 46 s). It is no filter for a device of its own, which gives four samples for nothing.
 
 use crate::Picture;
 

@@ -183,6 +183,7 @@ fn decode() -> clips::Result<Vec<Row>> {
     let machine = listener::cost::machine();
     let mut rows = Vec::new();
     let tiny = Config::tiny([64, 64, 64, 32]);
+    // decoding in single precision: a network that fits a cache has nothing of 16 bits
     for cost in listener::cost::decode(&tiny, machine, 5)?.into_iter().skip(2).take(2) {
         // below a tenth of a millisecond a stream it is what is around the products that counts
         let bar = if cost.streams == 1 { 0.1 } else { 2.5 * cost.floor_ms };

@@ -1,8 +1,6 @@
 //! The Face workspace: one face, and a slider for everything that moves it. Raters learn here what a unit looks like, and
 //! analysts check what a column moves.
 
-use std::sync::Arc;
-
 use clips::arkit::FaceSource;
 use clips::channels::AU_MEANINGS;
 use clips::dials::{Dial, Dials};
@@ -37,7 +35,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
 }
 
 fn face_ui(desk: &mut Desk<'_>, ui: &mut Ui, stage: Rect) {
-    let motion = Arc::new(Motion::of_dials(&desk.state.sliders.dials));
+    let motion = Motion::of_dials(&desk.state.sliders.dials);
     let response = ui.interact(stage, ui.scope_id().with("by hand"), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label::BY_HAND));
     wall::turn(desk, ui, &response);

@@ -233,8 +233,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             let drawn = frames.iter().enumerate().try_for_each(|(count, frame)| {
                 control.step("drawing frames", count as u64, frames.len() as u64, "")?;
                 // a writer that stopped says why below
-                let _ = pictures.send(stage.frame(*frame));
-                if writer.is_finished() { Err(stopped()) } else { Ok(()) }
+                pictures.send(stage.frame(*frame)).map_err(|_| stopped())
             });
             drop(pictures);
             let written = writer.join().unwrap_or_else(|_| Err(stopped()));
