@@ -165,4 +165,18 @@ fn latents_are_explored_recognised_and_named() {
             stream["r2"].as_f64().unwrap() > 0.5 && stream["ids_used"].as_u64() <= stream["size"].as_u64()
         );
     }
+
+    // new books instead of a checkpoint's: a size is tried until it is enough or the frames give no more
+    let fitted = json(&["codebooks", "--fit", "--corpus", corpus, "--ex", "8", "--target-r2"]);
+    let tried = fitted["tried"].as_array().unwrap();
+    for name in ["m3d", "ex"] {
+        let of = tried.iter().filter(|size| size["stream"] == name).map(|size| size["r2"].as_f64().unwrap());
+        let r2: Vec<f64> = of.collect();
+        assert!(r2.len() > 1 && r2[r2.len() - 1] > r2[0], "{name} {r2:?}");
+    }
+    let scalar = json(&["codebooks", "--fit", "--corpus", corpus, "--levels", "3,2"]);
+    assert_eq!((&scalar["streams"][0]["size"], scalar["tried"].as_array().unwrap().len()), (&6.into(), 0));
+    refused(&["codebooks", "--corpus", corpus]);
+    refused(&["codebooks", "--fit", "--corpus", corpus, "--levels", "1"]);
+    refused(&["codebooks", "--fit", "--corpus", corpus, "--levels", "4,4", "--target-r2"]);
 }

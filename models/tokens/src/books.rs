@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::au::{self, AuBook};
+use crate::fsq;
 use crate::kmeans::{self, Centers};
 use crate::va::{self, VaBook};
 use crate::{Frame, Stream};
@@ -23,6 +24,9 @@ const GROUPS: [(std::ops::Range<usize>, f64); 3] =
 pub struct FitConfig {
     /// Centres of the coefficients (fewer when there are fewer different frames).
     pub m3d: usize,
+    /// Cells of each axis of the coefficients' finite scalar quantiser ([`fsq`]), whose codes take the place of the
+    /// centres; none for k-means.
+    pub m3d_levels: Vec<usize>,
     /// Centres of the expression probabilities.
     pub ex: usize,
     /// Most combinations of action units.
@@ -34,7 +38,7 @@ pub struct FitConfig {
 impl Default for FitConfig {
     /// The sizes of the base preset.
     fn default() -> Self {
-        Self { m3d: 2048, ex: 1024, au_cap: 8192, seed: 0 }
+        Self { m3d: 2048, m3d_levels: Vec::new(), ex: 1024, au_cap: 8192, seed: 0 }
     }
 }
 
@@ -110,7 +114,7 @@ impl M3dBook {
         Self { centers: Centers::new(centers), mean, scale, values }
     }
 
-    fn fit(reactions: &[Reaction], config: &FitConfig, control: &Control) -> Result<Self> {
+    pub(crate) fn fit(reactions: &[Reaction], config: &FitConfig, control: &Control) -> Result<Self> {
         let frames: usize = reactions.iter().map(|reaction| reaction.coefficients.len()).sum();
         let rows = || reactions.iter().flat_map(|reaction| reaction.coefficients);
         let mut mean = [0.0f64; COEFFICIENT_COUNT];
@@ -137,8 +141,13 @@ impl M3dBook {
         }
         let book = Self::new(vec![[0.0; COEFFICIENT_COUNT]], mean.map(|x| x as f32), scale);
         let scaled: Vec<[f32; COEFFICIENT_COUNT]> = rows().map(|row| book.scaled(row)).collect();
-        let fitted = kmeans::fit(&scaled, config.m3d, config.seed, "code book m3d", control)?;
-        Ok(Self::new(fitted.centers, book.mean, book.scale))
+        let purpose = "code book m3d";
+        let centers = if config.m3d_levels.is_empty() {
+            kmeans::fit(&scaled, config.m3d, config.seed, purpose, control)?.centers
+        } else {
+            fsq::fit(&scaled, &config.m3d_levels, config.seed, purpose, control)?
+        };
+        Ok(Self::new(centers, book.mean, book.scale))
     }
 
     /// A row of coefficients where distances are measured.
@@ -164,7 +173,7 @@ pub struct ExBook {
 }
 
 impl ExBook {
-    fn fit(reactions: &[Reaction], config: &FitConfig, control: &Control) -> Result<Self> {
+    pub(crate) fn fit(reactions: &[Reaction], config: &FitConfig, control: &Control) -> Result<Self> {
         let rows: Vec<[f32; EX_COUNT]> =
             reactions.iter().flat_map(|reaction| reaction.attributes).map(expressions).collect();
         let mut fitted = kmeans::fit(&rows, config.ex, config.seed, "code book ex", control)?;

@@ -2,7 +2,7 @@
 //!
 //! | stream | what | how |
 //! |---|---|---|
-//! | `m3d` | 58 coefficients minus the mean face | k-means on group-scaled columns |
+//! | `m3d` | 58 coefficients minus the mean face | k-means on group-scaled columns, or finite scalar quantisation |
 //! | `au` | 15 action units | dictionary of the combinations seen |
 //! | `va` | valence, arousal | occupied cells of an 80 x 80 grid |
 //! | `ex` | 8 expression probabilities | k-means |
@@ -15,7 +15,9 @@
 pub mod au;
 mod books;
 mod diagnostics;
+pub mod fsq;
 pub mod kmeans;
+pub mod sizing;
 pub mod smooth;
 mod tensors;
 pub mod va;

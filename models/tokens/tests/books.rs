@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use clips::{Attributes, Chance, Coefficients, Control, FaultKind};
-use tokens::{CodeBooks, Diagnostics, FitConfig, Reaction, Stream, TensorData, Tensors};
+use tokens::{CodeBooks, Diagnostics, FitConfig, Reaction, Stream, TensorData, Tensors, sizing};
 
 type Listener = (String, Attributes, Coefficients);
 type Change<'a> = &'a dyn Fn(&mut (Vec<usize>, TensorData));
@@ -56,7 +56,7 @@ fn reactions(listeners: &[Listener]) -> Vec<Reaction<'_>> {
 fn fitted(listeners: &[Listener]) -> CodeBooks {
     CodeBooks::fit(
         &reactions(listeners),
-        &FitConfig { m3d: 40, ex: 20, au_cap: 8192, seed: 4 },
+        &FitConfig { m3d: 40, ex: 20, seed: 4, ..FitConfig::default() },
         &Control::default(),
     )
     .unwrap()
@@ -77,6 +77,42 @@ fn every_id_returns_to_itself_through_its_value() {
             let (attributes, coefficients) = books.detokenise(&[frame]).unwrap();
             assert_eq!(books.tokenise("x", &attributes, &coefficients).unwrap()[0], frame, "{stream:?} {id}");
         }
+    }
+}
+
+#[test]
+fn scalar_codes_are_books_like_any_other() {
+    let listeners = listeners(6, 1);
+    let config = FitConfig { m3d_levels: vec![5, 4, 2], ex: 20, seed: 4, ..FitConfig::default() };
+    let books = CodeBooks::fit(&reactions(&listeners), &config, &Control::default()).unwrap();
+    let centres = fitted(&listeners);
+    assert_eq!(books.size(Stream::M3d), 40, "as many as 5 x 4 x 2, and as the centres of the other books");
+    for id in 0..40 {
+        let (attributes, coefficients) = books.detokenise(&[[id, 0, 0, 0]]).unwrap();
+        assert_eq!(books.tokenise("x", &attributes, &coefficients).unwrap()[0][0], id);
+    }
+    let of = |books| Diagnostics::of(books, &reactions(&listeners), &Control::default()).unwrap().streams;
+    let (scalar, means) = (of(&books), of(&centres));
+    assert_eq!(scalar[1..], means[1..], "the other streams do not know");
+    assert!(scalar[0].r2.unwrap() > 0.9 && scalar[0].ids_used >= 5, "{:?}", scalar[0]);
+    let read = CodeBooks::from_tensors(Path::new("c"), &by_name(&books)).unwrap();
+    assert_eq!(read.tensors(), books.tensors());
+}
+
+#[test]
+fn sizes_are_doubled_until_held_out_listeners_are_explained() {
+    let (train, held_out) = (listeners(6, 1), listeners(3, 7));
+    let start = FitConfig { m3d: 2, ex: 2, seed: 4, ..FitConfig::default() };
+    let (tried, books) =
+        sizing::doubled(&reactions(&train), &reactions(&held_out), &start, &Control::default()).unwrap();
+    for (stream, target) in [(Stream::M3d, sizing::ENOUGH_M3D), (Stream::Ex, sizing::ENOUGH_EX)] {
+        let tried: Vec<_> = tried.iter().filter(|size| size.stream == stream).collect();
+        assert!(tried.windows(2).all(|pair| pair[1].asked == 2 * pair[0].asked && !pair[0].enough));
+        let last = tried[tried.len() - 1];
+        assert!(tried.len() > 2 && last.ids == books.size(stream), "{tried:?}");
+        assert_eq!(last.enough, last.r2.unwrap() >= target);
+        assert!(last.enough || last.ids < last.asked, "ended for a reason: {last:?}");
+        assert!(last.r2 > tried[0].r2, "more centres explain more");
     }
 }
 
@@ -122,7 +158,7 @@ fn the_fit_is_the_same_on_one_thread_and_on_three_and_differs_by_seed() {
             .install(|| fitted(&listeners).tensors())
     };
     assert_eq!(on(1), on(3));
-    let config = FitConfig { m3d: 40, ex: 20, au_cap: 8192, seed: 5 };
+    let config = FitConfig { m3d: 40, ex: 20, seed: 5, ..FitConfig::default() };
     let other = CodeBooks::fit(&reactions(&listeners), &config, &Control::default()).unwrap().tensors();
     assert_ne!(on(1), other);
 }

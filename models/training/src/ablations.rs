@@ -84,6 +84,18 @@ pub const VARIANTS: &[Variant] = &[
         &["chain_heads=true"],
         false,
     ),
+    variant(
+        "scalar-codes",
+        "coefficients as finite scalar codes, 4 x 4 x 4 (as 64 centres in number)",
+        &["book_m3d_levels=[4, 4, 4]"],
+        false,
+    ),
+    variant(
+        "shifted-negatives",
+        "half of the negatives are suitable reactions at the wrong time",
+        &["shifted_negatives=0.5"],
+        false,
+    ),
     variant("margin", "another latent must be less likely by 0.1 nats (ours)", &["weight_margin=0.5"], true),
 ];
 

@@ -82,6 +82,9 @@ pub struct Config {
     pub feature_widths: [usize; 6],
     /// Centres of the coefficient code book.
     pub book_m3d: usize,
+    /// Cells of each axis of a finite scalar quantiser that takes the place of that book; none for k-means.
+    #[serde(default)]
+    pub book_m3d_levels: Vec<usize>,
     /// Centres of the expression code book.
     pub book_ex: usize,
 
@@ -207,6 +210,7 @@ impl Config {
             token_widths: sizes.token_widths,
             feature_widths: sizes.feature_widths,
             book_m3d: 64,
+            book_m3d_levels: Vec::new(),
             book_ex: 32,
             frames: sizes.training_frames,
             batch: 16,
@@ -475,6 +479,9 @@ impl Config {
         if !(1..=8192).contains(&self.book_m3d) || !(1..=8192).contains(&self.book_ex) {
             return bad("code books have 1 to 8192 centres");
         }
+        if !self.book_m3d_levels.is_empty() {
+            tokens::fsq::check(&self.book_m3d_levels)?;
+        }
         self.network([1; 4]).check()
     }
 }
@@ -537,6 +544,8 @@ mod tests {
             "latent_dropout=2",
             "ema=1",
             "best_by=FRCorr",
+            "book_m3d_levels=[1, 5]",
+            "book_m3d_levels=[64, 64, 64]",
         ] {
             assert!(config.set(wrong).is_err(), "{wrong}");
         }

@@ -193,6 +193,7 @@ impl Data {
                 .collect();
             let fit = FitConfig {
                 m3d: config.book_m3d,
+                m3d_levels: config.book_m3d_levels.clone(),
                 ex: config.book_ex,
                 seed: config.seed,
                 ..FitConfig::tiny()

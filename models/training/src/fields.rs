@@ -83,6 +83,11 @@ pub const FIELDS: &[Field] = &[
         "Widths of the projected inputs: AU, VA, expression, 3DMM, MFCC, wav2vec2",
     ),
     field("model", "book_m3d", "Centres of the code book of coefficients"),
+    field(
+        "model",
+        "book_m3d_levels",
+        "Finite scalar quantisation instead, cells of each axis, as [8, 5, 5, 5]; [] for centres",
+    ),
     field("model", "book_ex", "Centres of the code book of expressions"),
     field("model", "chain_heads", "Streams of a frame are drawn one after the other and hear of each other"),
     field("schedule", "stage1_steps", "Steps of the first stage: the true listener, without a latent"),
