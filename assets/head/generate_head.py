@@ -682,11 +682,13 @@ class Rig:
         if n == 'mouthRollUpper':
             b = s.lipband(1, .62, 3); return s.vec(b, (0, -.20, -.42))+s.vec(np.exp(-((s.s-.8)/.45)**2)*np.clip(1-(s.x/2.4)**2, 0, 1)*s.up*f*(s.z > 6)*(~s.inn), (0, -.08, .03))
         if n == 'mouthShrugLower':
-            D = s.vec(s.lipband(-1, 1.0), (0, .34, .20))+s.vec(s.lipband(1, .8), (0, .20, .06)); D += s.vec(s.G((0, -8.8, 8.2), (1.7, 1.1, 2.2))*f, (0, .42, .10)); return D+s.N*(-.14*np.exp(-((s.s+1.35)/.3)**2-(s.x/1.6)**2)*f*(s.z > 6)*(~s.inn))[:, None]
+            D = s.vec(s.lipband(-1, 1.0), (0, .50, .30))+s.vec(s.lipband(1, .8), (0, .34, .10)); D += s.vec(s.G((0, -8.8, 8.2), (1.7, 1.1, 2.2))*f, (0, .62, .14))
+            for sd in (1, -1): D += s.corner(sd, (-.06, -.34, 0), r=(.9, 1.1, 2), p=2.2)
+            return D+s.N*(-.22*np.exp(-((s.s+1.35)/.3)**2-(s.x/1.6)**2)*f*(s.z > 6)*(~s.inn))[:, None]
         if n == 'mouthShrugUpper': return s.vec(s.lipband(1, .95), (0, .26, .12))+s.vec(s.lipband(-1, .5), (0, .14, .05))
         if n == 'mouthPress':
-            k = np.clip(s.x*side/MW*1.2+.5, 0, 1); D = s.vec(s.lipband(1, .6, 3)*k, (0, -.17, -.26))+s.vec(s.lipband(-1, .65, 3)*k, (0, .22, -.26))
-            return D+s.corner(side, (.16, .02, -.10), p=3)+s.N*(.10*Gs((2.3, -7.6, 8.4), (.8, .5, 1.5)))[:, None]
+            k = np.clip(s.x*side/MW*1.2+.5, 0, 1); D = s.vec(s.lipband(1, .6, 3)*k, (0, -.30, -.44))+s.vec(s.lipband(-1, .65, 3)*k, (0, .36, -.44))
+            return D+s.corner(side, (.20, -.06, -.16), p=3)+s.N*(.16*Gs((2.3, -7.6, 8.4), (.8, .5, 1.5))-.12*Gs((3.3, -6.3, 7.6), (.4, .6, 1.5)))[:, None]
         if n == 'mouthLowerDown':
             k = np.exp(-((s.x*side-.95)/.95)**2); return s.vec(s.lipband(-1, 1.15, 2.6)*k, (.10*side, -.62, .10))+s.vec(np.exp(-((s.s+1.3)/.8)**2)*k*s.lo*f*(s.z > 6)*(~s.inn), (0, -.16, 0))
         if n == 'mouthUpperUp':
