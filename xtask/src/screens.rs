@@ -37,6 +37,15 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("compare-units.png", &["screenshot", "compare-units", "--theme", "dark", "--size", "1280x800"]),
     ("present.png", &["screenshot", "present", "--theme", "dark", "--size", "1280x800"]),
     ("palette.png", &["screenshot", "palette", "--theme", "dark", "--size", "1280x800"]),
+    ("units.png", &["render", "face:units", "--size", "1000x630"]),
+    ("units-porcelain.png", &["render", "face:units", "--size", "1000x630", "--style", "porcelain"]),
+    ("expressions.png", &["render", "face:expressions", "--size", "1000x420"]),
+    (
+        "expressions-porcelain.png",
+        &["render", "face:expressions", "--size", "1000x420", "--style", "porcelain"],
+    ),
+    ("shapes.png", &["render", "face:shapes", "--size", "1600x1200"]),
+    ("shapes-porcelain.png", &["render", "face:shapes", "--size", "1600x1200", "--style", "porcelain"]),
     ("wall.png", &["render", "demo", "--layout", "wall", "--from", "333", "--size", "1600x800"]),
 ];
 

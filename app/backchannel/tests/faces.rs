@@ -180,6 +180,11 @@ fn a_face_set_by_hand_is_exported_as_it_was_set_and_a_wrong_word_is_explained() 
     };
     assert!((value("jawOpen") - 0.4).abs() < 1e-4 && value("mouthPucker") == 0.0);
     assert!((value("headPitch").abs() - 10f32.to_radians()).abs() < 1e-3);
+    let sheet = home.path().join("sheet.csv");
+    let done = backchannel(&["render", "face:units", "--out", sheet.to_str().unwrap()], home.path());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let tables = std::fs::read_dir(home.path()).unwrap().count() - 1;
+    assert_eq!(tables, 15, "a face for every action unit");
     let refused = backchannel(&["render", "face:AU12=1 jawOpen=0.4", "--out", out], home.path());
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("AU12") && said.contains("jawOpen"), "{said}");

@@ -1,5 +1,7 @@
 //! Words in pictures: one line of text into an RGBA picture, in the font the window uses.
 
+use std::borrow::Cow;
+
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use clips::{Fault, FaultKind};
 
@@ -20,6 +22,16 @@ impl Letters {
     pub fn width(&self, text: &str, height: f32) -> f32 {
         let font = self.font.as_scaled(PxScale::from(height));
         text.chars().map(|letter| font.h_advance(font.glyph_id(letter))).sum()
+    }
+
+    /// The line, or as much of its beginning as fits into `room` pixels, with an ellipsis.
+    pub fn cut<'a>(&self, text: &'a str, height: f32, room: f32) -> Cow<'a, str> {
+        if self.width(text, height) <= room {
+            return text.into();
+        }
+        let mut left: String = text.to_owned();
+        while left.pop().is_some() && self.width(&left, height) + self.width("…", height) > room {}
+        (left.trim_end().to_owned() + "…").into()
     }
 
     /// Draws a line with its top left corner at (x, y); what falls outside is left out.
@@ -58,6 +70,15 @@ impl Letters {
 #[cfg(test)]
 mod tests {
     use super::Letters;
+
+    #[test]
+    fn a_line_that_is_too_long_ends_in_an_ellipsis_and_fits() {
+        let letters = Letters::new().unwrap();
+        assert_eq!(letters.cut("AU6=1", 20.0, 200.0), "AU6=1");
+        let cut = letters.cut("mouthLowerDownLeft=1", 20.0, 90.0);
+        assert!(cut.starts_with("mouth") && cut.ends_with('…') && letters.width(&cut, 20.0) <= 90.0, "{cut}");
+        assert_eq!(letters.cut("wide", 20.0, 1.0), "…", "nothing else is left to show");
+    }
 
     #[test]
     fn letters_leave_ink_inside_the_picture_only() {

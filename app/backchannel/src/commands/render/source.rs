@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clips::arkit::FaceSource;
 use clips::array::read_npy;
-use clips::dials::Dials;
+use clips::dials::{Dial, Dials};
 use clips::{Control, Fault, FaultKind, Streams, Take, TakeHeader, Waveform};
 use listener::Request;
 use studio::motion::Motion;
@@ -45,7 +46,7 @@ pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clip
         if name == "demo" || name.starts_with("demo:") {
             demo(name.strip_prefix("demo:"), &mut cast, control)?;
         } else if let Some(words) = name.strip_prefix("face:") {
-            cast.tiles.push(set_by_hand(words)?);
+            cast.tiles.extend(set_by_hand(words)?);
         } else {
             let (path, clip) = split(name)?;
             if path.is_dir() { folder(&path, clip, &mut cast)? } else { predictions(&path, clip, &mut cast)? }
@@ -93,11 +94,27 @@ fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result
     Ok(())
 }
 
-fn set_by_hand(words: &str) -> clips::Result<Tile> {
-    let dials: Dials = words.parse()?;
-    let remark = if dials.is_neutral() { "neutral".to_owned() } else { dials.to_string() };
-    let motion = Motion::of_dials(&dials);
-    Ok(Tile { name: "by hand".to_owned(), remark, latent: None, rank: None, motion })
+/// One face of words, or all that a source has, each at its most.
+fn set_by_hand(words: &str) -> clips::Result<Vec<Tile>> {
+    let sheet = match words {
+        "units" => FaceSource::Attributes,
+        "expressions" => FaceSource::Expressions,
+        "shapes" => FaceSource::Coefficients,
+        words => return Ok(vec![face(&words.parse()?, words.to_owned())]),
+    };
+    Ok(Dial::of(sheet)
+        .into_iter()
+        .map(|dial| {
+            let mut dials = Dials::default();
+            dials.set(dial, *dial.range().end());
+            face(&dials, dial.name().to_owned())
+        })
+        .collect())
+}
+
+fn face(dials: &Dials, name: String) -> Tile {
+    let name = if dials.is_neutral() { "neutral".to_owned() } else { name };
+    Tile { name, remark: String::new(), latent: None, rank: None, motion: Motion::of_dials(dials) }
 }
 
 fn tile(take: &Take) -> Tile {

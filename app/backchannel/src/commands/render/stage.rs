@@ -286,12 +286,16 @@ impl<'a> Stage<'a> {
                 fill(&mut picture, self.size, [x, y + h - 4, w, 4], color);
                 text_left += size * 0.8;
             }
-            letters.draw(&mut picture, self.size, [text_left, top], size, &place.name, ink);
-            if !place.remark.is_empty() {
-                let small = size * 0.8;
-                let wide = letters.width(&place.remark, small);
-                let at = [x as f32 + w as f32 - wide - size * 0.5, top + size * 0.15];
-                letters.draw(&mut picture, self.size, at, small, &place.remark, quiet);
+            let right = x as f32 + w as f32 - size * 0.5;
+            let name = letters.cut(&place.name, size, right - text_left);
+            letters.draw(&mut picture, self.size, [text_left, top], size, &name, ink);
+            // what does not fit beside the name is left out, beginning with the end of the remark
+            let (small, taken) = (size * 0.8, letters.width(&name, size) + size * 0.5);
+            let first = place.remark.split("   ").next().unwrap_or_default();
+            let fits = |remark: &&str| text_left + taken + letters.width(remark, small) <= right;
+            if let Some(remark) = [place.remark.as_str(), first].into_iter().find(fits) {
+                let at = [right - letters.width(remark, small), top + size * 0.15];
+                letters.draw(&mut picture, self.size, at, small, remark, quiet);
             }
         }
         picture
