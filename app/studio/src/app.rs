@@ -17,6 +17,7 @@ use crate::jobs::{Jobs, Slot};
 use crate::library::ClipKey;
 use crate::panels;
 use crate::playback::Playback;
+use crate::sheets::Sheets;
 use crate::state::{State, SystemRow, Workspace};
 use crate::text;
 use crate::theme::{self, size};
@@ -36,6 +37,7 @@ pub struct Studio {
     pub playback: Playback,
     pub(crate) jobs: Jobs<Answer>,
     pub(crate) faces: Faces,
+    pub(crate) sheets: Sheets,
     /// Videos of the people.
     pub videos: Videos,
     pub(crate) memory: Memory,
@@ -74,6 +76,7 @@ impl Studio {
             state,
             playback: Playback::new(transport),
             jobs: Jobs::new(move || waker.request_repaint()),
+            sheets: Sheets::new(gpu.clone()),
             faces: Faces::new(gpu),
             videos: Videos::default(),
             memory,
@@ -143,6 +146,7 @@ impl Studio {
             playback: &self.playback,
             jobs: &self.jobs,
             faces: &mut self.faces,
+            sheets: &mut self.sheets,
             videos: &mut self.videos,
             memory: &mut self.memory,
             tokens: self.state.theme.tokens(),
@@ -176,6 +180,7 @@ impl Studio {
             self.act(ctx, command);
         }
         self.faces.begin();
+        self.sheets.begin();
         self.videos.begin();
     }
 
@@ -266,6 +271,12 @@ impl Studio {
         });
     }
 
+    /// The colour that everything is painted on, as the painter of a window clears it. No panel paints it again: a software
+    /// driver takes as long for an empty window as for a wall of faces.
+    pub fn ground(&self) -> [f32; 4] {
+        self.state.theme.tokens().ground.to_normalized_gamma_f32()
+    }
+
     /// What lies over the workspace.
     pub fn overlay(&self) -> Overlay {
         self.memory.overlay
@@ -302,11 +313,8 @@ fn dropped_path(file: &egui::DroppedFileHandle) -> Option<std::path::PathBuf> {
 }
 
 fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
-    let tokens = desk.tokens;
-    let window = ui.max_rect();
-    ui.painter().rect_filled(window, 0.0, tokens.ground);
     match desk.state.workspace {
-        Workspace::Present => panels::present::ui(desk, ui, window),
+        Workspace::Present => panels::present::ui(desk, ui, ui.max_rect()),
         Workspace::Compare => compare_ui(desk, ui),
         Workspace::Evaluate => panels::evaluate::ui(desk, ui),
         Workspace::Train => panels::train::ui(desk, ui),
@@ -439,6 +447,10 @@ impl eframe::App for Shell {
             }
             ui.ctx().request_repaint();
         }
+    }
+
+    fn clear_color(&self, _: &egui::Visuals) -> [f32; 4] {
+        self.studio.ground()
     }
 
     fn on_exit(&mut self) {

@@ -14,6 +14,7 @@ use crate::jobs::Jobs;
 use crate::library::ClipKey;
 use crate::panels::train::charts::KeptTrend;
 use crate::playback::Playback;
+use crate::sheets::Sheets;
 use crate::state::State;
 use crate::theme::Tokens;
 use crate::tracks::Track;
@@ -135,6 +136,8 @@ pub struct Desk<'a> {
     pub jobs: &'a Jobs<Answer>,
     /// Pictures of faces.
     pub faces: &'a mut Faces,
+    /// Pictures of what changes seldom.
+    pub sheets: &'a mut Sheets,
     /// Videos of the people.
     pub videos: &'a mut Videos,
     /// The window's short memory.

@@ -98,6 +98,8 @@ pub struct Faces {
     held: bool,
     /// When the camera was last turned.
     turned: Option<Instant>,
+    /// How faces were last drawn.
+    quality: Quality,
 }
 
 impl Faces {
@@ -134,6 +136,11 @@ impl Faces {
     /// Pictures drawn since the start; tests count them.
     pub fn drawn(&self) -> u64 {
         self.drawn
+    }
+
+    /// How faces were last drawn.
+    pub fn quality(&self) -> Quality {
+        self.quality
     }
 
     /// Begins a window frame; gives back pictures that have not been seen for some time.
@@ -281,6 +288,7 @@ impl Faces {
                 return true;
             }
             draw(gpu, easel, views, quality);
+            self.quality = quality;
             for view in views.iter_mut() {
                 (view.drawn, view.old, view.quality) = (round, false, quality);
             }

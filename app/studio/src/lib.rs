@@ -28,6 +28,7 @@ pub mod panels;
 pub mod playback;
 pub mod scenes;
 pub mod scoring;
+pub mod sheets;
 pub mod signature;
 pub mod sliders;
 pub mod state;
@@ -82,6 +83,7 @@ pub fn run(options: Options) -> Result<()> {
         centered: true,
         persist_window: true,
         wgpu_options: gpu_options(),
+        dithering: DITHERING,
         ..eframe::NativeOptions::default()
     };
     let created = Box::new(move |creation: &eframe::CreationContext<'_>| {
@@ -97,6 +99,10 @@ pub fn run(options: Options) -> Result<()> {
         Fault::new(FaultKind::Unsupported, "", format!("the window cannot be opened: {what}")).remedy(remedy)
     })
 }
+
+/// Whether the painter of the window adds noise against steps in gradients. There are none: colours are flat, and faces
+/// and tracks are pictures of whole levels. A software driver pays for it in every pixel.
+const DITHERING: bool = false;
 
 /// The device's own limits instead of the smallest common ones, so that faces are morphed on the device.
 fn gpu_options() -> egui_wgpu::WgpuConfiguration {

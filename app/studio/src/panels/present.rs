@@ -13,7 +13,6 @@ use crate::widgets::{self, icons};
 /// Draws the screen.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     let tokens = desk.tokens;
-    ui.painter().rect_filled(rect, 0.0, tokens.ground);
     let caption = (rect.height() * 0.11).clamp(56.0, 120.0);
     let stage = Rect::from_min_max(rect.min, rect.max - vec2(0.0, caption)).shrink(size::GAP * 2.0);
     let below = rect.with_min_y(rect.bottom() - caption);

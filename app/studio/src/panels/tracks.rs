@@ -53,7 +53,6 @@ impl Axis {
 /// Draws the axis and its tracks into `rect`.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
     let tokens = desk.tokens;
-    ui.painter().rect_filled(rect, 0.0, tokens.ground);
     if desk.state.clip.is_none() {
         return;
     }
@@ -124,12 +123,12 @@ fn track_ui(desk: &mut Desk<'_>, ui: &mut Ui, row: Rect, track: Track, axis: Axi
         _ => {}
     }
     let drawing = drawing(desk, ui, plot, track, axis);
-    let (mesh, scale) = (drawing.mesh.clone(), drawing.scale);
+    let (mesh, scale, key) = (drawing.mesh.clone(), drawing.scale, drawing.key);
     if scale.0 < 0.0 && scale.1 > 0.0 {
         let zero = y_of(0.0, scale, plot);
         painter.hline(plot.x_range(), zero, Stroke::new(1.0, tokens.line));
     }
-    painter.add(Shape::mesh(mesh));
+    desk.sheets.show(&painter, track, key, plot.expand2(vec2(0.0, 4.0)), &mesh);
     if track.scale().is_none() {
         // On a plate, or the curves would cross the numbers.
         let quiet = |at: Pos2, anchor: Align2, value: f32| {

@@ -27,8 +27,6 @@ const ROUND: f32 = size::ROUND as f32;
 
 /// Draws speaker, listener and wall into `rect`.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
-    let tokens = desk.tokens;
-    ui.painter().rect_filled(rect, 0.0, tokens.ground);
     let inner = rect.shrink(size::GAP);
     if desk.state.clip.is_none() {
         if desk.jobs.in_slot(Slot::Clip).is_some() || desk.jobs.in_slot(Slot::Start).is_some() {

@@ -145,17 +145,56 @@ pub fn frame_cost(frames: usize) -> Result<FrameCost> {
 pub struct Playing {
     /// Whole window frames a second: our code, the faces and the painting of the window, one after the other.
     pub frames_per_second: f64,
+    /// Of a frame, our code and the faces.
+    pub faces: Spent,
+    /// Of a frame, painting the window.
+    pub painting: Spent,
+    /// Triangles of the window, without those of the faces.
+    pub triangles: usize,
+    /// How the faces were drawn.
+    pub quality: face::Quality,
     /// What draws.
     pub adapter: String,
 }
 
-/// Measures `frames` whole frames of a Compare screen of 1280 x 800 that plays, with 8 reactions, speaker and listener,
-/// every face another in every frame. The quality is the one that a window would choose.
+/// What a part of a frame takes on average, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Until it was done.
+    pub wall_ms: f64,
+    /// Of all threads of this program, a software device included; 0 where the system does not say.
+    pub processor_ms: f64,
+}
+
+impl Spent {
+    fn add(&mut self, work: impl FnOnce()) {
+        let (begun, before) = (std::time::Instant::now(), processor_ms());
+        work();
+        self.wall_ms += begun.elapsed().as_secs_f64() * 1e3;
+        self.processor_ms += processor_ms() - before;
+    }
+
+    fn over(self, frames: f64) -> Self {
+        Self { wall_ms: self.wall_ms / frames, processor_ms: self.processor_ms / frames }
+    }
+}
+
+/// Processor time of this program so far.
+fn processor_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // user and system time, in hundredths of a second, are the 12th and 13th field after the name
+    let after = text.rsplit(')').next().unwrap_or_default();
+    after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>()
+        * 10.0
+}
+
+/// Measures a Compare screen of 1280 x 800 that plays, with 8 reactions, speaker and listener, every face another in every
+/// frame: `frames` whole frames at a time, the quickest of three times. Painter and quality are those of a window.
 ///
 /// # Errors
 /// As [`screenshot`].
 pub fn playing(frames: usize) -> Result<Playing> {
-    let mut stage = Stage::new([1280, 800], Theme::Dark)?;
+    let mut stage = Stage::as_window([1280, 800], Theme::Dark)?;
     compare(&mut stage)?;
     stage.studio.playback.set_loop(None);
     stage.studio.playback.seek(0);
@@ -163,20 +202,38 @@ pub fn playing(frames: usize) -> Result<Playing> {
     stage.act(Command::PlayPause);
     let canvas = stage.canvas();
     let mut play = |count: usize| {
-        let begun = std::time::Instant::now();
+        let (mut faces, mut painting) = (Spent::default(), Spent::default());
         for _ in 0..count {
             let frame = 1.0 / f64::from(clips::time::FRAMES_PER_SECOND);
             stage.studio.playback.transport().advance(std::time::Duration::from_secs_f64(frame));
-            stage.frame();
-            stage.paint(&canvas);
-            stage.wait();
+            faces.add(|| {
+                stage.frame();
+                stage.wait();
+            });
+            painting.add(|| {
+                stage.paint(&canvas);
+                stage.wait();
+            });
         }
-        begun.elapsed().as_secs_f64()
+        (faces.over(count as f64), painting.over(count as f64))
     };
     play(4);
-    let seconds = play(frames.max(1));
-    let adapter = stage.gpu.adapter.get_info().name;
-    Ok(Playing { frames_per_second: frames.max(1) as f64 / seconds, adapter })
+    let wall = |(faces, painting): &(Spent, Spent)| faces.wall_ms + painting.wall_ms;
+    let mut best = play(frames.max(1));
+    for _ in 0..2 {
+        let again = play(frames.max(1));
+        if wall(&again) < wall(&best) {
+            best = again;
+        }
+    }
+    Ok(Playing {
+        frames_per_second: 1e3 / wall(&best),
+        faces: best.0,
+        painting: best.1,
+        triangles: stage.triangles,
+        quality: stage.studio.faces.quality(),
+        adapter: stage.gpu.adapter.get_info().name,
+    })
 }
 
 /// What the table of Evaluate costs.
@@ -275,4 +332,60 @@ pub fn list_cost(corpus: &Path, frames: usize) -> Result<ListCost> {
     stage.act(Command::Search("novice 7".to_owned()));
     let search_ms = begun.elapsed().as_secs_f64() * 1e3;
     Ok(ListCost { rows: keys.len(), median_ms: at(0.5), p95_ms: at(0.95), search_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lower middle of a Compare screen, where the tracks are, and how many pictures of them were painted so far.
+    fn tracks(stage: &mut Stage, out: &Path) -> (image::RgbImage, u64) {
+        for _ in 0..3 {
+            stage.frame();
+        }
+        stage.picture(out).unwrap();
+        let picture = image::open(out).unwrap().to_rgb8();
+        let [width, height] = [picture.width(), picture.height()];
+        let part =
+            image::imageops::crop_imm(&picture, width / 4, height * 55 / 100, width / 2, height * 2 / 5);
+        (part.to_image(), stage.studio.sheets.drawn())
+    }
+
+    #[test]
+    fn pictures_of_tracks_look_as_their_lines_do_and_a_moving_playhead_leaves_them_alone() {
+        let mut stage = match Stage::new([1440, 900], Theme::Dark) {
+            Err(fault) if fault.to_string().contains("no graphics device") => {
+                eprintln!("skipped: {fault}");
+                return;
+            }
+            stage => stage.unwrap(),
+        };
+        compare(&mut stage).unwrap();
+        stage.studio.faces.hold(true);
+        let folder = tempfile::tempdir().unwrap();
+        for scale in [1.0, 1.5] {
+            stage.ctx.set_pixels_per_point(scale);
+            let out = folder.path().join("tracks.png");
+            let (shown, drawn) = tracks(&mut stage, &out);
+            assert!(drawn > 3, "{drawn} pictures of tracks");
+            stage.studio.playback.seek(stage.studio.playback.frame() + 1);
+            stage.frame();
+            assert_eq!(stage.studio.sheets.drawn(), drawn);
+            stage.studio.playback.seek(stage.studio.playback.frame() - 1);
+            // the slow twin: every line painted into the window
+            let sheets = std::mem::take(&mut stage.studio.sheets);
+            let (lines, none) = tracks(&mut stage, &out);
+            assert_eq!(none, 0);
+            stage.studio.sheets = sheets;
+            let apart = shown.as_raw().iter().zip(lines.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(apart.unwrap() <= 2, "{apart:?} levels at {scale} pixels a point");
+            // something is there to be compared
+            let ink = lines.pixels().filter(|pixel| pixel.0.iter().any(|value| *value > 150)).count();
+            assert!(ink > 500, "{ink} bright pixels");
+            // another zoom is another picture
+            stage.act(Command::View(crate::tracks::View { first: 100.0 * f64::from(scale), last: 400.0 }));
+            stage.frame();
+            assert!(stage.studio.sheets.drawn() > drawn);
+        }
+    }
 }

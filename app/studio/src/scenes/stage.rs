@@ -27,11 +27,23 @@ pub struct Stage {
     shapes: Vec<egui::epaint::ClippedShape>,
     /// Time spent in the studio's own code in the last frame.
     pub spent: Duration,
+    /// Triangles of the last painting.
+    pub triangles: usize,
 }
 
 impl Stage {
+    /// A studio whose pictures are the same on every driver.
     pub fn new(size: [u32; 2], theme: Theme) -> Result<Self> {
-        let gpu = gpu()?;
+        Self::painted(size, theme, RendererOptions::PREDICTABLE)
+    }
+
+    /// A studio that is painted as its window is.
+    pub fn as_window(size: [u32; 2], theme: Theme) -> Result<Self> {
+        Self::painted(size, theme, RendererOptions { dithering: crate::DITHERING, ..Default::default() })
+    }
+
+    fn painted(size: [u32; 2], theme: Theme, options: RendererOptions) -> Result<Self> {
+        let gpu = gpu(options)?;
         let ctx = Context::default();
         let mut studio = Studio::bare(&ctx, Some(gpu.clone()), Transport::manual());
         studio.face_budget = None;
@@ -48,6 +60,7 @@ impl Stage {
             pointer: None,
             shapes: Vec::new(),
             spent: Duration::ZERO,
+            triangles: 0,
         };
         stage.settle()?;
         Ok(stage)
@@ -60,7 +73,10 @@ impl Stage {
     /// One frame, 40 ms later.
     pub fn frame(&mut self) {
         self.seconds += 1.0 / f64::from(FRAMES_PER_SECOND);
-        let screen = Rect::from_min_size(Pos2::ZERO, vec2(self.size[0] as f32, self.size[1] as f32));
+        let screen = Rect::from_min_size(
+            Pos2::ZERO,
+            vec2(self.size[0] as f32, self.size[1] as f32) / self.ctx.pixels_per_point(),
+        );
         let mut input =
             RawInput { screen_rect: Some(screen), time: Some(self.seconds), ..RawInput::default() };
         if let Some(at) = self.pointer {
@@ -143,6 +159,9 @@ impl Stage {
         let screen =
             ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
         let jobs = self.ctx.tessellate(std::mem::take(&mut self.shapes), screen.pixels_per_point);
+        self.triangles = jobs.iter().map(triangles_of).sum();
+        let [r, g, b, a] = self.studio.ground().map(f64::from);
+        let ground = wgpu::Color { r, g, b, a };
         let view = canvas.create_view(&wgpu::TextureViewDescriptor::default());
         let mut encoder =
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("scene") });
@@ -156,7 +175,7 @@ impl Stage {
                         view: &view,
                         resolve_target: None,
                         ops: wgpu::Operations {
-                            load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                            load: wgpu::LoadOp::Clear(ground),
                             store: wgpu::StoreOp::Store,
                         },
                         depth_slice: None,
@@ -224,8 +243,15 @@ impl Stage {
     }
 }
 
+fn triangles_of(job: &egui::ClippedPrimitive) -> usize {
+    match &job.primitive {
+        egui::epaint::Primitive::Mesh(mesh) => mesh.indices.len() / 3,
+        egui::epaint::Primitive::Callback(_) => 0,
+    }
+}
+
 /// A device for off-screen drawing.
-fn gpu() -> Result<RenderState> {
+fn gpu(options: RendererOptions) -> Result<RenderState> {
     let setup = crate::gpu_setup();
     let none = |error: String| {
         Fault::new(FaultKind::Unsupported, "", format!("no graphics device: {error}"))
@@ -234,7 +260,7 @@ fn gpu() -> Result<RenderState> {
     pollster::block_on(async {
         let instance = setup.new_instance().await;
         let configuration = egui_wgpu::WgpuConfiguration { wgpu_setup: setup, ..Default::default() };
-        RenderState::create(&configuration, &instance, None, RendererOptions::PREDICTABLE)
+        RenderState::create(&configuration, &instance, None, options)
             .await
             .map_err(|error| none(error.to_string()))
     })
