@@ -14,6 +14,7 @@ pub mod learning2listen;
 pub mod lessons;
 pub mod parameters;
 pub mod pass;
+pub mod pictures;
 pub mod regnn;
 pub mod systems;
 pub mod trans_vae;

@@ -86,6 +86,7 @@ impl System for TokenisedTruth {
             sound: None,
             attributes: Some(first.attributes.to_vec()),
             coefficients: first.coefficients.as_ref().map(|rows| rows.to_vec()),
+            video: None,
         };
         let (attributes, coefficients) = model.books().detokenise(&model.tokens_of(clip, &real)?)?;
         let (attributes, coefficients) = (Arc::new(attributes), Arc::new(coefficients));

@@ -125,5 +125,6 @@ fn face(name: &str, [attributes, coefficients]: [&[u8]; 2]) -> Result<Streams> {
         sound: None,
         attributes: Some(parse_npy(name, attributes)?.rows(name)?),
         coefficients: Some(rows),
+        video: None,
     })
 }

@@ -6,6 +6,7 @@ use clips::{Fault, FaultKind, Result, Streams};
 use speech::kaldi::react78;
 
 use super::Asked;
+use crate::pictures::{Prepare, Prepared};
 
 /// Columns of the official sound features.
 pub const CEPSTRA: usize = 78;
@@ -57,12 +58,39 @@ impl Asked<'_> {
         self.tensor(cepstra(self.clip, self.speaker, self.frames)?, frames)
     }
 
+    /// The speaker's pictures, to be fetched in order.
+    pub(super) fn film(&self) -> Result<Film<'_>> {
+        let Some(footage) = &self.speaker.video else {
+            return Err(Fault::new(FaultKind::MissingModality, self.clip, "the speaker has no video"));
+        };
+        Ok(Film { pictures: Prepare::open(footage)?, asked: self, fault: None })
+    }
+
     /// `[1, frames, N]`.
     fn tensor<const N: usize>(&self, mut rows: Vec<[f32; N]>, frames: usize) -> Result<Tensor> {
         let last = rows.last().copied().unwrap_or([0.0; N]);
         rows.resize(frames, last);
         Tensor::from_vec(rows.into_flattened(), (1, frames, N), &Device::Cpu)
             .map_err(|error| self.failed(&error))
+    }
+}
+
+/// Pictures of a speaker; what went wrong is kept beside the error that the tensor library can carry.
+pub(super) struct Film<'a> {
+    pictures: Prepare,
+    asked: &'a Asked<'a>,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Film<'_> {
+    /// The picture of a frame.
+    pub(super) fn fetch(&mut self, frame: usize) -> candle_core::Result<Prepared> {
+        let stop = self.asked.control.step("video", frame as u64, self.asked.frames as u64, self.asked.clip);
+        stop.and_then(|()| self.pictures.frame(frame)).map_err(|fault| {
+            let error = candle_core::Error::Msg(fault.to_string());
+            self.fault = Some(fault);
+            error
+        })
     }
 }
 

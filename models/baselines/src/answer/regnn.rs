@@ -20,7 +20,8 @@ const WITHOUT_VIDEO: &str = "small";
 impl Answers for Regnn {
     fn needs(&self) -> Needs {
         Needs {
-            video: (self.config().perceptual.video != ATTRIBUTE_COUNT).then_some(WITHOUT_VIDEO),
+            video: None,
+            features: (self.config().perceptual.video != ATTRIBUTE_COUNT).then_some(WITHOUT_VIDEO),
             attributes: true,
             sound: true,
             frames: 1..=MOST_FRAMES,

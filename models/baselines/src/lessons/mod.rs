@@ -6,6 +6,7 @@
 //!
 //! Every draw comes from [`clips::Chance`] by seed, stage and step: rows, crops, latents, diffusion noise and steps, dropout.
 
+mod gallery;
 mod material;
 mod slate;
 mod tutor;

@@ -104,7 +104,8 @@ fn needs(plan: &Plan) -> Result<Needs> {
         speaker_attributes: true,
         sound: true,
         coefficients: false,
-        video: (!own).then_some("small"),
+        video: None,
+        features: (!own).then_some("small"),
         frames: config.frames,
     })
 }

@@ -10,6 +10,7 @@ use super::emotion::read_emotion;
 use crate::array::{read_npy, read_npy_shape};
 use crate::channels::{ATTRIBUTE_COUNT, AU, COEFFICIENT_COUNT};
 use crate::fault::{Fault, FaultKind, Result};
+use crate::footage::Footage;
 use crate::streams::{Attributes, Coefficients, Streams};
 use crate::time::FRAMES_PER_SECOND;
 
@@ -99,6 +100,7 @@ impl PersonFiles {
             sound: None,
             attributes: attributes.map(|rows| at_our_rate(rows, self.frames_per_second, AU.end)),
             coefficients: coefficients.map(|rows| at_our_rate(rows, self.frames_per_second, 0)),
+            video: self.video.clone().map(|files| Footage { files, rate: self.frames_per_second }),
         })
     }
 

@@ -105,6 +105,7 @@ fn tile(take: &Take) -> Tile {
         sound: None,
         attributes: Some(take.attributes.to_vec()),
         coefficients: take.coefficients.as_ref().map(|rows| rows.to_vec()),
+        video: None,
     });
     let (name, remark) = words(&take.header);
     Tile {
