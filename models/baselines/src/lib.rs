@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod belfusion;
+pub mod given;
 pub mod golden;
 pub mod import;
 pub mod layers;

@@ -11,7 +11,7 @@ use baselines::systems::save;
 use baselines::{Fresh, trans_vae};
 use clips::corpus::{Corpus, Split, VideoFiles};
 use clips::footage::{Picture, Pictures};
-use clips::{Control, Fault, FaultKind, Footage, Streams, Take, Track, Waveform, synth};
+use clips::{Chance, Control, Fault, FaultKind, Footage, Given, Streams, Take, Track, Waveform, synth};
 use listener::{Request, System, corpus_speaker};
 use training::Plain;
 use training::systems::{Settings, Summary};
@@ -71,6 +71,19 @@ static CORPUS: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     synth::write(&settings, &root, &Control::default()).unwrap();
     let pictures = synth::film(&root, &Control::default()).unwrap();
     assert_eq!(pictures, 8 * 2 * 101);
+    // and features as somebody's networks would have made them: a row a frame, and twice as many of the sound
+    let corpus = Corpus::open(&root, &Control::default()).unwrap();
+    for split in Split::ALL {
+        for entry in corpus.clips(split) {
+            for (kind, rows, columns) in [("Video_features", 100, 6), ("Audio_features", 200, 5)] {
+                let file = root.join(split.name()).join(kind).join(format!("{}.npy", entry.speaker.name));
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                let mut chance = Chance::new(3, &entry.id, &[columns as u64]);
+                let values: Vec<f32> = (0..rows * columns).map(|_| chance.normal() as f32).collect();
+                clips::array::write_npy(&file, &[rows, columns], &values).unwrap();
+            }
+        }
+    }
     (folder, root)
 });
 
@@ -165,6 +178,50 @@ fn a_run_on_pictures_stopped_and_resumed_equals_an_uninterrupted_one_and_answers
         let fault = answer(&Streams { video: Some(gone), ..speaker }).unwrap_err();
         assert!(fault.kind == FaultKind::NotFound && fault.to_string().contains("gone"), "{fault}");
     }
+}
+
+#[test]
+fn regnn_learns_and_answers_from_ready_made_features() {
+    baselines::lessons::register();
+    let mut settings = Settings::preset("regnn", Some("official-vggish")).unwrap();
+    let small = [
+        "network.frames=20",
+        "network.stride=10",
+        "network.perceptual.video=6",
+        "network.perceptual.audio=5",
+        "network.perceptual.width=8",
+        "network.perceptual.heads=2",
+        "network.perceptual.out=8",
+        "network.convert=8",
+        "network.perceptual.cross_layers=1",
+        "network.perceptual.memory_layers=1",
+        "batch=3",
+        "stage1_steps=3",
+        "validate_clips=0",
+    ];
+    settings.set_all(&small).unwrap();
+    let run = tempfile::tempdir().unwrap();
+    train(&settings, run.path(), false, &Control::default()).unwrap();
+    let system = baselines::load(&run.path().join("checkpoints/last.safetensors")).unwrap();
+    assert!(!system.hears());
+    let corpus = corpus();
+    let entry = &corpus.clips(Split::Val)[0];
+    let speaker = corpus_speaker(&corpus, entry).unwrap();
+    let answer =
+        |speaker: &Streams| system.generate(&entry.id, speaker, &Request::default(), &Control::default());
+    let takes = answer(&speaker).unwrap();
+    assert_eq!(takes[0].attributes.len(), 100);
+    let others = corpus.clips(Split::Val)[1].read_speaker().unwrap();
+    let other = Streams { given: others.given, ..speaker.clone() };
+    assert!(answer(&other).unwrap()[0].attributes != takes[0].attributes);
+    let without = Streams { attributes: others.attributes, sound: None, ..speaker.clone() };
+    assert_eq!(answer(&without).unwrap()[0].attributes, takes[0].attributes);
+    let fault = answer(&Streams { given: Given::default(), ..speaker }).unwrap_err();
+    assert!(fault.to_string().contains(&entry.id) && fault.remedy.contains("Video_features"), "{fault}");
+    // the sizes of the files are those of the preset
+    settings.set_all(&["network.perceptual.video=768"]).unwrap();
+    let fault = train(&settings, &run.path().join("wide"), false, &Control::default()).unwrap_err();
+    assert!(fault.kind == FaultKind::WrongShape && fault.to_string().contains("Video_features"), "{fault}");
 }
 
 #[test]

@@ -28,5 +28,5 @@ pub use chance::Chance;
 pub use control::{Control, Progress};
 pub use fault::{Fault, FaultKind, Result};
 pub use footage::Footage;
-pub use streams::{Attributes, Coefficients, Streams, Waveform};
+pub use streams::{Attributes, Coefficients, Given, Streams, Waveform};
 pub use take::{Sampling, Take, TakeHeader, Track};

@@ -1,5 +1,6 @@
 //! What is known of one person in one clip: sound, attributes, coefficients; any of them may be absent.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
@@ -56,6 +57,17 @@ pub struct Streams {
     pub coefficients: Option<Coefficients>,
     /// Where the pictures of the person are; decoded only by who asks for them.
     pub video: Option<Footage>,
+    /// Features that others made of video and sound.
+    pub given: Given,
+}
+
+/// Files of ready-made features of a person, arrays of rows x columns; read only by who asks for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Of the video, a row a frame.
+    pub video: Option<PathBuf>,
+    /// Of the sound, a row a frame or at a rate of its own.
+    pub sound: Option<PathBuf>,
 }
 
 impl Streams {

@@ -16,7 +16,6 @@ impl Answers for BelFusion {
     fn needs(&self) -> Needs {
         Needs {
             video: None,
-            features: None,
             attributes: true,
             sound: false,
             frames: 1..=MOST_FRAMES,

@@ -1,11 +1,14 @@
 //! A speaker's streams as the compared networks take them.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use clips::channels::ATTRIBUTE_COUNT;
 use clips::{Fault, FaultKind, Result, Streams};
 use speech::kaldi::react78;
 
 use super::Asked;
+use crate::given::Features;
 use crate::pictures::{Prepare, Prepared};
 
 /// Columns of the official sound features.
@@ -56,6 +59,16 @@ impl Asked<'_> {
     /// The speaker's sound features, the last row repeated up to `frames` frames.
     pub(super) fn cepstra(&self, frames: usize) -> Result<Tensor> {
         self.tensor(cepstra(self.clip, self.speaker, self.frames)?, frames)
+    }
+
+    /// Ready-made features of the speaker's video and sound, the last row repeated up to `frames` frames.
+    pub(super) fn features(&self, frames: usize, columns: (usize, usize)) -> Result<(Tensor, Tensor)> {
+        let given = Features::read(Path::new(self.clip), &self.speaker.given, columns)?;
+        let given = given.fitted(self.frames).fitted(frames);
+        let tensor = |rows: Vec<f32>, columns| {
+            Tensor::from_vec(rows, (1, frames, columns), &Device::Cpu).map_err(|error| self.failed(&error))
+        };
+        Ok((tensor(given.video, columns.0)?, tensor(given.sound, columns.1)?))
     }
 
     /// The speaker's pictures, to be fetched in order.

@@ -18,7 +18,6 @@ impl Answers for Learning2Listen {
     fn needs(&self) -> Needs {
         Needs {
             video: None,
-            features: None,
             attributes: true,
             sound: true,
             frames: 1..=MOST_FRAMES,

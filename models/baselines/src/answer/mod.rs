@@ -100,8 +100,6 @@ trait Answers: Send + Sync {
 struct Needs {
     /// The speaker's video: the preset of the system that does without.
     video: Option<&'static str>,
-    /// Features that clips do not carry: the preset of the system that does without.
-    features: Option<&'static str>,
     /// The speaker's attributes.
     attributes: bool,
     /// The speaker's sound.
@@ -210,15 +208,6 @@ impl Answering {
                 format!(
                     "add the video of the clip (Video_files), or choose a checkpoint of the preset {preset}, which reads \
                      attributes instead"
-                ),
-            );
-        }
-        if let Some(preset) = needs.features {
-            return refuse(
-                FaultKind::MissingModality,
-                format!("this {name} checkpoint reads features of video and sound that clips do not carry"),
-                format!(
-                    "choose a checkpoint of the preset {preset}, which reads attributes and sound instead"
                 ),
             );
         }

@@ -18,7 +18,6 @@ impl Answers for TransVae {
         let config = self.config();
         Needs {
             video: (config.sight == Sight::Frames).then_some(WITHOUT_VIDEO),
-            features: None,
             attributes: config.sight == Sight::Attributes,
             sound: true,
             frames: config.window.unwrap_or(1)..=config.most_frames,

@@ -19,6 +19,7 @@ use training::store::{Kept, Store};
 
 use super::gallery::Gallery;
 use crate::answer::{CEPSTRA, cepstra, held};
+use crate::given::Features;
 use crate::parameters::internal;
 use crate::pictures::Prepared;
 
@@ -33,8 +34,8 @@ pub struct Needs {
     pub coefficients: bool,
     /// The speaker's video: the preset that does without.
     pub video: Option<&'static str>,
-    /// Features that a corpus is not read for: the preset that does without.
-    pub features: Option<&'static str>,
+    /// Ready-made features of the speaker's video and sound, of so many columns.
+    pub features: Option<(usize, usize)>,
     /// Fewer frames than these are no use.
     pub frames: usize,
 }
@@ -83,17 +84,35 @@ pub struct Material {
 const ATTRIBUTES: usize = 0;
 const COEFFICIENTS: usize = 3;
 const SOUND: usize = 4;
+/// Ready-made features lie where the paper's network has others.
+const GIVEN_VIDEO: usize = 1;
+const GIVEN_SOUND: usize = 5;
 /// People that are read side by side before they are written.
 const AT_ONCE: usize = 32;
 
-fn read(corpus: &Corpus, person: &PersonFiles, sound: bool) -> Result<Measured> {
+fn read(corpus: &Corpus, person: &PersonFiles, needs: &Needs) -> Result<Measured> {
+    let sound = needs.sound;
     let streams = if sound && person.sound.is_some() {
         read_person(corpus, person)?
     } else {
         read_face(corpus, person)?
     };
-    let frames = streams.frames();
+    let given = match needs.features {
+        Some(columns) if streams.given.video.is_some() && streams.given.sound.is_some() => {
+            Some(Features::read(Path::new(&person.name), &streams.given, columns)?)
+        }
+        _ => None,
+    };
+    let frames = match (streams.frames(), &given) {
+        (0, Some(given)) => given.frames,
+        (frames, _) => frames,
+    };
     let mut measured = Measured { frames, ..Measured::default() };
+    if let Some(given) = given {
+        let given = given.fitted(frames);
+        measured.groups[GIVEN_VIDEO] = Some(given.video);
+        measured.groups[GIVEN_SOUND] = Some(given.sound);
+    }
     if let Some(rows) = &streams.attributes {
         measured.groups[ATTRIBUTES] = Some(held(&rows[..frames]).into_flattened());
     }
@@ -122,6 +141,13 @@ fn lacks(
         );
         return Some(("video", remedy));
     }
+    if let Some((video, sound)) = needs.features.filter(|_| speaks && !has(GIVEN_VIDEO)) {
+        let remedy = format!(
+            "put what the picture and sound networks make beside the clip (Video_features, Audio_features: CLIP.npy of rows x \
+             {video} and rows x {sound}), or train the preset small, which reads attributes and sound"
+        );
+        return Some(("features of video and sound", remedy));
+    }
     if !has(ATTRIBUTES) && (!speaks || needs.speaker_attributes) {
         return Some(("attributes", "add the Emotion file of the clip".to_owned()));
     }
@@ -142,28 +168,15 @@ impl Material {
     /// Reads the training and validation rows for a system.
     ///
     /// # Errors
-    /// A preset that reads features of video; a corpus in which no training row has what is needed (the first reason is told); a matrix
+    /// A corpus in which no training row has what is needed (the first reason is told); a matrix
     /// that cannot be read, a full disk; cancelled.
     pub fn load(
         corpus: &Corpus,
-        system: &str,
         needs: &Needs,
         plan: &Plan,
         scratch: &Path,
         control: &Control,
     ) -> Result<Self> {
-        if let Some(preset) = needs.features {
-            return Err(Fault::new(
-                FaultKind::MissingModality,
-                corpus.root(),
-                format!(
-                    "preset {} of {system} reads features of video and sound, and a corpus is read for video, sound, \
-                     attributes and coefficients",
-                    plan.preset
-                ),
-            )
-            .remedy(format!("train the preset {preset}, which reads attributes instead")));
-        }
         let mut store = Store::create(Some(scratch))?;
         let mut faults = Vec::new();
         let mut people = Vec::new();
@@ -299,6 +312,20 @@ impl Material {
         self.stacked(SOUND, CEPSTRA, who, rows, frames)
     }
 
+    /// Ready-made features of the speakers' video and sound: `[B, frames, columns]` each.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn features(
+        &self,
+        rows: &[(&Row, usize)],
+        frames: usize,
+        (video, sound): (usize, usize),
+    ) -> Result<(Tensor, Tensor)> {
+        let of = |group, columns| self.stacked(group, columns, Who::Speaker, rows, frames);
+        Ok((of(GIVEN_VIDEO, video)?, of(GIVEN_SOUND, sound)?))
+    }
+
     /// Pictures of the speakers of some rows, each from a frame of its own on: `frames` for each row, on all threads.
     ///
     /// # Errors
@@ -379,7 +406,7 @@ fn read_people(
     for (index, part) in people.chunks(AT_ONCE).enumerate() {
         control.step("reading clips", (index * AT_ONCE) as u64, people.len() as u64, split.name())?;
         let part: Vec<_> =
-            part.par_iter().map(|(name, person)| (name, person, read(corpus, person, needs.sound))).collect();
+            part.par_iter().map(|(name, person)| (name, person, read(corpus, person, needs))).collect();
         for (name, person, measured) in part {
             let kept = match measured {
                 Ok(measured) => {

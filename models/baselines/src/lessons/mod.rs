@@ -107,7 +107,7 @@ impl Course for Compared {
         scratch: &Path,
         control: &Control,
     ) -> Result<Box<dyn Lesson>> {
-        let material = Material::load(corpus, self.name, &(self.needs)(plan)?, plan, scratch, control)?;
+        let material = Material::load(corpus, &(self.needs)(plan)?, plan, scratch, control)?;
         Ok(Box::new(Tutor::new(self.name, plan, material, (self.learner)(plan)?)?))
     }
 }

@@ -102,10 +102,9 @@ fn set_by_hand(words: &str) -> clips::Result<Tile> {
 
 fn tile(take: &Take) -> Tile {
     let motion = Motion::of(&Streams {
-        sound: None,
         attributes: Some(take.attributes.to_vec()),
         coefficients: take.coefficients.as_ref().map(|rows| rows.to_vec()),
-        video: None,
+        ..Streams::default()
     });
     let (name, remark) = words(&take.header);
     Tile {
