@@ -88,6 +88,7 @@ fn main() -> ExitCode {
         .without_time()
         .init();
     // before the arguments: `train --help` lists what can be trained
+    media::video::register();
     baselines::answer::register();
     baselines::lessons::register();
     let cli = Cli::parse();

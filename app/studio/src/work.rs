@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clips::corpus::check::{CheckConfig, Report};
-use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split, VideoFiles};
+use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split};
 use clips::{Control, Fault, FaultKind, Result, Streams, Take};
 use listener::{LatentChoice, Request};
 use media::{Peaks, VideoSource};
@@ -180,7 +180,9 @@ pub fn load_clip(key: ClipKey, source: &ClipSource, control: &Control) -> Result
         ClipSource::File(path) => {
             let decoded = speech::decode_with_warnings(path)?;
             warnings.extend(decoded.warnings.iter().map(|warning| format!("{}: {warning}", file_name(path))));
-            (file_name(path), false, Streams { sound: Some(decoded.waveform), ..Streams::default() }, None)
+            let sound = Some(decoded.waveform);
+            let streams = Streams { sound, video: clips::Footage::of_file(path), ..Streams::default() };
+            (file_name(path), false, streams, None)
         }
         ClipSource::Entry(corpus, entry) => {
             let speaker = listener::corpus_speaker(corpus, entry)?;
@@ -254,13 +256,8 @@ pub fn check(corpus: &Corpus, control: &Control) -> Result<Answer> {
 }
 
 fn video_of(person: &PersonFiles) -> Option<VideoSource> {
-    Some(match person.video.as_ref()? {
-        VideoFiles::Mp4(path) => VideoSource::Mp4(path.clone()),
-        VideoFiles::Frames(path) if person.frames_per_second == clips::time::FRAMES_PER_SECOND => {
-            VideoSource::Frames(path.clone())
-        }
-        VideoFiles::Frames(path) => VideoSource::FramesAt(path.clone(), person.frames_per_second),
-    })
+    let files = person.video.clone()?;
+    Some(VideoSource::from(&clips::Footage { files, rate: person.frames_per_second }))
 }
 
 /// Makes reactions to a clip and what the window shows of them.

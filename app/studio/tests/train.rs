@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use clips::corpus::Corpus;
+use clips::{Fault, FaultKind};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -16,8 +18,49 @@ use studio::app::{Shell, Studio};
 use studio::commands::Command;
 use studio::state::{Severity, Workspace};
 use studio::train::{Along, Do};
+use training::course::{Course, Plan};
 
 type Window = Harness<'static, Shell>;
+
+/// A system of another crate, as the program registers the compared ones.
+struct Sixth;
+
+impl Course for Sixth {
+    fn name(&self) -> &'static str {
+        "sixth"
+    }
+
+    fn about(&self) -> &'static str {
+        "a system that only this test knows"
+    }
+
+    fn presets(&self) -> &'static [&'static str] {
+        &["narrow", "broad"]
+    }
+
+    fn plan(&self, preset: &str) -> clips::Result<Plan> {
+        let width = if preset == "broad" { 64 } else { 8 };
+        let network = toml::Table::from_iter([("width".to_owned(), toml::Value::Integer(width))]);
+        Ok(Plan { network, ..Plan::usual("sixth", preset) })
+    }
+
+    fn check(&self, plan: &mut Plan) -> clips::Result<()> {
+        match plan.network.get("width").and_then(toml::Value::as_integer) {
+            Some(width) if width % 2 == 0 => Ok(()),
+            width => Err(Fault::new(FaultKind::BadRequest, "", format!("{width:?} is not even"))),
+        }
+    }
+
+    fn begin(
+        &self,
+        _: &Plan,
+        _: &Corpus,
+        _: &Path,
+        _: &clips::Control,
+    ) -> clips::Result<Box<dyn training::course::Lesson>> {
+        Err(Fault::new(FaultKind::Unsupported, "", "it is never begun here"))
+    }
+}
 
 /// Writes down what it is asked to start; the process it names is the test itself.
 #[derive(Default)]
@@ -168,6 +211,57 @@ fn without_runs_the_screen_says_what_to_do_and_a_run_is_started_and_queued() {
     act(&mut window, Command::Train(Do::Dequeue));
     until(&mut window, "it is gone", |studio| studio.state.train.seen.rows.len() == 2);
     assert!(!root.join("tiny-03").exists());
+}
+
+#[test]
+fn another_system_is_chosen_set_and_started() {
+    training::course::register(Arc::new(Sixth));
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("runs");
+    let (mut window, told) = window(&root);
+    let mut form = window.state().studio.state.train.form.clone();
+    form.corpus = "corpus".to_owned();
+    form.write("latent_dropout", "0.1");
+    form.write("batch", "5");
+    act(&mut window, Command::Train(Do::Form(form)));
+    let choose = |window: &mut Window, list: &str, choice: &str| {
+        window.get_by_label(list).click();
+        settle(window);
+        window.get_by_label(choice).click();
+        settle(window);
+    };
+    choose(&mut window, "System: latent-intent", "sixth");
+    // its own first preset, its own settings; of the changes those that it has, too
+    window.get_by_label("Preset: narrow");
+    let changed = |window: &Window| {
+        let form = &window.state().studio.state.train.form;
+        form.changed.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(changed(&window), ["batch"]);
+    window.get_by_label("Model").click();
+    settle(&mut window);
+    window.get_by_label("network.width: 8");
+    choose(&mut window, "Preset: narrow", "broad");
+    window.get_by_label("network.width: 64").focus();
+    settle(&mut window);
+    // what cannot be is said at once, what can is taken
+    for (typed, value) in [("5", "645"), ("0", "6450")] {
+        window.get_by_label_contains("network.width: ").type_text(typed);
+        settle(&mut window);
+        window.get_by_label(&format!("network.width: {value}"));
+        assert_eq!(window.query_by_label_contains("is not even").is_some(), value == "645");
+    }
+    assert_eq!(changed(&window), ["batch", "network.width"]);
+    window.key_press_modifiers(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Enter);
+    until(&mut window, "the run begins", |_| !told.0.lock().unwrap().is_empty());
+    let launch = told.0.lock().unwrap()[0].clone();
+    assert_eq!((launch.system.as_str(), launch.preset.as_str()), ("sixth", "broad"));
+    assert_eq!(launch.set, ["batch=5", "network.width=6450"]);
+    assert!(launch.command().contains("--system sixth --preset broad"), "{}", launch.command());
+    // and back: what the other had is no setting here
+    choose(&mut window, "System: sixth", "latent-intent");
+    window.get_by_label("Preset: tiny");
+    assert_eq!(changed(&window), ["batch"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod belfusion;
+pub mod given;
 pub mod golden;
 pub mod import;
 pub mod layers;
@@ -14,6 +15,7 @@ pub mod learning2listen;
 pub mod lessons;
 pub mod parameters;
 pub mod pass;
+pub mod pictures;
 pub mod regnn;
 pub mod systems;
 pub mod trans_vae;

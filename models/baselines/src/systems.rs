@@ -253,7 +253,7 @@ mod tests {
         let (one, _) = settings.build(&mut Fresh { seed: 1 }).unwrap();
         let two = settings.build_to_answer(&mut Fresh { seed: 1 }).unwrap();
         let ones = |shape: &[usize]| Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).unwrap();
-        let speaker = trans_vae::Speaker { seen: ones(&[1, 9, 25]), heard: ones(&[1, 9, 78]) };
+        let speaker = trans_vae::Speaker { seen: ones(&[1, 9, 25]).into(), heard: ones(&[1, 9, 78]) };
         let answer = |network: &Network| {
             let Network::TransVae(network) = network else { panic!("another system") };
             let (made, _) =

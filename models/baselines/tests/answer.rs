@@ -83,7 +83,7 @@ fn speaker(frames: usize, seed: u64) -> Streams {
     Streams {
         sound: Some(Waveform { rate: RATE, channels: 1, samples: samples.into() }),
         attributes: Some(attributes),
-        coefficients: None,
+        ..Streams::default()
     }
 }
 
@@ -200,7 +200,7 @@ fn answers_are_what_the_networks_say() {
         let noise = |shape: &[usize]| pass::normal(&mut chance(), shape, DType::F32).unwrap();
         let wanted = match network(&settings) {
             Network::TransVae(network) => {
-                let speaker = trans_vae::Speaker { seen: seen.clone(), heard: heard.clone() };
+                let speaker = trans_vae::Speaker { seen: seen.clone().into(), heard: heard.clone() };
                 let eps = noise(&[network.windows(100), 1, 32]);
                 clamped(&network.forward(&speaker, &eps, &evaluation).unwrap().0.emotion)
             }

@@ -62,7 +62,7 @@ fn online_trans_vae_in_training() {
         ..trans_vae::Config::preset("small-online").unwrap()
     };
     let (network, parameters) = network(|scope| TransVae::new(&config, scope));
-    let speaker = Speaker { seen: noise(1, &[2, 7, 25]), heard: noise(2, &[2, 7, 78]) };
+    let speaker = Speaker { seen: noise(1, &[2, 7, 25]).into(), heard: noise(2, &[2, 7, 78]) };
     let target = Reaction { emotion: noise(3, &[2, 7, 25]), coefficients: noise(4, &[2, 7, 58]) };
     // the second draw is a constant of the loss and would move with the parameters here, so its weight is 0
     let weights = trans_vae::Weights { divergence: 0.1, diversity: 0.0 };
@@ -232,7 +232,7 @@ fn offline_trans_vae_in_training_with_both_draws() {
     let preset = trans_vae::Config::preset("small-attributes").unwrap();
     let config = trans_vae::Config { width: 8, heads: 2, ..preset };
     let (network, parameters) = network(|scope| TransVae::new(&config, scope));
-    let speaker = Speaker { seen: noise(1, &[2, 6, 25]), heard: noise(2, &[2, 6, 78]) };
+    let speaker = Speaker { seen: noise(1, &[2, 6, 25]).into(), heard: noise(2, &[2, 6, 78]) };
     let target = Reaction { emotion: noise(3, &[2, 6, 25]), coefficients: noise(4, &[2, 6, 58]) };
     let weights = trans_vae::Weights { divergence: 0.1, diversity: 10.0 };
     let (eps, other) = (noise(5, &[1, 2, 8]), noise(6, &[1, 2, 8]));

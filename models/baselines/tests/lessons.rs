@@ -11,6 +11,7 @@ use listener::{Request, corpus_speaker};
 use training::Plain;
 use training::orders::Order;
 use training::status::{Phase, Status};
+use training::sweep::{self, Sweep};
 use training::systems::{Settings, Summary, systems};
 
 static CORPUS: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
@@ -231,6 +232,48 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one_and_answers() {
         assert_eq!(online.is_ok(), answering.answers_online());
         assert_eq!(answering.answers_online(), system == "learning2listen");
     }
+}
+
+#[test]
+fn a_sweep_trains_several_systems_and_goes_on() {
+    baselines::lessons::register();
+    let folder = tempfile::tempdir().unwrap();
+    let mut text =
+        "seeds = [1, 2]\n[set]\nbatch = 2\nstage1_steps = 2\nvalidate_clips = 0\n[grid]\nclip = [0.5]\n"
+            .to_owned();
+    for (system, own) in [SMALL[0], SMALL[2]] {
+        text += &format!("[[variant]]\nname = '{system}'\nsystem = '{system}'\n");
+        for setting in own {
+            let (key, value) = setting.split_once('=').unwrap();
+            text += &format!("\"{key}\" = {value}\n");
+        }
+    }
+    let file = folder.path().join("sweep.toml");
+    std::fs::write(&file, &text).unwrap();
+    let sweep = Sweep::read(&file).unwrap();
+    let names: Vec<&str> = sweep.runs.iter().map(|run| run.name.as_str()).collect();
+    assert_eq!(names[..2], ["trans-vae_clip-0.5_seed-1", "trans-vae_clip-0.5_seed-2"]);
+    assert_eq!((names.len(), names[3]), (4, "regnn_clip-0.5_seed-2"));
+    let runs = folder.path().join("runs");
+    let train = || sweep::run(&sweep, &corpus(), &runs, &Control::default()).unwrap();
+    let report = train();
+    assert_eq!(report.count(Phase::Done), 4, "{report}");
+    let changed = &report.runs[2].settings;
+    assert!(changed.contains(&("network.convert".to_owned(), "8".to_owned())), "{changed:?}");
+    let state = file_of(&runs.join(names[3]), "state.bin");
+    assert_eq!(train().count(Phase::Done), 4);
+    assert!(state == file_of(&runs.join(names[3]), "state.bin"), "what is finished is left alone");
+    let wrong = text.replace("network.convert", "network.wide");
+    std::fs::write(&file, wrong).unwrap();
+    let fault = Sweep::read(&file).unwrap_err();
+    assert!(
+        fault.to_string().contains("sweep.toml") && fault.to_string().contains("network.wide"),
+        "{fault}"
+    );
+}
+
+fn file_of(run: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(run.join(name)).unwrap()
 }
 
 #[test]

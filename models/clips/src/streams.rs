@@ -1,8 +1,10 @@
 //! What is known of one person in one clip: sound, attributes, coefficients; any of them may be absent.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
+use crate::footage::Footage;
 use crate::time::{frames_in_samples, sample_of_frame};
 
 /// T frames of 25 attributes: `[15 AU | valence, arousal | 8 expressions]`.
@@ -53,10 +55,24 @@ pub struct Streams {
     pub attributes: Option<Attributes>,
     /// 3DMM coefficients, one row a frame; raw or centred as the corpus has them (see [`crate::pose`]).
     pub coefficients: Option<Coefficients>,
+    /// Where the pictures of the person are; decoded only by who asks for them.
+    pub video: Option<Footage>,
+    /// Features that others made of video and sound.
+    pub given: Given,
+}
+
+/// Files of ready-made features of a person, arrays of rows x columns; read only by who asks for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Of the video, a row a frame.
+    pub video: Option<PathBuf>,
+    /// Of the sound, a row a frame or at a rate of its own.
+    pub sound: Option<PathBuf>,
 }
 
 impl Streams {
-    /// Frames that every present stream covers; 0 when nothing is present.
+    /// Frames that every present stream covers; 0 when nothing is present. Video, which is not opened here, does not count:
+    /// past its end its last picture stands.
     pub fn frames(&self) -> usize {
         [
             self.sound.as_ref().map(Waveform::frames),

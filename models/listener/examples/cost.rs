@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sound: Some(Waveform { rate: 16_000, channels: 1, samples: samples.into() }),
         attributes: Some(vec![[0.1; 25]; frames]),
         coefficients: Some(vec![[0.0; 58]; frames]),
+        ..Streams::default()
     };
     let system = listener::demo()?;
     let mut times = listener::online_frame_times(&*system, &speaker)?;

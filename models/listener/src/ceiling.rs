@@ -83,9 +83,9 @@ impl System for TokenisedTruth {
         let mut takes = self.truth.generate(clip, speaker, request, control)?;
         let Some(first) = takes.first() else { return Ok(takes) };
         let real = Streams {
-            sound: None,
             attributes: Some(first.attributes.to_vec()),
             coefficients: first.coefficients.as_ref().map(|rows| rows.to_vec()),
+            ..Streams::default()
         };
         let (attributes, coefficients) = model.books().detokenise(&model.tokens_of(clip, &real)?)?;
         let (attributes, coefficients) = (Arc::new(attributes), Arc::new(coefficients));

@@ -18,7 +18,7 @@ fn speaker(frames: usize, seed: u64) -> Streams {
         .collect();
     let coefficients =
         (0..frames).map(|_| std::array::from_fn(|_| chance.between(-0.1, 0.1) as f32)).collect();
-    Streams { sound: None, attributes: Some(attributes), coefficients: Some(coefficients) }
+    Streams { attributes: Some(attributes), coefficients: Some(coefficients), ..Streams::default() }
 }
 
 fn tone(frames: usize) -> Streams {

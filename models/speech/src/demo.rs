@@ -122,8 +122,8 @@ fn face(name: &str, [attributes, coefficients]: [&[u8]; 2]) -> Result<Streams> {
         row.iter_mut().zip(mean).for_each(|(value, mean)| *value -= mean);
     }
     Ok(Streams {
-        sound: None,
         attributes: Some(parse_npy(name, attributes)?.rows(name)?),
         coefficients: Some(rows),
+        ..Streams::default()
     })
 }

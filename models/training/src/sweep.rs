@@ -1,7 +1,8 @@
 //! Several runs, one after the other, from a small file: seeds, lists of values, variants.
 //!
 //! ```toml
-//! preset = "tiny"          # what all start from
+//! system = "latent-intent" # or any other of the table; this one unless named
+//! preset = "tiny"          # what all start from; the system's first unless named
 //! seeds = [1, 2, 3]
 //! [set]                    # for all
 //! stage2_steps = 600
@@ -13,6 +14,9 @@
 //! name = "no-bow"
 //! weight_bag = 0.0
 //! ```
+//!
+//! A variant may name a `system` and a `preset` of its own, so that one sweep trains several systems. Settings in tables are
+//! `"network.width" = [32, 64]`, or `[set.network]`.
 //!
 //! Each run has a folder under the sweep's. Started again, finished runs are skipped and an interrupted one goes on. A run
 //! that fails is noted and does not stop the others.
@@ -30,9 +34,11 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::config::Config;
+use crate::course;
 use crate::data::Data;
 use crate::engine::{Engine, Plain};
 use crate::status::{Phase, Status};
+use crate::systems::{Settings, systems};
 use crate::trainer::train_on_with;
 
 /// Most runs of a sweep.
@@ -41,8 +47,10 @@ const MOST_RUNS: usize = 1000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default = "tiny")]
-    preset: String,
+    #[serde(default)]
+    system: Option<String>,
+    #[serde(default)]
+    preset: Option<String>,
     #[serde(default)]
     seeds: Vec<u64>,
     #[serde(default)]
@@ -57,13 +65,16 @@ struct File {
 struct Variant {
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    system: Option<String>,
+    #[serde(default)]
+    preset: Option<String>,
     #[serde(flatten)]
     set: toml::Table,
 }
 
-fn tiny() -> String {
-    "tiny".to_owned()
-}
+/// The system unless one is named.
+const USUAL: &str = "latent-intent";
 
 /// One run of a sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +82,7 @@ pub struct Planned {
     /// Name of its folder.
     pub name: String,
     /// Its settings.
-    pub config: Config,
+    pub settings: Settings,
 }
 
 /// The runs of a sweep, in order.
@@ -95,16 +106,20 @@ impl Sweep {
     fn parse(path: &Path, text: String) -> Result<Self> {
         let bad = |detail: String| {
             Fault::new(FaultKind::BadRequest, path, detail).remedy(
-                "a sweep has preset, seeds, [set], [grid] with lists of values, and [[variant]] with a name",
+                "a sweep has system, preset, seeds, [set], [grid] with lists of values, and [[variant]] with a name",
             )
         };
         let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
         let assign = |table: &toml::Table| -> Vec<String> {
-            table.iter().map(|(key, value)| format!("{key}={value}")).collect()
+            course::flat(table).iter().map(|(key, value)| format!("{key}={value}")).collect()
         };
+        // `[set] system = ` is how `--set` says it
+        let of_set = |key: &str| file.set.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let system = of_set("system").or_else(|| file.system.clone()).unwrap_or_else(|| USUAL.to_owned());
         // Every combination of the grid, the last key fastest; its name and its settings.
         let mut cells: Vec<(Vec<String>, Vec<String>)> = vec![Default::default()];
-        for (key, values) in &file.grid {
+        let grid = course::flat(&file.grid);
+        for (key, values) in &grid {
             let values = values.as_array().filter(|values| !values.is_empty());
             let values = values.ok_or_else(|| bad(format!("[grid] {key} is not a list of values")))?;
             if cells.len().saturating_mul(values.len()) > MOST_RUNS {
@@ -139,8 +154,20 @@ impl Sweep {
                     let mut settings = assign(&file.set);
                     settings.extend(cell.iter().cloned().chain(assign(&variant.set)));
                     settings.extend(seed.map(|seed| format!("seed={seed}")));
-                    let mut config = Config::preset(&file.preset)?;
-                    config.set_all(&settings).map_err(|mut fault| {
+                    settings.retain(|setting| !setting.starts_with("system="));
+                    let system = variant.system.as_ref().unwrap_or(&system);
+                    // where a variant's system has no such preset, it begins with its own
+                    let known = systems().into_iter().find(|listed| listed.name == *system);
+                    let own = file.preset.as_deref().filter(|preset| {
+                        variant.system.is_none()
+                            || known.is_some_and(|listed| listed.presets.contains(preset))
+                    });
+                    let preset = variant.preset.as_deref().or(own);
+                    let configured = Settings::preset(system, preset).and_then(|mut configured| {
+                        configured.set_all(&settings)?;
+                        Ok(configured)
+                    });
+                    let settings = configured.map_err(|mut fault| {
                         fault.path = path.to_owned();
                         fault
                     })?;
@@ -148,8 +175,9 @@ impl Sweep {
                     parts.extend(names.iter().cloned());
                     parts.extend(seed.filter(|_| seeds.len() > 1).map(|seed| format!("seed-{seed}")));
                     parts.retain(|part| !part.is_empty());
-                    let name = if parts.is_empty() { file.preset.clone() } else { parts.join("_") };
-                    runs.push(Planned { name, config });
+                    let name =
+                        if parts.is_empty() { settings.preset_name().to_owned() } else { parts.join("_") };
+                    runs.push(Planned { name, settings });
                 }
             }
         }
@@ -274,12 +302,12 @@ pub fn run_with(
     write_atomically(&folder.join("sweep.toml"), |writer| writer.write_all(sweep.text.as_bytes()))?;
     let mut report = Report { folder: folder.to_owned(), runs: Vec::new() };
     for planned in &sweep.runs {
-        let differences = planned.config.differences()?;
+        let differences = planned.settings.differences()?;
         let outcome = Outcome {
             name: planned.name.clone(),
             state: Phase::Queued,
             settings: differences.into_iter().map(|(key, _, value)| (key, value)).collect(),
-            summary: finished(&folder.join(&planned.name), &planned.config),
+            summary: finished(&folder.join(&planned.name), &planned.settings),
             error: None,
         };
         if outcome.summary.is_none() {
@@ -296,7 +324,7 @@ pub fn run_with(
         }
         control.check()?;
         let run = folder.join(&planned.name);
-        match train_one(engine, &planned.config, corpus, &run, folder, &mut data, control) {
+        match train_one(engine, &planned.settings, corpus, &run, folder, &mut data, control) {
             Ok(summary) => (outcome.state, outcome.summary) = (Phase::Done, Some(summary)),
             Err(fault) if fault.is_cancelled() && control.stopped() => {
                 outcome.state = Phase::Stopped;
@@ -317,13 +345,25 @@ pub fn run_with(
 
 fn train_one(
     engine: &dyn Engine,
-    config: &Config,
+    settings: &Settings,
     corpus: &Corpus,
     run: &Path,
     scratch: &Path,
     known: &mut Option<(String, Data)>,
     control: &Control,
 ) -> Result<Value> {
+    let internal = |error: serde_json::Error| Fault::new(FaultKind::Internal, run, error.to_string());
+    let resume = run.join("config.toml").exists();
+    let Settings::Own(config) = settings else {
+        *known = None;
+        let failed = |fault: &Fault| {
+            if !fault.is_cancelled() {
+                let _ = announce(run, Phase::Failed, &fault.to_string());
+            }
+        };
+        let summary = settings.train(engine, corpus, run, resume, control).inspect_err(failed)?;
+        return serde_json::to_value(&summary).map_err(internal);
+    };
     let key = data_key(config);
     if known.as_ref().is_none_or(|(of, _)| *of != key) {
         *known = None; // its file goes before another takes the space
@@ -335,14 +375,14 @@ fn train_one(
         *known = Some((key, loaded));
     }
     let Some((_, data)) = known else { return Err(Fault::new(FaultKind::Internal, run, "no data")) };
-    let summary = train_on_with(engine, config, data, run, run.join("config.toml").exists(), control)
+    let summary = train_on_with(engine, config, data, run, resume, control)
         // a folder that cannot be taken up says so in its status, too
         .inspect_err(|fault| {
             if fault.kind == FaultKind::Mismatch {
                 let _ = announce(run, Phase::Failed, &fault.to_string());
             }
         })?;
-    serde_json::to_value(&summary).map_err(|error| Fault::new(FaultKind::Internal, run, error.to_string()))
+    serde_json::to_value(&summary).map_err(internal)
 }
 
 fn announce(run: &Path, state: Phase, message: &str) -> Result<()> {
@@ -351,9 +391,9 @@ fn announce(run: &Path, state: Phase, message: &str) -> Result<()> {
 }
 
 /// The summary of a run that came to its end with the same settings.
-fn finished(run: &Path, config: &Config) -> Option<Value> {
+fn finished(run: &Path, settings: &Settings) -> Option<Value> {
     let file = run.join("config.toml");
-    let same = Config::from_toml(&file, &std::fs::read_to_string(&file).ok()?).ok()? == *config;
+    let same = Settings::from_toml(&file, &std::fs::read_to_string(&file).ok()?).ok()? == *settings;
     let done = Status::read(&run.join("status.json"))?.state == Phase::Done;
     let summary = std::fs::read_to_string(run.join("summary.json")).ok()?;
     serde_json::from_str(&summary).ok().filter(|_| same && done)
@@ -383,7 +423,7 @@ mod tests {
         assert_eq!(names.len(), 8);
         assert_eq!(names[0], "reference_latents-4_mode-online_seed-1");
         assert_eq!(names[7], "no-bow_latents-8_mode-online_seed-2");
-        let last = &sweep.runs[7].config;
+        let Settings::Own(last) = &sweep.runs[7].settings else { panic!("the paper's own") };
         assert_eq!((last.batch, last.latents, last.seed, last.weight_bag), (8, 8, 2, 0.0));
         assert_eq!(last.mode, crate::Mode::Online);
         let plain = parse("preset = 'small'").unwrap();

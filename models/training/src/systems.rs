@@ -51,6 +51,13 @@ pub enum Settings {
     Course(Arc<dyn Course>, Box<Plan>),
 }
 
+impl PartialEq for Settings {
+    /// Settings of one system that are all the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.system() == other.system() && self.table() == other.table()
+    }
+}
+
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -136,6 +143,25 @@ impl Settings {
             Self::Course(_, plan) => toml::Table::try_from(&**plan),
         };
         course::flat(&table.unwrap_or_default())
+    }
+
+    /// Name of the preset that they started from.
+    pub fn preset_name(&self) -> &str {
+        match self {
+            Self::Own(config) => &config.preset,
+            Self::Course(_, plan) => &plan.preset,
+        }
+    }
+
+    /// Settings that differ from the preset: key, usual value, value.
+    ///
+    /// # Errors
+    /// None for settings that were checked.
+    pub fn differences(&self) -> Result<Vec<(String, String, String)>> {
+        match self {
+            Self::Own(config) => config.differences(),
+            Self::Course(course, plan) => plan.differences(&course.plan(&plan.preset)?),
+        }
     }
 
     /// Name of the system.

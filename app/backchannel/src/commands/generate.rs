@@ -324,7 +324,11 @@ impl Source {
                 for warning in &decoded.warnings {
                     output.warn(warning);
                 }
-                Ok(Streams { sound: Some(decoded.waveform), ..Streams::default() })
+                Ok(Streams {
+                    sound: Some(decoded.waveform),
+                    video: clips::Footage::of_file(path),
+                    ..Streams::default()
+                })
             }
         }
     }

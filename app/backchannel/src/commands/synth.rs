@@ -22,6 +22,10 @@ pub struct Args {
     /// Seed of the templates and people; the world itself is fixed
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Draw everybody's face, too: a small numbered picture a frame (Video_files), for systems that read video. 24 kB a
+    /// second and person
+    #[arg(long)]
+    video: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -35,5 +39,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     config.clips = args.clips;
     config.held_out = args.held_out;
     let statistics = clips::synth::write(&config, &args.out, &output.control())?;
+    if args.video {
+        clips::synth::film(&args.out, &output.control())?;
+    }
     output.result(&statistics, format!("{statistics}\n-> {}", args.out.display()))
 }

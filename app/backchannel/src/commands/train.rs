@@ -19,6 +19,7 @@ While it runs:
   named in RUN/checkpoints/pinned.txt; each has a card (NAME.md). `training` in the studio shows it live.
 
 A sweep file:
+  system = \"latent-intent\"   # or any of the systems; a [[variant]] may name its own
   preset = \"tiny\"
   seeds = [1, 2, 3]
   [set]                # settings for all

@@ -26,6 +26,7 @@ mod tape;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clips::corpus::VideoFiles;
 use clips::time::FRAMES_PER_SECOND;
 use clips::{Fault, FaultKind, Result};
 
@@ -366,6 +367,42 @@ impl Video {
             Fault::new(FaultKind::Malformed, self.source.path(), "no picture could be decoded")
                 .remedy(CONVERT)
         })
+    }
+}
+
+impl clips::footage::Pictures for Video {
+    fn frames(&self) -> usize {
+        Self::frames(self)
+    }
+
+    fn picture(&mut self, frame: usize) -> Result<clips::footage::Picture> {
+        let picture = self.frame(frame)?;
+        Ok(clips::footage::Picture {
+            width: picture.width as usize,
+            height: picture.height as usize,
+            rgba: picture.rgba.clone(),
+        })
+    }
+}
+
+/// Memory for decoded pictures of a video that is read in order.
+const IN_ORDER: usize = 8 << 20;
+
+/// Makes [`clips::Footage::open`] decode with this crate. The program calls it when it starts.
+pub fn register() {
+    clips::footage::register(|footage| {
+        let video = Video::open(&VideoSource::from(footage))?;
+        Ok(Box::new(video.with_memory(IN_ORDER)))
+    });
+}
+
+impl From<&clips::Footage> for VideoSource {
+    fn from(footage: &clips::Footage) -> Self {
+        match &footage.files {
+            VideoFiles::Mp4(path) => Self::Mp4(path.clone()),
+            VideoFiles::Frames(path) if footage.rate == FRAMES_PER_SECOND => Self::Frames(path.clone()),
+            VideoFiles::Frames(path) => Self::FramesAt(path.clone(), footage.rate),
+        }
     }
 }
 

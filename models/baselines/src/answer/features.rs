@@ -1,11 +1,15 @@
 //! A speaker's streams as the compared networks take them.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use clips::channels::ATTRIBUTE_COUNT;
 use clips::{Fault, FaultKind, Result, Streams};
 use speech::kaldi::react78;
 
 use super::Asked;
+use crate::given::Features;
+use crate::pictures::{Prepare, Prepared};
 
 /// Columns of the official sound features.
 pub const CEPSTRA: usize = 78;
@@ -57,12 +61,49 @@ impl Asked<'_> {
         self.tensor(cepstra(self.clip, self.speaker, self.frames)?, frames)
     }
 
+    /// Ready-made features of the speaker's video and sound, the last row repeated up to `frames` frames.
+    pub(super) fn features(&self, frames: usize, columns: (usize, usize)) -> Result<(Tensor, Tensor)> {
+        let given = Features::read(Path::new(self.clip), &self.speaker.given, columns)?;
+        let given = given.fitted(self.frames).fitted(frames);
+        let tensor = |rows: Vec<f32>, columns| {
+            Tensor::from_vec(rows, (1, frames, columns), &Device::Cpu).map_err(|error| self.failed(&error))
+        };
+        Ok((tensor(given.video, columns.0)?, tensor(given.sound, columns.1)?))
+    }
+
+    /// The speaker's pictures, to be fetched in order.
+    pub(super) fn film(&self) -> Result<Film<'_>> {
+        let Some(footage) = &self.speaker.video else {
+            return Err(Fault::new(FaultKind::MissingModality, self.clip, "the speaker has no video"));
+        };
+        Ok(Film { pictures: Prepare::open(footage)?, asked: self, fault: None })
+    }
+
     /// `[1, frames, N]`.
     fn tensor<const N: usize>(&self, mut rows: Vec<[f32; N]>, frames: usize) -> Result<Tensor> {
         let last = rows.last().copied().unwrap_or([0.0; N]);
         rows.resize(frames, last);
         Tensor::from_vec(rows.into_flattened(), (1, frames, N), &Device::Cpu)
             .map_err(|error| self.failed(&error))
+    }
+}
+
+/// Pictures of a speaker; what went wrong is kept beside the error that the tensor library can carry.
+pub(super) struct Film<'a> {
+    pictures: Prepare,
+    asked: &'a Asked<'a>,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Film<'_> {
+    /// The picture of a frame.
+    pub(super) fn fetch(&mut self, frame: usize) -> candle_core::Result<Prepared> {
+        let stop = self.asked.control.step("video", frame as u64, self.asked.frames as u64, self.asked.clip);
+        stop.and_then(|()| self.pictures.frame(frame)).map_err(|fault| {
+            let error = candle_core::Error::Msg(fault.to_string());
+            self.fault = Some(fault);
+            error
+        })
     }
 }
 

@@ -98,7 +98,7 @@ trait Answers: Send + Sync {
 
 /// What a network needs.
 struct Needs {
-    /// Video frames, which clips do not carry: the preset of the system that does without.
+    /// The speaker's video: the preset of the system that does without.
     video: Option<&'static str>,
     /// The speaker's attributes.
     attributes: bool,
@@ -201,13 +201,14 @@ impl Answering {
                 "ask offline, or choose a checkpoint of an online preset".to_owned(),
             );
         }
-        if let Some(preset) = needs.video {
+        if let Some(preset) = needs.video.filter(|_| speaker.video.is_none()) {
             return refuse(
                 FaultKind::MissingModality,
+                format!("the speaker has no video, and this {name} checkpoint reads pictures"),
                 format!(
-                    "this {name} checkpoint reads video frames, and a clip has sound, attributes and coefficients only"
+                    "add the video of the clip (Video_files), or choose a checkpoint of the preset {preset}, which reads \
+                     attributes instead"
                 ),
-                format!("choose a checkpoint of the preset {preset}, which reads attributes instead"),
             );
         }
         let frames = require_frames(clip, speaker)?;

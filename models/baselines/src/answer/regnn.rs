@@ -1,28 +1,25 @@
 //! How REGNN answers: overlapping windows of the clip in one batch, noise limited over the whole clip, windows joined by
-//! averaging halves. Attributes only.
+//! averaging halves. Attributes only. The official presets read ready-made features of video and sound (`given.rs`).
 //!
 //! Officially a clip is a whole number of strides. Here the speaker's last frame fills up the last stride (and the first window),
 //! and the reaction ends where the clip does.
 
 use candle_core::{DType, Device, Tensor};
 use clips::Result;
-use clips::channels::ATTRIBUTE_COUNT;
 use listener::latent_intent::features::MOST_FRAMES;
 
-use super::features::require_cepstra;
 use super::{Answers, Asked, Made, Needs};
 use crate::pass::{Pass, normal};
 use crate::regnn::windows::{joined, starts};
 use crate::regnn::{NODES, Regnn};
 
-const WITHOUT_VIDEO: &str = "small";
-
 impl Answers for Regnn {
     fn needs(&self) -> Needs {
+        let own = self.config().perceptual.reads_clips();
         Needs {
-            video: (self.config().perceptual.video != ATTRIBUTE_COUNT).then_some(WITHOUT_VIDEO),
-            attributes: true,
-            sound: true,
+            video: None,
+            attributes: own,
+            sound: own,
             frames: 1..=MOST_FRAMES,
             online: false,
             tokens: false,
@@ -31,11 +28,15 @@ impl Answers for Regnn {
 
     fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Made>> {
         let config = self.config();
-        require_cepstra(asked, config.perceptual.audio, WITHOUT_VIDEO)?;
         let (window, stride) = (config.frames, config.stride);
         let frames = asked.frames.next_multiple_of(stride).max(window);
         let starts = starts(frames, window, stride);
-        let (seen, heard) = (asked.attributes(frames)?, asked.cepstra(frames)?);
+        let read = &config.perceptual;
+        let (seen, heard) = if read.reads_clips() {
+            (asked.attributes(frames)?, asked.cepstra(frames)?)
+        } else {
+            asked.features(frames, (read.video, read.audio))?
+        };
         let cut = |clip: &Tensor| {
             let parts: Vec<_> =
                 starts.iter().map(|at| clip.narrow(1, *at, window)).collect::<candle_core::Result<_>>()?;

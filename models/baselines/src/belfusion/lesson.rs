@@ -111,7 +111,14 @@ fn needs(plan: &Plan) -> Result<Needs> {
     let window = config.vae.window;
     let one = if config.online { 2 * window } else { window };
     let frames = if losses.starts == Starts::FirstWindow { one + window - 1 } else { one };
-    Ok(Needs { speaker_attributes: true, sound: false, coefficients: true, video: None, frames })
+    Ok(Needs {
+        speaker_attributes: true,
+        sound: false,
+        coefficients: true,
+        video: None,
+        features: None,
+        frames,
+    })
 }
 
 fn learner(plan: &Plan) -> Result<Box<dyn Learner>> {

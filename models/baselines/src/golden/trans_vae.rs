@@ -10,7 +10,7 @@ use crate::layers::transformer::causal_mask;
 use crate::parameters::{Parameters, Stored, build, internal};
 use crate::pass::Pass;
 use crate::trans_vae::loss::{divergence, diversity, reconstruction};
-use crate::trans_vae::{Config, Reaction, Speaker, Target, TransVae, Weights, is_junk};
+use crate::trans_vae::{Config, Reaction, Seen, Speaker, Target, TransVae, Weights, is_junk};
 
 /// Every form of file.
 pub(super) const FORMS: [Form; 4] = [constants, weights, io, grads];
@@ -46,6 +46,7 @@ struct Case {
     network: TransVae,
     parameters: Parameters,
     speaker: Speaker,
+    video: Tensor,
     /// Noise, `[windows, B, d]`.
     eps: Tensor,
 }
@@ -74,11 +75,12 @@ fn case(golden: &mut Golden) -> Result<Option<Case>> {
             build(&mut filled, |scope| TransVae::new(&config, scope))?
         }
     };
-    let speaker = match golden.has(&["in.video"]) {
-        true => Speaker { seen: golden.tensor("in.video")?, heard: golden.tensor("in.audio")? },
-        false => Speaker { seen: golden.by_formula("video")?, heard: golden.by_formula("audio")? },
+    let (video, audio) = match golden.has(&["in.video"]) {
+        true => (golden.tensor("in.video")?, golden.tensor("in.audio")?),
+        false => (golden.by_formula("video")?, golden.by_formula("audio")?),
     };
-    Ok(Some(Case { network, parameters, speaker, eps }))
+    let speaker = Speaker { seen: Seen::Rows(video.clone()), heard: audio };
+    Ok(Some(Case { network, parameters, speaker, video, eps }))
 }
 
 /// Outputs, what is between, and losses.
@@ -131,7 +133,7 @@ fn io(golden: &mut Golden, _: &Control) -> Result<Option<Sheet>> {
         put(&mut sheet, "loss.total_kl1e-5_div10", &total(&case, &target)?)?;
     }
     if golden.text("weight_seed").is_some() {
-        check(&mut sheet, "check.video_first16", &case.speaker.seen)?;
+        check(&mut sheet, "check.video_first16", &case.video)?;
         check(&mut sheet, "check.audio_first16", &case.speaker.heard)?;
         let conv1 = "speaker_behaviour_encoder.video_encoder.Conv3D.conv1.weight";
         if let Some(weight) = case.parameters.get(conv1) {

@@ -215,6 +215,11 @@ impl FrameConv {
         Ok(Self { weight: weight.squeeze(2)?, stride, padding })
     }
 
+    /// `[outputs, inputs, k, k]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
     /// `[N, inputs, H, H]` to `[N, outputs, H', H']`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! says so at the top of its file.
 
 pub mod attention;
+pub mod columns;
 pub mod convolution;
 pub mod linear;
 pub mod norm;

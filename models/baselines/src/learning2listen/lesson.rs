@@ -130,7 +130,14 @@ fn needs(plan: &Plan) -> Result<Needs> {
         )
         .remedy("train the preset small, or attributes, which has the official sizes"));
     }
-    Ok(Needs { speaker_attributes: true, sound: true, coefficients: true, video: None, frames: ITEM })
+    Ok(Needs {
+        speaker_attributes: true,
+        sound: true,
+        coefficients: true,
+        video: None,
+        features: None,
+        frames: ITEM,
+    })
 }
 
 fn learner(plan: &Plan) -> Result<Box<dyn Learner>> {

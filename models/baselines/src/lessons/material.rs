@@ -1,4 +1,4 @@
-//! A corpus as the compared systems learn from it: attributes, coefficients and 78 sound features, frame by frame.
+//! A corpus as the compared systems learn from it: attributes, coefficients, 78 sound features, and pictures, frame by frame.
 //!
 //! People are read once, a few at a time; their rows lie in a file without a name and are read back by the frame, so memory
 //! does not grow with the corpus. Frames without a face are the frame before. Rows hold both roles, so that swapping the roles at
@@ -10,15 +10,18 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
 use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split};
-use clips::{Attributes, Control, Fault, FaultKind, Result, Streams};
+use clips::{Attributes, Control, Fault, FaultKind, Footage, Result, Streams};
 use listener::latent_intent::features::{Measured, read_face, read_person};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use training::course::{Facts, Plan};
 use training::store::{Kept, Store};
 
+use super::gallery::Gallery;
 use crate::answer::{CEPSTRA, cepstra, held};
+use crate::given::Features;
 use crate::parameters::internal;
+use crate::pictures::Prepared;
 
 /// What a system needs of a corpus.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +32,10 @@ pub struct Needs {
     pub sound: bool,
     /// The listener's coefficients.
     pub coefficients: bool,
-    /// The preset reads video frames, which a corpus is not read for: the preset that does without.
+    /// The speaker's video: the preset that does without.
     pub video: Option<&'static str>,
+    /// Ready-made features of the speaker's video and sound, of so many columns.
+    pub features: Option<(usize, usize)>,
     /// Fewer frames than these are no use.
     pub frames: usize,
 }
@@ -55,6 +60,7 @@ pub struct Row {
     pub appropriate: Vec<u32>,
     speaker: Kept,
     listener: Kept,
+    video: Option<Footage>,
 }
 
 /// A corpus ready to learn from.
@@ -71,23 +77,42 @@ pub struct Material {
     files: Vec<PersonFiles>,
     root: std::path::PathBuf,
     store: Store,
+    gallery: Gallery,
 }
 
 /// Places of the streams among the groups of the store.
 const ATTRIBUTES: usize = 0;
 const COEFFICIENTS: usize = 3;
 const SOUND: usize = 4;
+/// Ready-made features lie where the paper's network has others.
+const GIVEN_VIDEO: usize = 1;
+const GIVEN_SOUND: usize = 5;
 /// People that are read side by side before they are written.
 const AT_ONCE: usize = 32;
 
-fn read(corpus: &Corpus, person: &PersonFiles, sound: bool) -> Result<Measured> {
+fn read(corpus: &Corpus, person: &PersonFiles, needs: &Needs) -> Result<Measured> {
+    let sound = needs.sound;
     let streams = if sound && person.sound.is_some() {
         read_person(corpus, person)?
     } else {
         read_face(corpus, person)?
     };
-    let frames = streams.frames();
+    let given = match needs.features {
+        Some(columns) if streams.given.video.is_some() && streams.given.sound.is_some() => {
+            Some(Features::read(Path::new(&person.name), &streams.given, columns)?)
+        }
+        _ => None,
+    };
+    let frames = match (streams.frames(), &given) {
+        (0, Some(given)) => given.frames,
+        (frames, _) => frames,
+    };
     let mut measured = Measured { frames, ..Measured::default() };
+    if let Some(given) = given {
+        let given = given.fitted(frames);
+        measured.groups[GIVEN_VIDEO] = Some(given.video);
+        measured.groups[GIVEN_SOUND] = Some(given.sound);
+    }
     if let Some(rows) = &streams.attributes {
         measured.groups[ATTRIBUTES] = Some(held(&rows[..frames]).into_flattened());
     }
@@ -101,17 +126,38 @@ fn read(corpus: &Corpus, person: &PersonFiles, sound: bool) -> Result<Measured> 
 }
 
 /// What a person lacks for a role.
-fn lacks(measured: &Measured, who: Who, needs: &Needs) -> Option<(&'static str, &'static str)> {
+fn lacks(
+    person: &PersonFiles,
+    measured: &Measured,
+    who: Who,
+    needs: &Needs,
+) -> Option<(&'static str, String)> {
     let speaks = who == Who::Speaker;
     let has = |group: usize| measured.groups[group].is_some();
+    if let Some(preset) = needs.video.filter(|_| speaks && person.video.is_none()) {
+        let remedy = format!(
+            "add the video of the clip (Video_files; `backchannel synth --video` draws some), or train the preset {preset}, \
+             which reads attributes instead"
+        );
+        return Some(("video", remedy));
+    }
+    if let Some((video, sound)) = needs.features.filter(|_| speaks && !has(GIVEN_VIDEO)) {
+        let remedy = format!(
+            "put what the picture and sound networks make beside the clip (Video_features, Audio_features: CLIP.npy of rows x \
+             {video} and rows x {sound}), or train the preset small, which reads attributes and sound"
+        );
+        return Some(("features of video and sound", remedy));
+    }
     if !has(ATTRIBUTES) && (!speaks || needs.speaker_attributes) {
-        return Some(("attributes", "add the Emotion file of the clip"));
+        return Some(("attributes", "add the Emotion file of the clip".to_owned()));
     }
     if speaks && needs.sound && !has(SOUND) {
-        return Some(("sound", "add the sound file of the clip, or train belfusion, which needs none"));
+        let remedy = "add the sound file of the clip, or train belfusion, which needs none";
+        return Some(("sound", remedy.to_owned()));
     }
     if !speaks && needs.coefficients && !has(COEFFICIENTS) {
-        return Some(("coefficients", "add the 3D_FV file of the clip, or train regnn, which needs none"));
+        let remedy = "add the 3D_FV file of the clip, or train regnn, which needs none";
+        return Some(("coefficients", remedy.to_owned()));
     }
     None
 }
@@ -122,28 +168,15 @@ impl Material {
     /// Reads the training and validation rows for a system.
     ///
     /// # Errors
-    /// A preset that reads video; a corpus in which no training row has what is needed (the first reason is told); a matrix
+    /// A corpus in which no training row has what is needed (the first reason is told); a matrix
     /// that cannot be read, a full disk; cancelled.
     pub fn load(
         corpus: &Corpus,
-        system: &str,
         needs: &Needs,
         plan: &Plan,
         scratch: &Path,
         control: &Control,
     ) -> Result<Self> {
-        if let Some(preset) = needs.video {
-            return Err(Fault::new(
-                FaultKind::MissingModality,
-                corpus.root(),
-                format!(
-                    "preset {} of {system} reads video or features of video, and a corpus is read for sound, attributes \
-                     and coefficients only",
-                    plan.preset
-                ),
-            )
-            .remedy(format!("train the preset {preset}, which reads attributes instead")));
-        }
         let mut store = Store::create(Some(scratch))?;
         let mut faults = Vec::new();
         let mut people = Vec::new();
@@ -190,6 +223,7 @@ impl Material {
             files,
             root: corpus.root().to_owned(),
             store,
+            gallery: Gallery::default(),
         };
         // what is looked at is chosen as what is drawn
         material.keep_accompanied(&accompanied(&material.watched));
@@ -278,6 +312,33 @@ impl Material {
         self.stacked(SOUND, CEPSTRA, who, rows, frames)
     }
 
+    /// Ready-made features of the speakers' video and sound: `[B, frames, columns]` each.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub fn features(
+        &self,
+        rows: &[(&Row, usize)],
+        frames: usize,
+        (video, sound): (usize, usize),
+    ) -> Result<(Tensor, Tensor)> {
+        let of = |group, columns| self.stacked(group, columns, Who::Speaker, rows, frames);
+        Ok((of(GIVEN_VIDEO, video)?, of(GIVEN_SOUND, sound)?))
+    }
+
+    /// Pictures of the speakers of some rows, each from a frame of its own on: `frames` for each row, on all threads.
+    ///
+    /// # Errors
+    /// A row without video; pictures that cannot be had.
+    pub fn pictures(&self, rows: &[(&Row, usize)], frames: usize) -> Result<Vec<Vec<Prepared>>> {
+        rows.par_iter()
+            .map(|(row, first)| match &row.video {
+                Some(footage) => self.gallery.pictures(footage, *first, frames),
+                None => Err(Fault::new(FaultKind::MissingModality, self.root.join(&row.id), "no video")),
+            })
+            .collect()
+    }
+
     /// Attributes of speaker and true listener of a watched row, its first `frames` frames.
     ///
     /// # Errors
@@ -316,6 +377,12 @@ impl Material {
                     group.iter().for_each(|value| hash.update(value.to_le_bytes()));
                 }
             }
+            // pictures are not read for it: what stands for them is how much there is
+            if let Some(footage) = &row.video {
+                let bytes = std::fs::metadata(footage.path()).ok().filter(std::fs::Metadata::is_file);
+                let pictures = std::fs::read_dir(footage.path()).map_or(0, |all| all.count() as u64);
+                hash.update(bytes.map_or(pictures, |file| file.len()).to_le_bytes());
+            }
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -339,13 +406,13 @@ fn read_people(
     for (index, part) in people.chunks(AT_ONCE).enumerate() {
         control.step("reading clips", (index * AT_ONCE) as u64, people.len() as u64, split.name())?;
         let part: Vec<_> =
-            part.par_iter().map(|(name, person)| (name, read(corpus, person, needs.sound))).collect();
-        for (name, person) in part {
-            let kept = match person {
+            part.par_iter().map(|(name, person)| (name, person, read(corpus, person, needs))).collect();
+        for (name, person, measured) in part {
+            let kept = match measured {
                 Ok(measured) => {
                     let mut roles = Vec::new();
                     for who in [Who::Speaker, Who::Listener] {
-                        match lacks(&measured, who, needs) {
+                        match lacks(person, &measured, who, needs) {
                             None => roles.push(who),
                             Some((what, remedy)) => faults.push(
                                 Fault::new(
@@ -419,7 +486,10 @@ fn rows(
             appropriate.extend(place[row]);
             appropriate.sort_unstable();
             appropriate.dedup();
-            let row = Row { id: entry.id.clone(), frames, appropriate, speaker, listener };
+            let rate = entry.speaker.frames_per_second;
+            let video = entry.speaker.video.clone().filter(|_| needs.video.is_some());
+            let video = video.map(|files| Footage { files, rate });
+            let row = Row { id: entry.id.clone(), frames, appropriate, speaker, listener, video };
             (row, entry.speaker.as_ref().clone())
         })
         .unzip())

@@ -6,6 +6,7 @@
 //!
 //! Every draw comes from [`clips::Chance`] by seed, stage and step: rows, crops, latents, diffusion noise and steps, dropout.
 
+mod gallery;
 mod material;
 mod slate;
 mod tutor;
@@ -106,7 +107,7 @@ impl Course for Compared {
         scratch: &Path,
         control: &Control,
     ) -> Result<Box<dyn Lesson>> {
-        let material = Material::load(corpus, self.name, &(self.needs)(plan)?, plan, scratch, control)?;
+        let material = Material::load(corpus, &(self.needs)(plan)?, plan, scratch, control)?;
         Ok(Box::new(Tutor::new(self.name, plan, material, (self.learner)(plan)?)?))
     }
 }

@@ -1,7 +1,10 @@
 //! Sizes of REGNN and the weights of its losses.
 
+use clips::channels::ATTRIBUTE_COUNT;
 use clips::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::answer::CEPSTRA;
 
 /// Sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +67,13 @@ pub struct Weights {
 impl Default for Weights {
     fn default() -> Self {
         Self { threshold: None, spread: 1.0, node_difference: 0.0 }
+    }
+}
+
+impl PerceptualConfig {
+    /// Whether it reads what a clip has, attributes and 78 sound features (ours), or features that others made.
+    pub fn reads_clips(&self) -> bool {
+        (self.video, self.audio) == (ATTRIBUTE_COUNT, CEPSTRA)
     }
 }
 

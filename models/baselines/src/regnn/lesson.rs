@@ -13,12 +13,10 @@ use training::optimiser::Decay;
 
 use super::windows::starts;
 use super::{Config, Regnn, Weights};
-use crate::answer::CEPSTRA;
 use crate::lessons::{Asked, Compared, Learner, Lost, Material, Needs, Who, not_entered, table, typed};
 use crate::parameters::{Fresh, Parameters, build, internal};
 use crate::pass::Pass;
 use crate::systems::Settings;
-use clips::channels::ATTRIBUTE_COUNT;
 
 /// Its row in the table of systems.
 pub const COURSE: Compared = Compared {
@@ -99,12 +97,13 @@ fn check(plan: &mut Plan) -> Result<()> {
 
 fn needs(plan: &Plan) -> Result<Needs> {
     let config: Config = typed("network", &mut plan.network.clone())?;
-    let own = config.perceptual.video == ATTRIBUTE_COUNT && config.perceptual.audio == CEPSTRA;
+    let own = config.perceptual.reads_clips();
     Ok(Needs {
-        speaker_attributes: true,
-        sound: true,
+        speaker_attributes: own,
+        sound: own,
         coefficients: false,
-        video: (!own).then_some("small"),
+        video: None,
+        features: (!own).then_some((config.perceptual.video, config.perceptual.audio)),
         frames: config.frames,
     })
 }
@@ -213,9 +212,16 @@ impl Pupil {
             answers.extend(long.into_iter().map(|other| (&all[other], first)));
         }
         let targets = material.attributes(Who::Listener, &answers, frames)?;
+        let read = &self.config.perceptual;
+        let (seen, heard) = if read.reads_clips() {
+            let seen = material.attributes(Who::Speaker, &speakers, frames)?;
+            (seen, material.sound(Who::Speaker, &speakers, frames)?)
+        } else {
+            material.features(&speakers, frames, (read.video, read.audio))?
+        };
         Ok(Windows {
-            seen: material.attributes(Who::Speaker, &speakers, frames)?,
-            heard: material.sound(Who::Speaker, &speakers, frames)?,
+            seen,
+            heard,
             targets: targets.transpose(1, 2).and_then(|targets| targets.contiguous()).map_err(internal)?,
             counts,
         })

@@ -1,13 +1,13 @@
 //! How Trans-VAE learns: reconstruction, divergence and diversity of crops of true pairs.
 //!
 //! Officially AdamW with decay 5e-4 of everything, no schedule, no clipping, batch 4, rate 1e-5, 50 epochs, crops of 256 frames.
-//! `small-attributes` deviates by name: other sizes, a higher rate on a cosine, clipping, and weights of divergence and
+//! The `small-*` presets deviate by name: other sizes, a higher rate on a cosine, clipping, and weights of divergence and
 //! diversity (with the official ones the network of one latent a clip ignores it).
 
 use clips::Result;
 use training::course::{Plan, Schedule};
 
-use super::{Config, Sight, Speaker, Target, TransVae, Weights};
+use super::{Config, Seen, Sight, Speaker, Target, TransVae, Weights};
 use crate::lessons::{Asked, Compared, Learner, Lost, Needs, Who, not_entered, table, typed};
 use crate::parameters::{Fresh, Parameters, build, internal};
 use crate::pass::normal;
@@ -35,22 +35,20 @@ fn plan(preset: &str) -> Option<Plan> {
         losses,
         ..Plan::usual("trans-vae", preset)
     };
-    Some(if preset == "small-attributes" {
-        Plan {
-            frames: 100,
-            batch: 16,
-            alternatives_only: true,
-            threads: 1,
-            stage1_steps: 800,
-            stage1_rate: 2e-3,
-            schedule: Schedule::Cosine,
-            warmup: 30,
-            clip: 1.0,
-            losses: table(&Weights { divergence: 1e-4, diversity: 0.1 }),
-            ..official
-        }
-    } else {
-        official
+    let small = Plan {
+        alternatives_only: true,
+        stage1_rate: 2e-3,
+        schedule: Schedule::Cosine,
+        warmup: 30,
+        clip: 1.0,
+        losses: table(&Weights { divergence: 1e-4, diversity: 0.1 }),
+        ..official.clone()
+    };
+    Some(match preset {
+        "small-attributes" => Plan { frames: 100, batch: 16, threads: 1, stage1_steps: 800, ..small },
+        // pictures are most of a step: fewer and shorter crops
+        "small-offline" | "small-online" => Plan { frames: 48, batch: 4, stage1_steps: 400, ..small },
+        _ => official,
     })
 }
 
@@ -63,10 +61,11 @@ fn check(plan: &mut Plan) -> Result<()> {
 fn needs(plan: &Plan) -> Result<Needs> {
     let config: Config = typed("network", &mut plan.network.clone())?;
     Ok(Needs {
-        speaker_attributes: true,
+        speaker_attributes: config.sight == Sight::Attributes,
         sound: true,
         coefficients: true,
         video: (config.sight == Sight::Frames).then_some("small-attributes"),
+        features: None,
         frames: config.window.unwrap_or(1),
     })
 }
@@ -103,10 +102,14 @@ impl Learner for Pupil {
         let most = self.frames.min(self.config.most_frames);
         let (rows, frames) = asked.crops_of_whole(most, self.config.window.unwrap_or(1));
         let material = asked.material;
-        let speaker = Speaker {
-            seen: material.attributes(Who::Speaker, &rows, frames)?,
-            heard: material.sound(Who::Speaker, &rows, frames)?,
+        let seen = match network.eyes() {
+            Some(eyes) => {
+                let pictures = material.pictures(&rows, frames)?;
+                Seen::Tokens(eyes.watch(&pictures, &network.ends(frames)).map_err(internal)?)
+            }
+            None => material.attributes(Who::Speaker, &rows, frames)?.into(),
         };
+        let speaker = Speaker { seen, heard: material.sound(Who::Speaker, &rows, frames)? };
         let target = Target {
             emotion: material.attributes(Who::Listener, &rows, frames)?,
             coefficients: material.coefficients(Who::Listener, &rows, frames)?,

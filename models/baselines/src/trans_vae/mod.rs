@@ -15,6 +15,7 @@ pub mod loss;
 pub mod reaction;
 pub mod vae;
 pub mod video;
+pub mod watch;
 
 use candle_core::{Result, Tensor};
 
@@ -22,8 +23,8 @@ use crate::layers::linear::Linear;
 use crate::parameters::Scope;
 use crate::pass::Pass;
 pub use config::{Config, Sight, Weights};
-pub use encoder::Speaker;
 use encoder::SpeakerEncoder;
+pub use encoder::{Seen, Speaker};
 pub use loss::{Losses, Target};
 pub use reaction::Reaction;
 use reaction::ReactionDecoder;
@@ -68,6 +69,20 @@ impl TransVae {
         self.config.window.map_or(1, |window| frames / window)
     }
 
+    /// Frames that the video encoder is to be asked for, one prefix a window (offline: the whole clip), as
+    /// [`Seen::Tokens`] holds them.
+    pub fn ends(&self, frames: usize) -> Vec<usize> {
+        match self.config.window {
+            None => vec![frames],
+            Some(window) => (1..=self.windows(frames)).map(|index| index * window).collect(),
+        }
+    }
+
+    /// The video encoder of a network that sees frames.
+    pub fn eyes(&self) -> Option<&video::VideoEncoder> {
+        self.encoder.eyes()
+    }
+
     /// A reaction of as many frames as the speaker has, and the latent of each window. `eps` is N(0, 1) noise
     /// `[windows, B, d]`, one draw a window. Online the frames beyond the last whole window are zeros.
     ///
@@ -88,7 +103,7 @@ impl TransVae {
         };
         let (mut emotion, mut coefficients, mut latents) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..self.windows(frames) {
-            let feature = self.encoder.forward(&speaker.first((index + 1) * window)?, pass)?;
+            let feature = self.encoder.forward(&speaker.window(index, (index + 1) * window)?, pass)?;
             // what was answered so far, then zeros for the window that is asked for
             let (widths, joined) = (config::WIDTHS, |so_far: &[Tensor], width: usize| {
                 let mut parts = so_far.to_vec();

@@ -9,12 +9,14 @@
 
 use candle_core::{Result, Tensor};
 
+use super::watch::{self, Sizes};
 use crate::layers::convolution::{FrameConv, max_pool2d};
 use crate::layers::linear::Linear;
 use crate::layers::norm::instance_norm;
 use crate::layers::pointwise::relu;
 use crate::parameters::Scope;
 use crate::pass::Pass;
+use crate::pictures::{Prepared, SIDE};
 
 /// `Conv3D.conv1` to `conv5` and `fc`.
 #[derive(Debug, Clone)]
@@ -63,8 +65,67 @@ impl VideoEncoder {
         let x = step(4, &x)?.mean((2, 3))?;
         let tokens = x.reshape((batch, frames, ()))?;
         pass.note("conv_tokens", &tokens);
-        self.out.forward(&tokens)
+        self.map(&tokens)
     }
+
+    /// What the convolutions made, `[B, T, d]`, through the last linear layer.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn map(&self, tokens: &Tensor) -> Result<Tensor> {
+        self.out.forward(tokens)
+    }
+
+    /// Clips of prepared pictures as what the convolutions make of the first `ends[0]`, then first `ends[1]` ... pictures of
+    /// each: `[clips, end, d]` for each end. Equal to [`VideoEncoder::forward`] before the last layer, and on the tape, but a
+    /// picture at a time (`watch`).
+    ///
+    /// # Errors
+    /// Pictures of different sizes, too small, or fewer than asked for.
+    pub fn watch(&self, clips: &[Vec<Prepared>], ends: &[usize]) -> Result<Vec<Tensor>> {
+        let picture = clips.iter().flatten().next();
+        let sizes = self.sizes(picture.map_or(0, |picture| picture.len()))?;
+        by_end(&watch::watch(&sizes, &self.weights()?, clips, ends)?, ends)
+    }
+
+    /// [`VideoEncoder::watch`] of one clip whose pictures are fetched, in order, and forgotten; without a tape.
+    ///
+    /// # Errors
+    /// Those of `fetch`, and as [`VideoEncoder::watch`].
+    pub fn watch_once(
+        &self,
+        ends: &[usize],
+        fetch: &mut dyn FnMut(usize) -> Result<Prepared>,
+    ) -> Result<Vec<Tensor>> {
+        let sizes = self.sizes(3 * SIDE * SIDE)?;
+        by_end(&watch::watch_once(&sizes, &self.weights()?, ends, fetch)?, ends)
+    }
+
+    /// All weights of the convolutions, one after the other.
+    pub(super) fn weights(&self) -> Result<Tensor> {
+        let each: Vec<Tensor> =
+            self.convolutions.iter().map(|conv| conv.weight().flatten_all()).collect::<Result<_>>()?;
+        Tensor::cat(&each, 0)
+    }
+
+    fn sizes(&self, bytes: usize) -> Result<Sizes> {
+        let (width, side) = (self.convolutions[4].weight().dim(0)?, (bytes / 3).isqrt());
+        match Sizes::new(width, side) {
+            Some(sizes) => Ok(sizes),
+            None => candle_core::bail!("pictures of {side} by {side} pixels are too small"),
+        }
+    }
+}
+
+/// `[B, sum of ends, d]` cut into one tensor an end.
+fn by_end(all: &Tensor, ends: &[usize]) -> Result<Vec<Tensor>> {
+    let mut first = 0;
+    ends.iter()
+        .map(|end| {
+            first += end;
+            all.narrow(1, first - end, *end)
+        })
+        .collect()
 }
 
 const CONVOLVED: [&str; 5] = ["conv1", "conv2", "conv3", "conv4", "conv5"];

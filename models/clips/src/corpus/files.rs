@@ -10,7 +10,8 @@ use super::emotion::read_emotion;
 use crate::array::{read_npy, read_npy_shape};
 use crate::channels::{ATTRIBUTE_COUNT, AU, COEFFICIENT_COUNT};
 use crate::fault::{Fault, FaultKind, Result};
-use crate::streams::{Attributes, Coefficients, Streams};
+use crate::footage::Footage;
+use crate::streams::{Attributes, Coefficients, Given, Streams};
 use crate::time::FRAMES_PER_SECOND;
 
 /// Moving pictures of a person, in one of the two forms that are about.
@@ -61,8 +62,10 @@ pub struct PersonFiles {
     pub coefficients: Option<PathBuf>,
     /// Video; decoded by the media crate.
     pub video: Option<VideoFiles>,
-    /// Ready-made sound features (npy of frames x 768; REACT 2025 only).
+    /// Ready-made sound features (npy of rows x 768 or 128).
     pub sound_features: Option<PathBuf>,
+    /// Ready-made features of the video (npy of frames x 768).
+    pub video_features: Option<PathBuf>,
     /// Frames a second of attributes, coefficients and video.
     pub frames_per_second: u32,
 }
@@ -76,6 +79,7 @@ impl Default for PersonFiles {
             coefficients: None,
             video: None,
             sound_features: None,
+            video_features: None,
             frames_per_second: FRAMES_PER_SECOND,
         }
     }
@@ -99,6 +103,8 @@ impl PersonFiles {
             sound: None,
             attributes: attributes.map(|rows| at_our_rate(rows, self.frames_per_second, AU.end)),
             coefficients: coefficients.map(|rows| at_our_rate(rows, self.frames_per_second, 0)),
+            video: self.video.clone().map(|files| Footage { files, rate: self.frames_per_second }),
+            given: Given { video: self.video_features.clone(), sound: self.sound_features.clone() },
         })
     }
 
@@ -109,6 +115,7 @@ impl PersonFiles {
             && self.coefficients.is_none()
             && self.video.is_none()
             && self.sound_features.is_none()
+            && self.video_features.is_none()
     }
 }
 

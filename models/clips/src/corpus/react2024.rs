@@ -25,6 +25,9 @@ pub struct React2024;
 /// Folders of the modalities and the endings of their files. Video is looked up by name: listing a million PNG files
 /// to learn that they are there would cost more than everything else.
 const KINDS: [(&str, &str); 3] = [("Audio_files", "wav"), ("Emotion", "csv"), ("3D_FV_files", "npy")];
+/// Folders of ready-made features that somebody may have put beside them, arrays of frames x columns: what a picture network (Swin)
+/// and a sound network (VGGish, wav2vec2) made. The names are ours; the shipped archive has none.
+const FEATURES: [(&str, &str); 2] = [("Video_features", "npy"), ("Audio_features", "npy")];
 /// Folder of the video.
 const VIDEO: &str = "Video_files";
 
@@ -181,6 +184,7 @@ fn safe(path: &str) -> bool {
 /// Every file of a split by kind and `SITE/CHAT/PERSON/CLIP`.
 struct Index {
     files: [HashMap<String, PathBuf>; 3],
+    features: [HashMap<String, PathBuf>; 2],
     video: PathBuf,
     /// Listings of the PERSON folders of the video, filled as they are asked for.
     videos: Mutex<HashMap<String, HashMap<String, VideoFiles>>>,
@@ -188,7 +192,8 @@ struct Index {
 
 impl Index {
     fn of(split: &Path, control: &Control) -> Result<Self> {
-        let found = KINDS
+        let found = [&KINDS[..], &FEATURES]
+            .concat()
             .par_iter()
             .map(|(folder, ending)| {
                 let files = folders::files(&split.join(folder), DEPTH, false, control)?;
@@ -204,8 +209,9 @@ impl Index {
             .collect::<Result<Vec<HashMap<_, _>>>>()?;
         let mut found = found.into_iter();
         let files = std::array::from_fn(|_| found.next().unwrap_or_default());
+        let features = std::array::from_fn(|_| found.next().unwrap_or_default());
         let video = split.join(VIDEO);
-        Ok(Self { files, video, videos: Mutex::default() })
+        Ok(Self { files, features, video, videos: Mutex::default() })
     }
 
     fn person(&self, name: &str) -> PersonFiles {
@@ -222,6 +228,8 @@ impl Index {
             attributes,
             coefficients: of(2, name),
             video: self.video_of(name),
+            video_features: self.features[0].get(name).cloned(),
+            sound_features: self.features[1].get(name).cloned(),
             ..Default::default()
         }
     }

@@ -38,7 +38,7 @@ impl Default for Config {
 }
 
 /// The file that marks a folder as ours to overwrite.
-const MARK: &str = "SYNTHETIC.txt";
+pub(super) const MARK: &str = "SYNTHETIC.txt";
 /// The matrix over all splits; its name is spelt as it is shipped.
 const FULL_MATRIX: &str = "Approprirate_facial_reaction.npy";
 const SPLITS: [&str; 3] = ["train", "val", "test"];

@@ -119,9 +119,9 @@ fn face(dials: &Dials, name: String) -> Tile {
 
 fn tile(take: &Take) -> Tile {
     let motion = Motion::of(&Streams {
-        sound: None,
         attributes: Some(take.attributes.to_vec()),
         coefficients: take.coefficients.as_ref().map(|rows| rows.to_vec()),
+        ..Streams::default()
     });
     let (name, remark) = words(&take.header);
     Tile {

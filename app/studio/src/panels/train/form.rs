@@ -100,14 +100,15 @@ fn named(response: &egui::Response, name: &str, value: &str) {
 }
 
 fn choose(ui: &mut Ui, name: &str, value: &mut String, choices: &[&str]) {
-    ComboBox::from_id_salt(name).selected_text(value.clone()).width(ui.available_width() - 4.0).show_ui(
-        ui,
-        |ui| {
-            for choice in choices {
-                ui.selectable_value(value, (*choice).to_owned(), *choice);
-            }
-        },
-    );
+    let list = ComboBox::from_id_salt(name).selected_text(value.clone()).width(ui.available_width() - 4.0);
+    let before = format!("{name}: {value}");
+    let shown = list.show_ui(ui, |ui| {
+        for choice in choices {
+            ui.selectable_value(value, (*choice).to_owned(), *choice);
+        }
+    });
+    // the list itself says its value only
+    shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &before));
 }
 
 fn head_ui(desk: &mut Desk<'_>, ui: &mut Ui, form: &mut Form) {

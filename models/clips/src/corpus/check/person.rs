@@ -37,8 +37,8 @@ pub(super) struct Person {
     pub rate: u32,
 }
 
-/// Columns of ready-made sound features (wav2vec2-base).
-const SOUND_FEATURES: usize = 768;
+/// Columns of ready-made features of sound (wav2vec2-base, VGGish) and video (Swin).
+const FEATURES: [&[usize]; 2] = [&[768, 128], &[768]];
 /// Distance of a probability sum from 1 that rounding in the files explains.
 const SUM_SLACK: f32 = 0.01;
 /// Frames that a sound may be shorter than the attributes (a codec's last block).
@@ -87,9 +87,12 @@ pub(super) fn read(
             sound_length(path, frames, rows.len(), person.rate, found);
         }
     }
-    if let Some(path) = &files.sound_features {
-        facts.files += 1;
-        kept(sound_features(path), found);
+    let given = [("sound", &files.sound_features), ("video", &files.video_features)];
+    for ((of, path), columns) in given.into_iter().zip(FEATURES) {
+        if let Some(path) = path {
+            facts.files += 1;
+            kept(features(path, of, columns), found);
+        }
     }
     if let Some(video) = &files.video {
         facts.files += 1;
@@ -237,13 +240,16 @@ fn sound_length(path: &Path, frames: usize, attributes: usize, rate: u32, found:
     }
 }
 
-fn sound_features(path: &Path) -> Result<()> {
+fn features(path: &Path, of: &str, known: &[usize]) -> Result<()> {
     let shape = read_npy_shape(path)?;
-    if !matches!(shape[..], [_, SOUND_FEATURES]) {
+    if !matches!(shape[..], [_, columns] if known.contains(&columns)) {
         let text = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
         return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {text}"))
             .at("header")
-            .remedy("ready-made sound features are frames x 768"));
+            .remedy(format!(
+                "ready-made features of {of} are frames x {}",
+                known.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ")
+            )));
     }
     read_npy(path)?.require_finite(path)
 }
