@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         if let Some(missing) = cli.open.iter().find(|path| !path.exists()) {
             return Output::new(false).failed(&no_such(missing));
         }
-        return match studio::run(studio::Options { open: cli.open }) {
+        return match studio::run(&studio::Options { open: cli.open }) {
             Ok(()) => ExitCode::SUCCESS,
             Err(fault) => Output::new(false).failed(&fault),
         };

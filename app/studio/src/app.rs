@@ -1,7 +1,9 @@
-//! The window: one frame of it, its keys, and the eframe shell around it.
+//! One frame of the window and its keys.
 //!
-//! [`Studio`] knows nothing of eframe: the same code is drawn by the window, by tests and by the off-screen scenes.
+//! [`Studio`] knows nothing of eframe: the same code is drawn by the window ([`crate::window`]), by tests and by the
+//! off-screen scenes.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clips::Fault;
@@ -36,6 +38,8 @@ pub struct Studio {
     /// Time.
     pub playback: Playback,
     pub(crate) jobs: Jobs<Answer>,
+    /// The window that workers wake.
+    window: Arc<Mutex<Context>>,
     pub(crate) faces: Faces,
     pub(crate) sheets: Sheets,
     /// Videos of the people.
@@ -67,19 +71,17 @@ impl Studio {
         theme::install(ctx);
         let state = State::default();
         theme::apply(ctx, state.theme);
-        let waker = ctx.clone();
-        let memory = Memory {
-            adapter: gpu.as_ref().map_or_else(String::new, |gpu| gpu.adapter.get_info().name),
-            ..Memory::default()
-        };
+        let window = Arc::new(Mutex::new(ctx.clone()));
+        let wake = window.clone();
         let mut studio = Self {
             state,
             playback: Playback::new(transport),
-            jobs: Jobs::new(move || waker.request_repaint()),
+            jobs: Jobs::new(move || repaint(&wake)),
+            window,
             sheets: Sheets::new(gpu.clone()),
-            faces: Faces::new(gpu),
+            faces: Faces::new(gpu.clone()),
             videos: Videos::default(),
-            memory,
+            memory: Memory { adapter: adapter_of(gpu.as_ref()), ..Memory::default() },
             watcher: None,
             opened_by_arguments: false,
             kept_tile: false,
@@ -88,6 +90,30 @@ impl Studio {
         };
         studio.start_faces(None);
         studio
+    }
+
+    /// Goes on in another window, with another device: everything that is loaded, chosen or running stays; what lay on the old
+    /// device is made again.
+    pub fn move_in(&mut self, ctx: &Context, gpu: Option<RenderState>) {
+        theme::install(ctx);
+        theme::apply(ctx, self.state.theme);
+        if let Ok(mut window) = self.window.lock() {
+            *window = ctx.clone();
+        }
+        self.sheets = Sheets::new(gpu.clone());
+        self.memory = Memory {
+            adapter: adapter_of(gpu.as_ref()),
+            run_awaited: self.memory.run_awaited.take(),
+            ..Memory::default()
+        };
+        self.faces = Faces::new(gpu);
+        self.videos = Videos::default();
+        // the clock of a window begins with it
+        self.state.messages.iter_mut().for_each(|message| message.at = 0.0);
+        if self.watcher.take().is_some() {
+            self.follow_runs(ctx);
+        }
+        self.start_faces(None);
     }
 
     /// Prepares the renderer, with another head if one is named; until it is ready, and when it is refused, the faces
@@ -312,6 +338,16 @@ fn dropped_path(file: &egui::DroppedFileHandle) -> Option<std::path::PathBuf> {
     Some(file.path().to_path_buf())
 }
 
+fn adapter_of(gpu: Option<&RenderState>) -> String {
+    gpu.map_or_else(String::new, |gpu| gpu.adapter.get_info().name)
+}
+
+fn repaint(window: &Mutex<Context>) {
+    if let Ok(window) = window.lock() {
+        window.request_repaint();
+    }
+}
+
 fn draw(desk: &mut Desk<'_>, ui: &mut Ui) {
     match desk.state.workspace {
         Workspace::Present => panels::present::ui(desk, ui, ui.max_rect()),
@@ -405,59 +441,5 @@ fn overlay_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         });
     if modal.backdrop_response.clicked() {
         desk.send(Command::Close);
-    }
-}
-
-/// The eframe shell: hands frames to the studio.
-pub struct Shell {
-    /// What is shown.
-    pub studio: Studio,
-    exit_after_first_frame: bool,
-    frames: u32,
-}
-
-impl Shell {
-    /// The shell around a new studio.
-    pub fn new(creation: &eframe::CreationContext<'_>, options: &Options) -> Self {
-        let gpu = creation.wgpu_render_state.clone();
-        let mut studio = Studio::new(&creation.egui_ctx, gpu, options, Transport::new());
-        // Runs that wait get their turn, whatever screen is shown.
-        studio.follow_runs(&creation.egui_ctx);
-        Self::around(studio)
-    }
-
-    /// The shell around a studio.
-    pub fn around(studio: Studio) -> Self {
-        Self {
-            studio,
-            exit_after_first_frame: std::env::var_os(crate::EXIT_AFTER_FIRST_FRAME).is_some(),
-            frames: 0,
-        }
-    }
-}
-
-impl eframe::App for Shell {
-    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        self.studio.ui(ui);
-        self.frames += 1;
-        if self.exit_after_first_frame {
-            // The second call comes after the first frame was shown.
-            if self.frames > 1 {
-                ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
-            }
-            ui.ctx().request_repaint();
-        }
-    }
-
-    fn clear_color(&self, _: &egui::Visuals) -> [f32; 4] {
-        self.studio.ground()
-    }
-
-    fn on_exit(&mut self) {
-        self.studio.jobs.stop_all();
-    }
-
-    fn persist_egui_memory(&self) -> bool {
-        false
     }
 }

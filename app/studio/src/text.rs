@@ -61,6 +61,7 @@ pub mod label {
     pub const SPEAKER: &str = "Speaker";
     pub const LISTENER: &str = "Real listener";
     pub const VIDEO: &str = "Video";
+    pub const GRAPHICS: &str = "Graphics";
     pub const AS_VIDEO: &str = "video";
     pub const AS_MESH: &str = "3DMM";
     pub const VIDEO_COMING: &str = "Opening the video";
@@ -441,6 +442,11 @@ pub const BOLD_HINT: &str =
 pub const LEFT_OUT: &str = "not chosen";
 /// A row that is chosen and not scored.
 pub const NOT_SCORED: &str = "not scored yet";
+/// What a window says that opened in the place of one whose device was lost.
+pub const DEVICE_LOST: &str =
+    "the graphics device was lost, so the window was opened again; nothing that was loaded is gone";
+/// What to do about it.
+pub const DEVICE_LOST_REMEDY: &str = "if it comes again, update or restart the graphics driver";
 /// A row that waits for its turn.
 pub const WAITING: &str = "waiting";
 /// A row that is being scored.

@@ -13,12 +13,12 @@ use egui_kittest::kittest::Queryable;
 use listener::Naive;
 use media::Transport;
 use studio::Options;
-use studio::app::{Shell, Studio};
 use studio::commands::Command;
 use studio::evaluate::{Card, Choice, Do, Focus, TableForm, Who};
 use studio::jobs::Slot;
 use studio::library::ClipKey;
 use studio::state::{Severity, Workspace};
+use studio::{Shell, Studio};
 use study::{Column, Draw, Settings};
 
 type Window = Harness<'static, Shell>;

@@ -14,10 +14,10 @@ use egui_kittest::kittest::Queryable;
 use media::Transport;
 use runs::{Launch, Launcher, State, Status};
 use studio::Options;
-use studio::app::{Shell, Studio};
 use studio::commands::Command;
 use studio::state::{Severity, Workspace};
 use studio::train::{Along, Do};
+use studio::{Shell, Studio};
 use training::course::{Course, Plan};
 
 type Window = Harness<'static, Shell>;

@@ -8,13 +8,13 @@ use egui::{Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use media::Transport;
-use studio::app::{Shell, Studio};
 use studio::commands::Command;
 use studio::desk::Overlay;
 use studio::faces::Seat;
 use studio::jobs::Slot;
 use studio::state::{Severity, Workspace};
 use studio::{Options, Theme};
+use studio::{Shell, Studio};
 
 type Window = Harness<'static, Shell>;
 
@@ -65,6 +65,40 @@ fn the_demo_opens_with_one_tile_a_latent_and_the_best_one_chosen() {
     assert_eq!(state.reactions.all[chosen].take.header.rank, Some(1));
     assert!(state.clip.as_ref().is_some_and(|clip| clip.synthetic));
     assert!(window.query_all_by_label_contains("synthetic").count() > 0);
+}
+
+#[test]
+fn a_studio_goes_on_in_another_window_as_if_nothing_had_happened() {
+    let mut first = demo();
+    first.key_press(Key::Num3);
+    first.run_steps(2);
+    for _ in 0..5 {
+        first.key_press(Key::Period);
+    }
+    first.run_steps(2);
+    let ctx = first.ctx.clone();
+    let empty = Studio::bare(&ctx, None, Transport::manual());
+    let mut studio = std::mem::replace(&mut first.state_mut().studio, empty);
+    let (tiles, chosen, at) = (studio.state.tiles(), studio.state.chosen(), studio.playback.frame());
+    assert!(chosen.is_some() && at == 5);
+    drop(first);
+
+    let mut second = Harness::builder().with_size([1280.0, 800.0]).build_eframe(move |creation| {
+        studio.move_in(&creation.egui_ctx, None);
+        Shell::around(studio)
+    });
+    settle(&mut second);
+    let state = &second.state().studio.state;
+    assert_eq!((state.tiles(), state.chosen(), frame(&second)), (tiles.clone(), chosen, at));
+    assert_eq!(second.get_all_by_label_contains("Reaction z").count(), tiles.len());
+    // workers wake the new window, and keys reach it
+    let before = second.state().studio.state.reactions.all.len();
+    second.key_press(Key::Period);
+    second.state_mut().studio.act(&second.ctx.clone(), Command::Generate);
+    settle(&mut second);
+    assert_eq!(frame(&second), at + 1);
+    assert_eq!(second.state().studio.state.reactions.all.len(), before);
+    assert!(second.state().studio.state.messages.is_empty());
 }
 
 #[test]

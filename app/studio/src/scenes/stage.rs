@@ -39,7 +39,11 @@ impl Stage {
 
     /// A studio that is painted as its window is.
     pub fn as_window(size: [u32; 2], theme: Theme) -> Result<Self> {
-        Self::painted(size, theme, RendererOptions { dithering: crate::DITHERING, ..Default::default() })
+        Self::painted(
+            size,
+            theme,
+            RendererOptions { dithering: crate::window::DITHERING, ..Default::default() },
+        )
     }
 
     fn painted(size: [u32; 2], theme: Theme, options: RendererOptions) -> Result<Self> {
@@ -252,7 +256,7 @@ fn triangles_of(job: &egui::ClippedPrimitive) -> usize {
 
 /// A device for off-screen drawing.
 fn gpu(options: RendererOptions) -> Result<RenderState> {
-    let setup = crate::gpu_setup();
+    let setup = crate::window::gpu_setup();
     let none = |error: String| {
         Fault::new(FaultKind::Unsupported, "", format!("no graphics device: {error}"))
             .remedy("install a graphics driver, a software one will do; Debian or Ubuntu: libvulkan1 mesa-vulkan-drivers")
