@@ -44,6 +44,6 @@ pub use headless::{
     Adapter, Backend, Headless, Painter, Picture, View, adapters, read_back, read_back_all, wait,
 };
 pub use names::{NAMES, SHAPES, index_of, mirrored};
-pub use smooth::smooth;
+pub use smooth::{Smoother, smooth};
 pub use target::Target;
 pub use view::{Camera, Ghost, Heat, Look, MOST_GHOSTS, Overlays, Quality, Style};
