@@ -115,6 +115,7 @@ impl Easel {
                 moment: Moment::Still(*v.expression),
                 camera: v.camera,
                 look: v.look,
+                person: 0,
             })
             .collect();
         // what a lost device makes is invalid, which would end the program where nobody watches

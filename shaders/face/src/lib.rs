@@ -30,6 +30,7 @@ pub mod row;
 mod simplify;
 mod smooth;
 mod target;
+mod trail;
 pub mod twin;
 mod view;
 
@@ -46,4 +47,5 @@ pub use headless::{
 pub use names::{NAMES, SHAPES, index_of, mirrored};
 pub use smooth::{Smoother, smooth};
 pub use target::Target;
+pub use trail::{MOST_TRAIL, Trail};
 pub use view::{Camera, Ghost, Heat, Look, MOST_GHOSTS, Overlays, Quality, Style};
