@@ -11,6 +11,7 @@ use crate::evaluate::Opened;
 use crate::jobs::{Done, Slot};
 use crate::lane::Painted;
 use crate::library::ClipKey;
+use crate::people::{Cast, People};
 use crate::state::{Maker, Message, Severity, State, SystemRow, Workspace, file_name};
 use crate::text;
 use crate::theme::{self};
@@ -142,15 +143,19 @@ impl Studio {
             Command::ListenerVideo => self.state.listener_video = !self.state.listener_video,
             Command::ToggleGhost => self.state.ghost = !self.state.ghost,
             Command::Overlay(overlay) => self.state.overlays.toggle(overlay),
-            Command::Turn { yaw, pitch, closer } => {
-                self.state.camera.orbit(yaw, pitch);
-                self.state.camera.zoom(closer);
-            }
-            Command::ResetCamera => self.state.camera = face::Camera::portrait(),
+            Command::Turn(seat, by) => self.state.cameras.turn(seat, by),
+            Command::People(people) => self.show_people(people),
+            Command::DifferentPeople => self.show_people(match self.state.people {
+                People::One(_) => People::Each,
+                People::Each => People::default(),
+            }),
+            Command::OwnCameras => self.state.cameras.switch(),
+            Command::ResetCameraOf(seat) => self.state.cameras.reset_one(seat),
+            Command::ResetCamera => self.state.cameras.reset(),
             Command::ResetLayout => {
-                let State { tracks, camera, list_open, inspector_open, .. } = State::default();
+                let State { tracks, cameras, list_open, inspector_open, .. } = State::default();
                 self.state.tracks = tracks;
-                self.state.camera = camera;
+                self.state.cameras = cameras;
                 self.state.list_open = list_open;
                 self.state.inspector_open = inspector_open;
                 self.state.view = View::whole(self.state.frames());
@@ -396,8 +401,14 @@ impl Studio {
                     self.choose_clip(ClipKey::Demo(0));
                 }
             }
-            Made::Faces(renderer) => self.faces.set_renderer(*renderer),
-            Made::Head(path) => self.start_faces(Some(path)),
+            Made::Faces(renderer, cast) => {
+                self.faces.set_renderer(*renderer);
+                self.cast = cast;
+            }
+            Made::Head(path) => {
+                let tiles = self.state.tiles().len();
+                self.start_faces(Cast { head: Some(path), seeds: self.state.people.seeds(tiles) });
+            }
             Made::System(row) => self.take_system(row),
             Made::Corpus(corpus) => {
                 self.memory.sparklines.retain(|key, _| !matches!(key, ClipKey::Corpus(..)));

@@ -18,6 +18,7 @@ use crate::faces::Faces;
 use crate::jobs::{Jobs, Slot};
 use crate::library::ClipKey;
 use crate::panels;
+use crate::people::{Cast, People};
 use crate::playback::Playback;
 use crate::sheets::Sheets;
 use crate::state::{State, SystemRow, Workspace};
@@ -42,6 +43,10 @@ pub struct Studio {
     window: Arc<Mutex<Context>>,
     pub(crate) faces: Faces,
     pub(crate) sheets: Sheets,
+    /// What the shown faces are made of.
+    pub(crate) cast: Cast,
+    /// What was last asked for.
+    asked: Cast,
     /// Videos of the people.
     pub videos: Videos,
     pub(crate) memory: Memory,
@@ -80,6 +85,8 @@ impl Studio {
             window,
             sheets: Sheets::new(gpu.clone()),
             faces: Faces::new(gpu.clone()),
+            cast: Cast::default(),
+            asked: Cast::default(),
             videos: Videos::default(),
             memory: Memory { adapter: adapter_of(gpu.as_ref()), ..Memory::default() },
             watcher: None,
@@ -88,7 +95,7 @@ impl Studio {
             face_budget: Some(FACE_BUDGET),
             commands: Vec::new(),
         };
-        studio.start_faces(None);
+        studio.start_faces(Cast { head: None, seeds: vec![0] });
         studio
     }
 
@@ -113,38 +120,63 @@ impl Studio {
         if self.watcher.take().is_some() {
             self.follow_runs(ctx);
         }
-        self.start_faces(None);
+        self.start_faces(self.asked.clone());
     }
 
     /// Prepares the renderer, with another head if one is named; until it is ready, and when it is refused, the faces
     /// stay as they are.
-    pub(crate) fn start_faces(&mut self, head: Option<std::path::PathBuf>) {
+    pub(crate) fn start_faces(&mut self, cast: Cast) {
+        self.asked = cast.clone();
         let Some(gpu) = self.faces.gpu() else { return };
         let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
-        let (slot, title) = match &head {
+        let (slot, title) = match &cast.head {
             None => (Slot::Start, "Preparing faces".to_owned()),
             Some(path) => (Slot::Open, format!("Opening the head {}", crate::state::file_name(path))),
         };
-        self.jobs.start(slot, title, move |_| {
+        self.jobs.start(slot, title, move |control| {
             let mut warnings = Vec::new();
-            let head = match head {
-                None => face::Head::builtin().map_err(|error| of_face(&error.to_string()))?,
-                Some(path) => {
-                    let cache =
-                        study::Cache::usual_place().and_then(|place| Some(place.parent()?.join("heads")));
-                    let options = face::heads::Options { cache, ..Default::default() };
-                    let opened =
-                        face::heads::open(&path, &options).map_err(|error| of_head(&path, &error))?;
-                    warnings.extend(
-                        opened.report.notes.iter().map(|note| format!("{}: {note}", opened.report.format)),
-                    );
-                    opened.head
-                }
-            };
-            let renderer =
-                face::Renderer::new(&device, &queue, &head).map_err(|error| of_face(&error.to_string()))?;
-            Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer)), warnings })
+            let mut heads = Vec::with_capacity(cast.seeds.len());
+            for (number, seed) in cast.seeds.iter().enumerate() {
+                control.step(text::STAGE_PEOPLE, number as u64, cast.seeds.len() as u64, "")?;
+                heads.push(match &cast.head {
+                    None => {
+                        face::heads::builtin_person(*seed).map_err(|error| of_face(&error.to_string()))?
+                    }
+                    Some(path) => {
+                        let cache =
+                            study::Cache::usual_place().and_then(|place| Some(place.parent()?.join("heads")));
+                        let options = face::heads::Options { cache, identity: *seed };
+                        let opened =
+                            face::heads::open(path, &options).map_err(|error| of_head(path, &error))?;
+                        let notes = opened.report.notes.iter().filter(|_| number == 0);
+                        warnings.extend(notes.map(|note| format!("{}: {note}", opened.report.format)));
+                        opened.head
+                    }
+                });
+            }
+            let renderer = face::Renderer::with_people(&device, &queue, &heads)
+                .map_err(|error| of_face(&error.to_string()))?;
+            Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer), cast), warnings })
         });
+    }
+
+    /// Has other people drawn, made of the head that is shown.
+    pub(crate) fn show_people(&mut self, people: People) {
+        self.state.people = people;
+    }
+
+    /// Asks for the people of the wall when they are not those that were asked for last. A job that prepares faces is
+    /// waited for: while a number is dragged only some are made.
+    fn ask_for_people(&mut self) {
+        let preparing = [Slot::Start, Slot::Open].iter().any(|slot| self.jobs.in_slot(*slot).is_some());
+        let seeds = self.state.people.seeds(self.state.tiles().len());
+        // a wall that has become smaller keeps its people
+        if preparing || (self.asked.seeds.starts_with(&seeds) && self.state.people == People::Each) {
+            return;
+        }
+        if self.asked.seeds != seeds {
+            self.start_faces(Cast { head: self.cast.head.clone(), seeds });
+        }
     }
 
     fn start_shipped(&mut self) {
@@ -223,6 +255,7 @@ impl Studio {
         self.ask_for_figures();
         self.ask_for_comparison();
         self.ask_for_posterior();
+        self.ask_for_people();
         for fault in self.videos.news() {
             self.tell_of_video(ctx, &fault);
         }

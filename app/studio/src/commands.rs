@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use clips::arkit::FaceSource;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
+use crate::cameras::Turning;
 use crate::evaluate::{Card, Do, TableForm};
 use crate::explore::Do as E;
+use crate::faces::Seat;
 use crate::library::{ClipKey, Facet, Shelf};
 use crate::overlay::Overlay;
+use crate::people::People;
 use crate::sliders::Do as F;
 use crate::state::Workspace;
 use crate::tracks::{Track, View};
@@ -124,15 +127,8 @@ pub enum Command {
     ToggleList,
     /// Inspector on or off.
     ToggleInspector,
-    /// Turn the shared camera (radians, and a factor on the distance).
-    Turn {
-        /// To the side.
-        yaw: f32,
-        /// Up and down.
-        pitch: f32,
-        /// Factor on the distance.
-        closer: f32,
-    },
+    /// Move the camera of a face, or that of all.
+    Turn(Seat, Turning),
     /// Wishes for the next reactions.
     Wish(crate::state::Wishes),
     /// Words in the search of the clip list.
@@ -159,7 +155,15 @@ pub enum Command {
     SpeakerVideo,
     /// The real listener as filmed or as drawn.
     ListenerVideo,
-    /// Camera of all faces to the front.
+    /// One camera for all faces, or one for each.
+    OwnCameras,
+    /// Whose faces are shown.
+    People(People),
+    /// One person for all faces, or another for each.
+    DifferentPeople,
+    /// Camera of a face to the front; of all, where they share one.
+    ResetCameraOf(Seat),
+    /// Cameras of all faces to the front.
     ResetCamera,
     /// Panels, camera, tracks and zoom as at the start.
     ResetLayout,
@@ -233,6 +237,7 @@ pub const GROUPS: [(&str, &[Command]); 11] = [
             C::Overlay(Overlay::Regions),
             C::Overlay(Overlay::Onion),
             C::Overlay(Overlay::Axes),
+            C::Overlay(Overlay::Trail),
             C::Overlay(Overlay::Wireframe),
         ],
     ),
@@ -316,6 +321,8 @@ pub const GROUPS: [(&str, &[Command]); 11] = [
             C::SwitchTheme,
             C::ToggleList,
             C::ToggleInspector,
+            C::DifferentPeople,
+            C::OwnCameras,
             C::ResetCamera,
             C::ResetLayout,
         ],
@@ -400,7 +407,7 @@ impl Command {
             C::SwitchTheme => "Switch between dark and light".to_owned(),
             C::ToggleList => "Show or hide the clip list".to_owned(),
             C::ToggleInspector => "Show or hide the inspector".to_owned(),
-            C::Turn { .. } => "Turn the camera".to_owned(),
+            C::Turn(..) => "Turn the camera".to_owned(),
             C::Wish(_) => "Change the sampling".to_owned(),
             C::Paint(_) => "Paint the intent lane".to_owned(),
             C::Unpaint(..) => "Take paint off the intent lane".to_owned(),
@@ -420,6 +427,10 @@ impl Command {
             C::Overlay(overlay) => crate::text::overlay(*overlay).to_owned(),
             C::SpeakerVideo => "Speaker as video or as 3DMM".to_owned(),
             C::ListenerVideo => "Real listener as video or as 3DMM".to_owned(),
+            C::People(_) => "Another person".to_owned(),
+            C::DifferentPeople => "Another person for each face".to_owned(),
+            C::OwnCameras => "A camera for each face".to_owned(),
+            C::ResetCameraOf(_) => "Reset the camera of a face".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),
             C::ResetLayout => "Reset the layout".to_owned(),
             C::Palette => "All actions\u{2026}".to_owned(),
@@ -516,6 +527,7 @@ impl Command {
             C::ToggleGhost => one(PLAIN, Key::H),
             C::SpeakerVideo => one(PLAIN, Key::V),
             C::ListenerVideo => one(SHIFT, Key::V),
+            C::OwnCameras => one(SHIFT, Key::C),
             C::ResetCamera => one(PLAIN, Key::C),
             C::Palette => one(COMMAND, Key::K),
             C::Help => {
@@ -565,6 +577,7 @@ impl Command {
                 | C::SwitchTheme
                 | C::Help
                 | C::Close
+                | C::OwnCameras
                 | C::ResetCamera
                 | C::ResetLayout
         );

@@ -70,6 +70,7 @@ struct Shown {
     camera: Camera,
     look: Look,
     size: [u32; 2],
+    person: usize,
 }
 
 /// A motion on the device. The weak pointer keeps its address, which is its key, from being used again.
@@ -175,8 +176,9 @@ impl Faces {
         expression: &Expression,
         camera: &Camera,
         look: Look,
+        person: usize,
     ) -> Option<TextureId> {
-        self.view(seat, size, Doing::Still(*expression), camera, look)
+        self.view(seat, size, Doing::Still(*expression), camera, look, person)
     }
 
     /// The picture of a motion at a moment in frames, as [`Faces::picture`]. The motion is loaded when first seen.
@@ -188,6 +190,7 @@ impl Faces {
         moment: f32,
         camera: &Camera,
         look: Look,
+        person: usize,
     ) -> Option<TextureId> {
         let easel = self.easel.as_mut()?;
         let key = Arc::as_ptr(motion) as usize;
@@ -207,7 +210,7 @@ impl Faces {
             true => Doing::Take(key, moment),
             false => Doing::Still(motion.at(moment.max(0.0) as usize)),
         };
-        self.view(seat, size, doing, camera, look)
+        self.view(seat, size, doing, camera, look, person)
     }
 
     fn view(
@@ -217,10 +220,11 @@ impl Faces {
         doing: Doing,
         camera: &Camera,
         look: Look,
+        person: usize,
     ) -> Option<TextureId> {
         let (gpu, easel) = (self.gpu.as_ref()?, self.easel.as_ref()?);
         let size = size.map(|side| side.clamp(16, LARGEST));
-        let shown = Shown { doing, camera: *camera, look, size };
+        let shown = Shown { doing, camera: *camera, look, size, person };
         let resized = self.views.get(&seat).is_none_or(|view| view.shown.size != size);
         if resized {
             let target = Target::plain(&easel.renderer, size[0], size[1]);
@@ -248,9 +252,9 @@ impl Faces {
         Some(view.texture)
     }
 
-    /// Where the names of the action units stand on a face of the loaded head, world cm.
-    pub fn region_places(&self, expression: &Expression) -> Option<[[f32; 3]; 15]> {
-        Some(self.easel.as_ref()?.renderer.head().region_places(&expression.pose))
+    /// Where the names of the action units stand on a face of a person, world cm.
+    pub fn region_places(&self, expression: &Expression, person: usize) -> Option<[[f32; 3]; 15]> {
+        Some(self.easel.as_ref()?.renderer.head_of(person).region_places(&expression.pose))
     }
 
     /// Stops drawing, for measuring everything else.
@@ -313,6 +317,7 @@ fn draw(gpu: &RenderState, easel: &mut Easel, views: &mut [&mut View], quality: 
             },
             camera: &view.shown.camera,
             look: &view.shown.look,
+            person: view.shown.person,
         })
         .collect();
     batch.draw(renderer, coefficients, &shots, quality);

@@ -83,6 +83,11 @@ impl Motion {
         Self { source: dials.source, frames: vec![Expression { weights, pose: pose_of(dials.head_pose()) }] }
     }
 
+    /// Where the head has pointed up to a frame.
+    pub fn trail(&self, frame: usize) -> face::Trail {
+        face::Trail::of((0..face::MOST_TRAIL).filter_map(|k| frame.checked_sub(k)).map(|at| self.at(at)))
+    }
+
     /// The face of a frame; the last one beyond the end, a neutral one when there is none.
     pub fn at(&self, frame: usize) -> Expression {
         self.frames.get(frame).or(self.frames.last()).copied().unwrap_or_default()

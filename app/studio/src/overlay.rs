@@ -20,19 +20,22 @@ pub enum Overlay {
     Onion,
     /// Where the head points.
     Axes,
+    /// Where the head has pointed in the last second.
+    Trail,
     /// The mesh as lines.
     Wireframe,
 }
 
 impl Overlay {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Porcelain,
         Self::Movement,
         Self::Difference,
         Self::Regions,
         Self::Onion,
         Self::Axes,
+        Self::Trail,
         Self::Wireframe,
     ];
 }
@@ -97,6 +100,7 @@ impl Shown {
             regions: self.has(Overlay::Regions).then(|| motion.at(frame).activity()),
             wireframe: self.has(Overlay::Wireframe),
             axes: self.has(Overlay::Axes),
+            trail: self.has(Overlay::Trail).then(|| motion.trail(frame)),
             ..Overlays::default()
         };
         if self.has(Overlay::Movement) {
@@ -133,6 +137,20 @@ mod tests {
         shown.toggle(Overlay::Regions);
         shown.toggle(Overlay::Axes);
         assert!(!shown.any());
+    }
+
+    #[test]
+    fn a_trail_is_as_long_as_there_are_frames_before_and_at_most_a_second() {
+        let frames = (0..60).map(|i| Expression::default().posed(0.0, 0.01 * i as f32, 0.0)).collect();
+        let motion = Motion { source: clips::arkit::FaceSource::Coefficients, frames };
+        let mut shown = Shown::default();
+        shown.toggle(Overlay::Trail);
+        let trail = |frame| shown.look(Theme::Dark, &motion, frame, None, false).overlays.trail.unwrap();
+        let lengths = [0, 10, 24, 25, 59].map(|frame| trail(frame).points().len());
+        assert_eq!(lengths, [1, 11, 25, 25, 25]);
+        // the newest point is where the head points now: farther to its left than a second before
+        let points = trail(59).points().to_vec();
+        assert!(points[0][0] > points[24][0] + 1.0, "{points:?}");
     }
 
     #[test]

@@ -381,8 +381,10 @@ pub struct State {
     pub tracks: Vec<Track>,
     /// The shown part of the time axis.
     pub view: View,
-    /// Camera of all faces.
-    pub camera: face::Camera,
+    /// Whose faces are shown.
+    pub people: crate::people::People,
+    /// Cameras of the faces.
+    pub cameras: crate::cameras::Cameras,
     /// The real listener as an outline over the reactions.
     pub ghost: bool,
     /// What lies over the faces of Compare and Present.
@@ -432,7 +434,8 @@ impl Default for State {
             wishes: Wishes::default(),
             tracks: FIRST_TRACKS.to_vec(),
             view: View::whole(1),
-            camera: face::Camera::portrait(),
+            people: crate::people::People::default(),
+            cameras: crate::cameras::Cameras::default(),
             ghost: false,
             overlays: crate::overlay::Shown::default(),
             speaker_video: false,

@@ -774,9 +774,20 @@ pub fn overlay(overlay: crate::overlay::Overlay) -> &'static str {
         O::Regions => "Action units on the face (derived)",
         O::Onion => "Last moments as outlines",
         O::Axes => "Direction of the head",
+        O::Trail => "Where the head pointed in the last second",
         O::Wireframe => "Mesh as lines",
     }
 }
+
+/// What a worker says that makes heads.
+pub const STAGE_PEOPLE: &str = "making people";
+
+/// Which person all faces are, in the view menu.
+pub const PERSON: &str = "Person";
+
+/// What the number of the person means.
+pub const PERSON_HINT: &str =
+    "0 is the head as it is; any other number is another person made of it, always the same";
 
 /// The button of the view menu.
 pub const VIEW_MENU: &str = "View";

@@ -34,7 +34,7 @@ pub enum Made {
     /// The clips that ship with the program.
     Demos(Vec<DemoClip>),
     /// The renderer of faces.
-    Faces(Box<face::Renderer>),
+    Faces(Box<face::Renderer>, crate::people::Cast),
     /// A head that faces are to be drawn with.
     Head(PathBuf),
     /// A system to choose.

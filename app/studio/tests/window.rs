@@ -12,6 +12,7 @@ use studio::commands::Command;
 use studio::desk::Overlay;
 use studio::faces::Seat;
 use studio::jobs::Slot;
+use studio::people::People;
 use studio::state::{Severity, Workspace};
 use studio::{Options, Theme};
 use studio::{Shell, Studio};
@@ -511,4 +512,66 @@ fn an_idle_window_asks_for_no_frames() {
     window.run();
     let output = window.output().viewport_output.values().next().unwrap().repaint_delay;
     assert!(output > Duration::from_secs(1), "repaints after {output:?}");
+}
+
+#[test]
+fn a_dragged_face_turns_all_until_each_has_a_camera_of_its_own() {
+    let mut window = demo();
+    let tiles = window.state().studio.state.tiles();
+    let name = window.state().studio.state.reactions.name(tiles[1]);
+    let drag = |window: &mut Window| {
+        let at = window.get_by_label_contains(&format!("Reaction {name},")).rect().center();
+        window.drag_at(at);
+        window.run_steps(2);
+        window.hover_at(at + vec2(40.0, 10.0));
+        window.run_steps(2);
+        window.drop_at(at + vec2(40.0, 10.0));
+        window.run_steps(2);
+    };
+    let of = |window: &Window, tile: usize| window.state().studio.state.cameras.of(Seat::Tile(tile));
+    let front = of(&window, 0);
+    drag(&mut window);
+    let turned = of(&window, 0);
+    assert!(turned != front && turned == of(&window, 1), "one camera for all");
+    let switch = |window: &mut Window| {
+        window.get_by_label("View").click();
+        window.run_steps(3);
+        window.get_by_label("A camera for each face").click();
+        window.run_steps(3);
+        window.key_press(Key::Escape);
+        window.run_steps(3);
+    };
+    switch(&mut window);
+    assert!(window.state().studio.state.cameras.each());
+    drag(&mut window);
+    assert_eq!(of(&window, 0), turned, "the others stay");
+    assert!(of(&window, 1).yaw != turned.yaw);
+    // the key resets all of them
+    window.key_press(Key::C);
+    window.run_steps(3);
+    assert!([0, 1].iter().all(|tile| of(&window, *tile) == front));
+    drag(&mut window);
+    switch(&mut window);
+    assert!([0, 1].iter().all(|tile| of(&window, *tile) == front), "one camera again");
+}
+
+#[test]
+fn the_wall_shows_one_person_another_one_or_one_for_each_face() {
+    let mut window = demo();
+    let people = |window: &Window| window.state().studio.state.people;
+    assert_eq!(people(&window), People::One(0));
+    window.get_by_label("View").click();
+    window.run_steps(3);
+    window.get_by_label("Another person for each face").click();
+    window.run_steps(3);
+    assert_eq!(people(&window), People::Each);
+    window.get_by_label("Another person for each face").click();
+    window.run_steps(3);
+    assert_eq!(people(&window), People::One(0));
+    let number = window.get_by_role_and_label(egui::accesskit::Role::SpinButton, "Person");
+    number.focus();
+    window.run_steps(2);
+    window.key_press(Key::ArrowUp);
+    window.run_steps(3);
+    assert!(matches!(people(&window), People::One(seed) if seed > 0), "{:?}", people(&window));
 }

@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             moment: Moment::Take(take, (i * 40 + round) as f32 + 0.5),
                             camera: &camera,
                             look: &look,
+                            person: 0,
                         })
                         .collect();
                     let begun = Instant::now();

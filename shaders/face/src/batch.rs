@@ -38,6 +38,8 @@ pub struct Shot<'a> {
     pub camera: &'a Camera,
     /// In what light, with what over it.
     pub look: &'a Look,
+    /// Whose face it is, among the heads of the renderer.
+    pub person: usize,
 }
 
 /// What a batch has done.
@@ -248,7 +250,7 @@ impl Batch {
             let [x, y] = body.shadow;
             let shadow = [share(cell, map[0]), share(cell, map[1]), share(x, map[0]), share(y, map[1])];
             let frame = Frame::new(
-                &renderer.head,
+                renderer.head_of(body.shot.person),
                 &body.row,
                 body.shot.camera,
                 look,
@@ -296,7 +298,7 @@ impl Batch {
     }
 
     fn move_here(&mut self, renderer: &Renderer, body: &Body<'_>, moves: &Movement) {
-        morph(&renderer.head.meshes[body.level], moves, &mut self.on_cpu);
+        morph(renderer.mesh(body.level), moves, &mut self.on_cpu);
         let offset = u64::from(body.moved) * size_of::<Dynamic>() as u64;
         renderer.queue.write_buffer(&self.moved, offset, bytemuck::cast_slice(&self.on_cpu));
     }
@@ -383,17 +385,12 @@ impl Batch {
                 pass.set_bind_group(0, &self.shade_group, &[(i * FRAME_STRIDE) as u32]);
                 self.vertices(renderer, &mut pass, body);
                 if body.ghost.is_some() {
-                    let mesh = &renderer.head.meshes[body.level];
+                    let mesh = renderer.mesh(body.level);
                     for pipeline in [&pipes.ghost_depth, &pipes.ghost] {
                         pass.set_pipeline(pipeline);
                         draw(renderer, &mut pass, body, 0..mesh.triangles.len() as u32, work);
                     }
                     continue;
-                }
-                if !body.shot.look.transparent {
-                    pass.set_pipeline(&pipes.wall);
-                    pass.draw(0..3, 0..1);
-                    work.draws += 1;
                 }
                 self.face(renderer, &mut pass, body, quality, work);
             }
@@ -410,12 +407,17 @@ impl Batch {
     ) {
         let pipes = renderer.pipelines(quality);
         let overlays = &body.shot.look.overlays;
-        let mesh = &renderer.head.meshes[body.level];
+        let mesh = renderer.mesh(body.level);
         for (group, (pipeline, range)) in pipes.face.iter().zip(&mesh.groups).enumerate() {
             if !range.is_empty() && (group != HAIR || body.shot.look.style == Style::Character) {
                 pass.set_pipeline(pipeline);
                 draw(renderer, pass, body, range.clone(), work);
             }
+        }
+        if !body.shot.look.transparent {
+            pass.set_pipeline(&pipes.wall);
+            pass.draw(0..3, 0..1);
+            work.draws += 1;
         }
         if overlays.wireframe {
             let level = &renderer.levels[body.level];
@@ -423,6 +425,11 @@ impl Batch {
             pass.set_index_buffer(renderer.edges.slice(..), wgpu::IndexFormat::Uint32);
             pass.draw_indexed(level.edges.clone(), 0, 0..1);
             pass.set_index_buffer(renderer.indices.slice(..), wgpu::IndexFormat::Uint32);
+            work.draws += 1;
+        }
+        if let Some(trail) = overlays.trail.filter(|trail| trail.pieces() > 0) {
+            pass.set_pipeline(&pipes.trail);
+            pass.draw(0..6 * trail.pieces(), 0..1);
             work.draws += 1;
         }
         if overlays.axes {

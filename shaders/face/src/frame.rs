@@ -5,6 +5,7 @@ use crate::expression::drawn;
 use crate::head::Head;
 use crate::morph::{Movement, REGION_COUNT};
 use crate::row::Row;
+use crate::trail::MOST_TRAIL;
 use crate::view::{Camera, Ghost, Look, Style};
 use bytemuck::{Pod, Zeroable};
 use glam::{Mat4, Vec3, camera::rh};
@@ -31,6 +32,7 @@ pub struct Frame {
     pub ghost: [f32; 4],
     pub shadow: [f32; 4],
     pub style: [f32; 4],
+    pub trail: [[f32; 4]; MOST_TRAIL],
 }
 
 /// Radius of the bust that the key light's shadow covers, cm.
@@ -38,8 +40,7 @@ const SHADOWED: f32 = 18.0;
 
 /// Cm that a pixel covers at the face.
 pub(crate) fn pixel_cm(camera: &Camera, width: u32, height: u32) -> f32 {
-    let (w, h) = (width.max(1) as f32, height.max(1) as f32);
-    2.0 * camera.half_tangent(w / h) * camera.view_distance() / h
+    camera.cm_a_pixel(width as f32, height as f32)
 }
 
 impl Frame {
@@ -98,6 +99,7 @@ impl Frame {
             ghost,
             shadow,
             style: [f32::from(look.style == Style::Porcelain), bright, w, h],
+            trail: overlays.trail.map_or([[0.0; 4]; MOST_TRAIL], |trail| trail.packed()),
         }
     }
 }

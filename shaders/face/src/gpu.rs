@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8UnormSrgb;
 pub(crate) const DEPTH: wgpu::TextureFormat = wgpu::TextureFormat::Depth32Float;
 /// Bytes from one face's uniforms to the next: the largest alignment a device may ask for divides it.
-pub(crate) const FRAME_STRIDE: usize = 512;
+pub(crate) const FRAME_STRIDE: usize = 768;
 
 /// WGSL sources as they are compiled: with the common part in front.
 pub mod wgsl {
@@ -32,7 +32,7 @@ pub mod wgsl {
     pub const BACKGROUND: &str = include_str!("wgsl/background.wgsl");
     /// The face; needs [`FRAME`].
     pub const SHADE: &str = include_str!("wgsl/shade.wgsl");
-    /// Edges and axes; needs [`FRAME`].
+    /// Edges, axes and trails; needs [`FRAME`].
     pub const LINES: &str = include_str!("wgsl/lines.wgsl");
 }
 
@@ -57,7 +57,9 @@ pub(crate) struct Level {
 pub struct Renderer {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
-    pub(crate) head: Arc<Head>,
+    heads: Vec<Arc<Head>>,
+    /// The head and mesh of each level.
+    meshes: Vec<(usize, usize)>,
     pub(crate) statics: wgpu::Buffer,
     pub(crate) indices: wgpu::Buffer,
     pub(crate) edges: wgpu::Buffer,
@@ -119,9 +121,18 @@ impl Renderer {
     /// # Errors
     /// [`crate::FaceError::Device`] when the device refuses a pipeline or a buffer.
     pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, head: &Arc<Head>) -> Result<Self> {
+        Self::with_people(device, queue, std::slice::from_ref(head))
+    }
+
+    /// With several heads, the first of which is the one of [`Renderer::head`]: a batch draws them side by side, see
+    /// [`crate::Shot`].
+    ///
+    /// # Errors
+    /// [`crate::FaceError::Device`] when there is no head, and when the device refuses a pipeline or a buffer.
+    pub fn with_people(device: &wgpu::Device, queue: &wgpu::Queue, heads: &[Arc<Head>]) -> Result<Self> {
         // the compute shader also unpacks half floats, which a device may refuse: then the CPU moves the vertices
-        Self::with_path(device, queue, head, MorphPath::Compute)
-            .or_else(|_| Self::with_path(device, queue, head, MorphPath::Cpu))
+        Self::with_heads(device, queue, heads, MorphPath::Compute)
+            .or_else(|_| Self::with_heads(device, queue, heads, MorphPath::Cpu))
     }
 
     /// The same with a chosen morph path; `Compute` needs five storage buffers a stage.
@@ -134,12 +145,24 @@ impl Renderer {
         head: &Arc<Head>,
         path: MorphPath,
     ) -> Result<Self> {
+        Self::with_heads(device, queue, std::slice::from_ref(head), path)
+    }
+
+    fn with_heads(
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        heads: &[Arc<Head>],
+        path: MorphPath,
+    ) -> Result<Self> {
+        if heads.is_empty() {
+            return Err(device_error("there is no head to draw"));
+        }
         if path == MorphPath::Compute && device.limits().max_storage_buffers_per_shader_stage < 5 {
             return Err(device_error("this device has no storage buffers for the compute morph"));
         }
         let invalid = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let renderer = Self::build(device, queue, head, path);
+        let renderer = Self::build(device, queue, heads, path);
         let problems = [pollster::block_on(memory.pop()), pollster::block_on(invalid.pop())];
         if let Some(e) = problems.into_iter().flatten().next() {
             return Err(device_error(format!("the face's pipelines were refused: {e}")));
@@ -152,9 +175,31 @@ impl Renderer {
         if self.compute.is_some() { MorphPath::Compute } else { MorphPath::Cpu }
     }
 
-    /// The head that is drawn.
+    /// The head that is drawn, the first of several.
     pub fn head(&self) -> &Arc<Head> {
-        &self.head
+        &self.heads[0]
+    }
+
+    /// Heads to choose from.
+    pub fn people(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// The head of a person; those beyond the last begin again with the first.
+    pub fn head_of(&self, person: usize) -> &Arc<Head> {
+        &self.heads[person % self.heads.len()]
+    }
+
+    /// Number among the levels of a mesh of a person.
+    pub(crate) fn level(&self, person: usize, mesh: usize) -> usize {
+        let person = person % self.heads.len();
+        self.heads[..person].iter().map(|head| head.meshes.len()).sum::<usize>() + mesh
+    }
+
+    /// The mesh of a level.
+    pub(crate) fn mesh(&self, level: usize) -> &Mesh {
+        let (person, mesh) = self.meshes[level];
+        &self.heads[person].meshes[mesh]
     }
 
     pub(crate) fn on_device(&self) -> bool {
@@ -166,14 +211,18 @@ impl Renderer {
             .get_or_init(|| Pipelines::new(&self.device, &self.frame_layout, &self.shade_layout, quality))
     }
 
-    fn build(device: &wgpu::Device, queue: &wgpu::Queue, head: &Arc<Head>, path: MorphPath) -> Self {
+    fn build(device: &wgpu::Device, queue: &wgpu::Queue, heads: &[Arc<Head>], path: MorphPath) -> Self {
         use wgpu::{BindingType, BufferBindingType, BufferUsages, ShaderStages};
-        let meshes = &head.meshes;
+        let of_head = |(person, head): (usize, &Arc<Head>)| {
+            (0..head.meshes.len()).map(move |mesh| (person, mesh)).collect::<Vec<_>>()
+        };
+        let places: Vec<(usize, usize)> = heads.iter().enumerate().flat_map(of_head).collect();
+        let meshes: Vec<&Mesh> = places.iter().map(|(person, mesh)| &heads[*person].meshes[*mesh]).collect();
         let statics: Vec<Static> = meshes.iter().flat_map(|m| m.statics.iter().copied()).collect();
         let triangles: Vec<[u32; 3]> = meshes.iter().flat_map(|m| m.triangles.iter().copied()).collect();
         let mut edges: Vec<[u32; 2]> = Vec::new();
         let (mut vertices, mut indices, mut levels) = (0, 0, Vec::new());
-        for mesh in meshes {
+        for mesh in &meshes {
             let from = edges.len() as u32 * 2;
             edges.extend(mesh.edges());
             let count = mesh.statics.len() as u32;
@@ -186,7 +235,7 @@ impl Renderer {
         let statics = make("face statics", bytemuck::cast_slice(&statics), BufferUsages::VERTEX);
         let indices = make("face indices", bytemuck::cast_slice(&triangles), BufferUsages::INDEX);
         let edges = make("face edges", bytemuck::cast_slice(&edges), BufferUsages::INDEX);
-        let compute = matches!(path, MorphPath::Compute).then(|| Compute::new(device, queue, meshes));
+        let compute = matches!(path, MorphPath::Compute).then(|| Compute::new(device, queue, &meshes));
 
         let frame_entry = layout_entry(
             0,
@@ -221,7 +270,8 @@ impl Renderer {
         let renderer = Self {
             device: device.clone(),
             queue: queue.clone(),
-            head: head.clone(),
+            heads: heads.to_vec(),
+            meshes: places,
             statics,
             indices,
             edges,
@@ -240,7 +290,7 @@ impl Renderer {
 }
 
 impl Compute {
-    fn new(device: &wgpu::Device, queue: &wgpu::Queue, meshes: &[Mesh]) -> Self {
+    fn new(device: &wgpu::Device, queue: &wgpu::Queue, meshes: &[&Mesh]) -> Self {
         use wgpu::{BufferBindingType, BufferUsages, ShaderStages};
         let storage = |label, bytes: &[u8]| filled(device, queue, label, bytes, BufferUsages::STORAGE);
         // the shader reads bits: position and follow, normal and the first entry; one more pair ends the last one

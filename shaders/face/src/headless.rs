@@ -6,7 +6,7 @@ use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
 use crate::gpu::Renderer;
 use crate::head::Head;
-use crate::smooth::smooth;
+use crate::smooth::Smoother;
 use crate::target::Target;
 use crate::twin;
 use crate::view::{Camera, Look, Quality};
@@ -73,12 +73,21 @@ struct Easel {
     batch: Batch,
     coefficients: Coefficients,
     targets: Vec<Target>,
+    smoother: Smoother,
+    /// What pictures are read back through.
+    through: Option<wgpu::Buffer>,
 }
 
 impl Easel {
     fn new(renderer: &Renderer) -> Self {
         let coefficients = Coefficients::new(renderer);
-        Self { batch: Batch::new(renderer), coefficients, targets: Vec::new() }
+        Self {
+            batch: Batch::new(renderer),
+            coefficients,
+            targets: Vec::new(),
+            smoother: Smoother::default(),
+            through: None,
+        }
     }
 
     fn pictures(
@@ -106,13 +115,14 @@ impl Easel {
                 moment: Moment::Still(*v.expression),
                 camera: v.camera,
                 look: v.look,
+                person: 0,
             })
             .collect();
         // what a lost device makes is invalid, which would end the program where nobody watches
         let invalid = renderer.device.push_error_scope(wgpu::ErrorFilter::Validation);
         self.batch.draw(renderer, &mut self.coefficients, &shots, quality);
         let targets: Vec<&Target> = self.targets.iter().collect();
-        let out = read_back_all(&renderer.device, &renderer.queue, &targets);
+        let out = read_back_through(&mut self.through, &renderer.device, &renderer.queue, &targets);
         if let Some(e) = pollster::block_on(invalid.pop()) {
             return Err(device_error(format!("the graphics device refused to draw: {e}")));
         }
@@ -122,7 +132,7 @@ impl Easel {
                 straighten(picture);
             }
             if quality == Quality::Plain {
-                smooth(picture);
+                self.smoother.smooth(picture);
             }
         }
         Ok(out)
@@ -313,14 +323,27 @@ pub fn read_back_all(
     queue: &wgpu::Queue,
     targets: &[&Target],
 ) -> Result<Vec<Picture>> {
+    read_back_through(&mut None, device, queue, targets)
+}
+
+/// [`read_back_all`] through a buffer that is kept: new memory for every frame of a film costs more than its copies.
+fn read_back_through(
+    kept: &mut Option<wgpu::Buffer>,
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    targets: &[&Target],
+) -> Result<Vec<Picture>> {
     let row = |t: &Target| (t.size().0 * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
     let size: u64 = targets.iter().map(|t| u64::from(row(t)) * u64::from(t.size().1)).sum();
-    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("face read back"),
-        size: size.max(4),
-        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-        mapped_at_creation: false,
-    });
+    let new = || {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("face read back"),
+            size: size.max(4),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        })
+    };
+    let buffer = kept.take().filter(|old| old.size() == size.max(4)).unwrap_or_else(new);
     let mut encoder = device.create_command_encoder(&Default::default());
     let mut offset = 0;
     for target in targets {
@@ -340,23 +363,32 @@ pub fn read_back_all(
         offset += u64::from(row(target)) * u64::from(height);
     }
     queue.submit([encoder.finish()]);
-    let bytes = mapped(device, &buffer)?;
-    let mut at = 0;
-    let mut out = Vec::with_capacity(targets.len());
-    for target in targets {
-        let (width, height) = target.size();
-        let mut rgba = Vec::with_capacity(width as usize * height as usize * 4);
-        for _ in 0..height {
-            rgba.extend_from_slice(bytes.get(at..at + width as usize * 4).unwrap_or(&[]));
-            at += row(target) as usize;
+    let out = with_mapped(device, &buffer, |bytes| {
+        let mut at = 0;
+        let mut out = Vec::with_capacity(targets.len());
+        for target in targets {
+            let (width, height) = target.size();
+            let mut rgba = Vec::with_capacity(width as usize * height as usize * 4);
+            for _ in 0..height {
+                rgba.extend_from_slice(bytes.get(at..at + width as usize * 4).unwrap_or(&[]));
+                at += row(target) as usize;
+            }
+            out.push(Picture { width, height, rgba });
         }
-        out.push(Picture { width, height, rgba });
-    }
+        out
+    })?;
+    buffer.unmap();
+    *kept = Some(buffer);
     Ok(out)
 }
 
 /// The bytes of a buffer that can be mapped; waits for the device.
 pub(crate) fn mapped(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<Vec<u8>> {
+    with_mapped(device, buffer, <[u8]>::to_vec)
+}
+
+/// What is made of the bytes of a buffer that can be mapped; waits for the device.
+fn with_mapped<T>(device: &wgpu::Device, buffer: &wgpu::Buffer, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
     let slice = buffer.slice(..);
     let (send, receive) = std::sync::mpsc::channel();
     slice.map_async(wgpu::MapMode::Read, move |r| {
@@ -371,7 +403,7 @@ pub(crate) fn mapped(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<Vec
     let bytes = slice
         .get_mapped_range()
         .map_err(|e| device_error(format!("the picture could not be copied: {e}")))?;
-    Ok(bytes.to_vec())
+    Ok(read(&bytes))
 }
 
 /// Draws on the GPU where there is one and by the twin otherwise. A device that is lost is opened again once; after

@@ -30,6 +30,7 @@ pub mod row;
 mod simplify;
 mod smooth;
 mod target;
+mod trail;
 pub mod twin;
 mod view;
 
@@ -44,6 +45,7 @@ pub use headless::{
     Adapter, Backend, Headless, Painter, Picture, View, adapters, read_back, read_back_all, wait,
 };
 pub use names::{NAMES, SHAPES, index_of, mirrored};
-pub use smooth::smooth;
+pub use smooth::{Smoother, smooth};
 pub use target::Target;
+pub use trail::{MOST_TRAIL, Trail};
 pub use view::{Camera, Ghost, Heat, Look, MOST_GHOSTS, Overlays, Quality, Style};

@@ -19,6 +19,7 @@ pub(crate) struct Pipelines {
     pub ghost: wgpu::RenderPipeline,
     pub wire: wgpu::RenderPipeline,
     pub axis: wgpu::RenderPipeline,
+    pub trail: wgpu::RenderPipeline,
 }
 
 #[derive(Clone, Copy)]
@@ -94,14 +95,16 @@ impl Pipelines {
             lines: false,
             constants: &[],
             cull: false,
-            compare: wgpu::CompareFunction::Always,
+            // where nothing else is: painted after the face, it costs only what is seen of it
+            compare: wgpu::CompareFunction::LessEqual,
             write: false,
             colour: true,
             samples,
             blend: None,
         };
         let on = Pipe { label: "face", module: &shade_module, vertex: "vs_face", mesh: true, ..over };
-        let lines = Pipe { module: &lines_module, label: "face lines", ..over };
+        let always = wgpu::CompareFunction::Always;
+        let lines = Pipe { module: &lines_module, label: "face lines", compare: always, ..over };
         let blend = Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING);
         Self {
             samples,
@@ -135,6 +138,7 @@ impl Pipelines {
                 blend,
                 ..lines
             }),
+            trail: pipes.make(&Pipe { vertex: "vs_trail", fragment: Some("fs_trail"), blend, ..lines }),
             axis: pipes.make(&Pipe { vertex: "vs_axis", fragment: Some("fs_axis"), ..lines }),
         }
     }

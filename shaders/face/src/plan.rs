@@ -13,7 +13,7 @@ pub(crate) const HAIR: usize = 2;
 
 /// The triangles of a body that are there at all.
 pub(crate) fn shown(renderer: &Renderer, body: &Body<'_>) -> Vec<std::ops::Range<u32>> {
-    let mesh = &renderer.head.meshes[body.level];
+    let mesh = renderer.mesh(body.level);
     let all = 0..mesh.triangles.len() as u32;
     if body.shot.look.style == Style::Character {
         return vec![all];
@@ -58,7 +58,8 @@ pub(crate) fn plan<'a>(
     let mut moved = 0;
     for (i, (shot, at)) in shots.iter().zip(at).enumerate() {
         let (width, height) = shot.target.size();
-        let level = renderer.head.level(pixel_cm(shot.camera, width, height), quality);
+        let mesh = renderer.head_of(shot.person).level(pixel_cm(shot.camera, width, height), quality);
+        let level = renderer.level(shot.person, mesh);
         let count = renderer.levels[level].vertices.len() as u32;
         let row = match shot.moment {
             Moment::Still(expression) => Row::of(&expression),

@@ -3,6 +3,7 @@
 use crate::expression::Expression;
 use crate::morph::REGION_COUNT;
 use crate::names::SHAPES;
+use crate::trail::Trail;
 use glam::{Mat4, Vec3, camera::rh};
 
 /// An orbit round the face.
@@ -46,6 +47,24 @@ impl Camera {
         if factor.is_finite() && factor > 0.0 {
             self.distance = (self.distance * factor).clamp(24.0, 260.0);
         }
+    }
+
+    /// Moves the face across the picture, cm to the right and up, no farther than it is wide.
+    pub fn pan(&mut self, right: f32, up: f32) {
+        if !right.is_finite() || !up.is_finite() {
+            return;
+        }
+        let ((sy, cy), (sp, cp)) = (self.yaw.sin_cos(), self.pitch.sin_cos());
+        let across = right * Vec3::new(cy, 0.0, -sy) + up * Vec3::new(-sp * sy, cp, -sp * cy);
+        let home = Vec3::from(Self::portrait().target);
+        let away = (Vec3::from(self.target) - across - home).clamp_length_max(16.0);
+        self.target = (home + away).to_array();
+    }
+
+    /// Cm that a pixel covers at the face in a picture of `width` x `height`.
+    pub fn cm_a_pixel(&self, width: f32, height: f32) -> f32 {
+        let (width, height) = (width.max(1.0), height.max(1.0));
+        2.0 * self.half_tangent(width / height) * self.view_distance() / height
     }
 
     /// Where a point of the world (cm) is seen in a picture of `width` x `height`, in pixels from the top left;
@@ -145,6 +164,8 @@ pub struct Overlays {
     pub wireframe: bool,
     /// Where the head points: red to its left, green up, blue forwards.
     pub axes: bool,
+    /// Where the head has pointed.
+    pub trail: Option<Trail>,
     /// Other faces over this one, in any place of the list.
     pub ghosts: [Option<Ghost>; MOST_GHOSTS],
 }

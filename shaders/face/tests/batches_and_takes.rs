@@ -27,7 +27,8 @@ fn the_device_moves_vertices_to_where_the_twin_does() {
         let mut e = moment(k);
         e.pose.translation_cm = [0.5, -1.0, k as f32];
         let (camera, look) = (Camera::portrait(), Look::dark());
-        let shot = Shot { target: &target, moment: Moment::Still(e), camera: &camera, look: &look };
+        let shot =
+            Shot { target: &target, moment: Moment::Still(e), camera: &camera, look: &look, person: 0 };
         batch.draw(renderer, &mut rows, &[shot], Quality::Fine);
         let moved = batch.moved(renderer, head().vertices()).unwrap();
         let still = twin::positions(&head(), &e);
@@ -40,6 +41,42 @@ fn the_device_moves_vertices_to_where_the_twin_does() {
         println!("moment {k}: {worst:.2e} cm");
         assert!(worst < 1e-4, "moment {k}: {worst} cm apart");
     }
+}
+
+#[test]
+fn several_people_of_one_renderer_are_those_of_a_renderer_each() {
+    let Some(gpu) = gpu() else { return };
+    let (device, queue, _) = gpu.parts();
+    let heads: Vec<_> = (0..3).map(|seed| face::heads::builtin_person(seed).unwrap()).collect();
+    let together = Renderer::with_people(device, queue, &heads).unwrap();
+    assert_eq!(together.people(), 3);
+    let (mut batch, mut rows) = (Batch::new(&together), Coefficients::new(&together));
+    let (camera, look, e) = (Camera::portrait(), Look::light(), moment(3));
+    let targets: Vec<Target> = (0..4).map(|i| Target::new(&together, 150 + 30 * i, 160)).collect();
+    let shots: Vec<Shot<'_>> = targets
+        .iter()
+        .enumerate()
+        .map(|(person, target)| Shot {
+            target,
+            moment: Moment::Still(e),
+            camera: &camera,
+            look: &look,
+            person,
+        })
+        .collect();
+    batch.draw(&together, &mut rows, &shots, Quality::Fine);
+    let drawn: Vec<_> = targets.iter().map(|target| read_back(device, queue, target).unwrap()).collect();
+    for (person, (one, target)) in drawn.iter().zip(&targets).enumerate() {
+        let (width, height) = target.size();
+        // those beyond the last begin again with the first
+        let alone = Renderer::new(device, queue, &heads[person % 3]).unwrap();
+        let alone = gpu.picture_by(&alone, &e, &camera, &look, width, height).unwrap();
+        let (mean, over) = difference(one, &alone);
+        assert!(mean < MORPH_TO_MORPH.mean && over < MORPH_TO_MORPH.share_over_24, "{person}: {mean} {over}");
+        let other = gpu.picture(&e, &camera, &look, width, height).unwrap();
+        assert_eq!(person % 3 != 0, difference(one, &other).0 > 1.0, "person {person}");
+    }
+    assert!(Renderer::with_people(device, queue, &[]).is_err());
 }
 
 #[test]
@@ -81,7 +118,13 @@ fn a_batch_is_one_dispatch_and_few_draws_and_nothing_is_free() {
     let take = rows.put(renderer, &frames).unwrap();
     let shots: Vec<Shot<'_>> = targets
         .iter()
-        .map(|target| Shot { target, moment: Moment::Take(take, 7.0), camera: &camera, look: &look })
+        .map(|target| Shot {
+            target,
+            moment: Moment::Take(take, 7.0),
+            camera: &camera,
+            look: &look,
+            person: 0,
+        })
         .collect();
     let work = batch.draw(renderer, &mut rows, &shots, Quality::Quick);
     assert_eq!(work.faces, 16);
@@ -102,7 +145,7 @@ fn a_frame_of_a_take_is_an_index_and_half_a_frame_lies_between() {
     let target = Target::new(renderer, 120, 130);
     let (camera, look) = (Camera::portrait(), Look::dark());
     let mut draw = |rows: &mut Coefficients, moment: Moment| {
-        let shot = Shot { target: &target, moment, camera: &camera, look: &look };
+        let shot = Shot { target: &target, moment, camera: &camera, look: &look, person: 0 };
         batch.draw(renderer, rows, &[shot], Quality::Fine);
         read_back(device, queue, &target).unwrap()
     };
@@ -193,6 +236,7 @@ fn thousands_of_views_opened_resized_and_closed_leave_nothing_behind() {
                     moment: Moment::Still(moment(round as usize)),
                     camera: &camera,
                     look: &look,
+                    person: 0,
                 })
                 .collect();
             batch.draw(&renderer, &mut rows, &shots, Quality::Quick);

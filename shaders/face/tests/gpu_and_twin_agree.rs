@@ -9,7 +9,8 @@ use common::{
     difference, gpu, head,
 };
 use face::{
-    Camera, Expression, Ghost, Heat, Look, MorphPath, Overlays, Picture, Quality, Renderer, View, twin, wgsl,
+    Camera, Expression, Ghost, Heat, Look, MorphPath, Overlays, Picture, Quality, Renderer, Trail, View,
+    twin, wgsl,
 };
 use std::mem::{offset_of, size_of};
 
@@ -24,6 +25,12 @@ fn views() -> Vec<(Expression, Camera, Look)> {
     (active[7], active[0]) = (1.0, 0.6);
     let lit = Look::dark().porcelain().with(Overlays { regions: Some(active), ..Overlays::default() });
     let lines = Look::dark().with(Overlays { wireframe: true, axes: true, ..Overlays::default() });
+    let path = (0..40).map(|i| {
+        let at = 0.2 * i as f32;
+        away.posed(0.25 * at.sin(), 0.4 * (0.7 * at).cos(), 0.0)
+    });
+    let trailing = Overlays { axes: true, trail: Some(Trail::of(path)), ..Overlays::default() };
+    let pointed = Look::light().with(trailing);
     let ghost = Ghost { expression: away.posed(0.0, 0.2, 0.0), tint: [0.2, 0.6, 1.0], alpha: 0.6 };
     let haunted = Look::light().with(Overlays::default().with_ghost(ghost));
     let clear = Look { transparent: true, ..Look::dark().porcelain() };
@@ -35,6 +42,7 @@ fn views() -> Vec<(Expression, Camera, Look)> {
         (laugh, Camera::portrait(), lit),
         (away, Camera::portrait(), lines),
         (laugh, Camera::portrait(), haunted),
+        (away.posed(0.0, 0.4, 0.0), Camera { yaw: 0.5, pitch: 0.1, ..Camera::portrait() }, pointed),
         (laugh, Camera { yaw: -0.4, ..Camera::portrait() }, clear),
     ]
 }
@@ -58,7 +66,7 @@ fn the_twin_draws_what_the_gpu_draws() {
             _ => &GPU_TO_TWIN,
         };
         check(&format!("view {i}"), &a, &b, alike);
-        if lines {
+        if lines || l.overlays.trail.is_some() {
             let without = twin::picture(&head(), e, c, &l.with(Overlays::default()), 200, 220);
             assert!(
                 difference(&a, &without).0 > 1.5 * difference(&a, &b).0,
@@ -158,7 +166,8 @@ fn structs_have_the_layout_that_the_shaders_read() {
         overlay,
         ghost,
         shadow,
-        style
+        style,
+        trail
     );
     same_layout!(wgsl::MORPH, "Doing", Doing, turn, shift, rows, range, activity);
     assert_eq!(size_of::<face::row::Row>(), 4 * face::row::ROW);

@@ -72,7 +72,7 @@ impl Mp4 {
             command.args(["-af", "apad", "-shortest", "-c:a", "aac", "-b:a", "160k"]);
         }
         command.args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"]);
-        command.args(["-c:v", "libx264", "-preset", "medium", "-crf", "18", "-pix_fmt", "yuv420p"]);
+        command.args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "17", "-pix_fmt", "yuv420p"]);
         command.args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]);
         command.args(["-movflags", "+faststart", "-f", "mp4"]).arg(url(&part.0));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -5,7 +5,9 @@ use face::Expression;
 
 use crate::commands::Command;
 use crate::desk::Desk;
+use crate::faces::Seat;
 use crate::overlay::{FULL_CM, Overlay};
+use crate::people::{MOST_PERSON, People, person};
 use crate::text;
 use crate::widgets::chip;
 
@@ -13,12 +15,12 @@ use crate::widgets::chip;
 const NAMED_FROM: f32 = 0.3;
 
 /// Scale and names over the face that is drawn in `rect`.
-pub fn over_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, expression: &Expression, heat: bool) {
+pub fn over_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, expression: &Expression, heat: bool) {
     if heat && rect.height() > 90.0 {
         scale_ui(desk, ui, rect);
     }
     if desk.state.overlays.has(Overlay::Regions) && rect.height() > 120.0 {
-        names_ui(desk, ui, rect, expression);
+        names_ui(desk, ui, rect, seat, expression);
     }
 }
 
@@ -43,16 +45,17 @@ fn scale_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
     painter.text(pos2(bar.right() + 4.0, middle), Align2::LEFT_CENTER, full, font, tokens.on_picture);
 }
 
-fn names_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, expression: &Expression) {
+fn names_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, expression: &Expression) {
     let tokens = desk.tokens;
-    let Some(places) = desk.faces.region_places(expression) else { return };
+    let Some(places) = desk.faces.region_places(expression, person(seat, desk.state.tile)) else { return };
+    let camera = desk.state.cameras.of(seat);
     let painter = ui.painter_at(rect);
     let mut taken: Vec<Rect> = Vec::new();
     for ((place, name), active) in places.into_iter().zip(face::REGIONS).zip(expression.activity()) {
         if active < NAMED_FROM {
             continue;
         }
-        let Some([x, y]) = desk.state.camera.project(place, rect.width(), rect.height()) else { continue };
+        let Some([x, y]) = camera.project(place, rect.width(), rect.height()) else { continue };
         let font = FontId::proportional(10.0);
         let galley = painter.layout_no_wrap(name.to_owned(), font, tokens.on_picture);
         let mut plate = Rect::from_center_size(rect.min + vec2(x + 16.0, y), galley.size() + vec2(8.0, 2.0));
@@ -81,15 +84,51 @@ pub fn menu_ui(desk: &mut Desk<'_>, ui: &mut Ui, tile: Rect) {
             if ui.checkbox(&mut ghost, Command::ToggleGhost.text()).clicked() {
                 wanted = Some(Command::ToggleGhost);
             }
+            let mut each = desk.state.cameras.each();
+            if ui.checkbox(&mut each, Command::OwnCameras.text()).clicked() {
+                wanted = Some(Command::OwnCameras);
+            }
+            ui.separator();
             for overlay in Overlay::ALL {
                 let mut on = desk.state.overlays.has(overlay);
                 if ui.checkbox(&mut on, text::overlay(overlay)).clicked() {
                     wanted = Some(Command::Overlay(overlay));
                 }
             }
+            ui.separator();
+            wanted = people_ui(desk, ui).or(wanted.take());
         });
     });
     if let Some(command) = wanted {
         desk.send(command);
     }
+}
+
+/// Whose faces are shown, and another head.
+fn people_ui(desk: &Desk<'_>, ui: &mut Ui) -> Option<Command> {
+    let mut wanted = None;
+    let people = desk.state.people;
+    let mut each = people == People::Each;
+    if ui.checkbox(&mut each, Command::DifferentPeople.text()).clicked() {
+        wanted = Some(Command::DifferentPeople);
+    }
+    ui.horizontal(|ui| {
+        let mut seed = match people {
+            People::One(seed) => seed,
+            People::Each => 0,
+        };
+        ui.add_enabled_ui(!each, |ui| {
+            let words = ui.label(text::PERSON);
+            let number = egui::DragValue::new(&mut seed).range(0..=MOST_PERSON).speed(1.0);
+            if ui.add(number).labelled_by(words.id).on_hover_text(text::PERSON_HINT).changed() {
+                wanted = Some(Command::People(People::One(seed)));
+            }
+        });
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if ui.button(Command::OpenHead.text()).clicked() {
+                wanted = Some(Command::OpenHead);
+            }
+        });
+    });
+    wanted
 }

@@ -34,7 +34,7 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
                 wall::face_ui(desk, ui, left, Seat::Speaker, &motion);
                 let response = ui.interact(left, ui.scope_id().with("speaker"), Sense::click_and_drag());
                 response.widget_info(|| WidgetInfo::labeled(Role::Image, true, crate::text::label::SPEAKER));
-                wall::turn(desk, ui, &response);
+                wall::turn(desk, ui, &response, Seat::Speaker);
                 wall::wall_ui(desk, ui, right.with_min_x(right.left() + size::GAP));
             }
             None => wall::wall_ui(desk, ui, stage),
@@ -50,7 +50,7 @@ fn one_ui(desk: &mut Desk<'_>, ui: &mut Ui, stage: Rect, index: usize) {
     let response = ui.interact(place, ui.scope_id().with("one"), Sense::click_and_drag());
     let name = desk.state.reactions.name(index);
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Reaction {name}")));
-    wall::turn(desk, ui, &response);
+    wall::turn(desk, ui, &response, Seat::Stage);
     wall::face_ui(desk, ui, place, Seat::Stage, &motion);
 }
 

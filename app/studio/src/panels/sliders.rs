@@ -38,7 +38,7 @@ fn face_ui(desk: &mut Desk<'_>, ui: &mut Ui, stage: Rect) {
     let motion = Motion::of_dials(&desk.state.sliders.dials);
     let response = ui.interact(stage, ui.scope_id().with("by hand"), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label::BY_HAND));
-    wall::turn(desk, ui, &response);
+    wall::turn(desk, ui, &response, Seat::Stage);
     wall::still_ui(desk, ui, stage, Seat::Stage, &motion);
     wall::caption_ui(desk, ui, stage, label::BY_HAND, motion.source.label());
     face_view::menu_ui(desk, ui, stage);

@@ -1,6 +1,7 @@
 //! The stage: the speaker, the real listener under it, and the wall of reactions, one tile a latent.
 //!
-//! All faces share one camera: a drag on any turns all, the wheel moves it closer.
+//! A drag on a face turns it, the wheel moves it closer, the right button or Shift moves it across: all faces with one
+//! camera, or this one.
 
 use egui::{
     Align2, Color32, CornerRadius, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
@@ -11,12 +12,14 @@ use std::sync::Arc;
 
 use media::VideoSource;
 
+use crate::cameras::Turning;
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
 use crate::jobs::Slot;
 use crate::motion::Motion;
 use crate::panels::face_view;
+use crate::people::person;
 use crate::state::Person;
 use crate::text::{self, empty, label};
 use crate::theme::{self, size};
@@ -134,7 +137,7 @@ fn people_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect) {
 fn person_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, seat: Seat, name: &str, person: &Person) {
     let response = ui.interact(rect, ui.scope_id().with(("person", name)), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
-    turn(desk, ui, &response);
+    turn(desk, ui, &response, seat);
     // A person of whom there is nothing but a video is shown by it.
     let filmed = desk.state.filmed(seat) || person.motion.is_none();
     match (&person.motion, person.video.as_ref().filter(|_| filmed)) {
@@ -347,7 +350,7 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
         };
         WidgetInfo::selected(Role::Button, true, chosen, words)
     });
-    turn(desk, ui, &response);
+    turn(desk, ui, &response, Seat::Tile(tile));
     if response.clicked() {
         desk.send(Command::Latent(tile));
     }
@@ -428,19 +431,24 @@ fn tile_ui(desk: &mut Desk<'_>, ui: &mut Ui, rect: Rect, tile: usize, index: usi
     }
 }
 
-/// Turns the shared camera by dragging and the wheel.
-pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response) {
+/// Moves the camera of a face by dragging and the wheel.
+pub fn turn(desk: &mut Desk<'_>, ui: &Ui, response: &Response, seat: Seat) {
     let drag = if response.dragged() { response.drag_delta() } else { egui::Vec2::ZERO };
-    let wheel = if response.hovered() { ui.input(|input| input.smooth_scroll_delta().y) } else { 0.0 };
+    let (wheel, shift) = ui.input(|input| (input.smooth_scroll_delta().y, input.modifiers.shift));
+    let wheel = if response.hovered() { wheel } else { 0.0 };
     if drag != egui::Vec2::ZERO || wheel != 0.0 {
-        desk.send(Command::Turn {
-            yaw: -drag.x * 0.008,
-            pitch: drag.y * 0.006,
-            closer: (-wheel * 0.0016).exp(),
-        });
+        let mut by = Turning { closer: (-wheel * 0.0016).exp(), ..Turning::default() };
+        if shift || !response.dragged_by(egui::PointerButton::Primary) {
+            let size = response.rect.size();
+            let cm = desk.state.cameras.of(seat).cm_a_pixel(size.x, size.y);
+            (by.right_cm, by.up_cm) = (drag.x * cm, -drag.y * cm);
+        } else {
+            (by.yaw, by.pitch) = (-drag.x * 0.008, drag.y * 0.006);
+        }
+        desk.send(Command::Turn(seat, by));
     }
     if response.double_clicked() {
-        desk.send(Command::ResetCamera);
+        desk.send(Command::ResetCameraOf(seat));
     }
 }
 
@@ -472,7 +480,15 @@ fn face_in(
     // the colours mean the same on all tiles: the chosen one has the scale
     let told = !matches!(seat, Seat::Tile(tile) if tile != desk.state.tile);
     let heat = told && look.overlays.heat.is_some();
-    let picture = desk.faces.motion(seat, pixels, motion, moment, &desk.state.camera, look);
+    let picture = desk.faces.motion(
+        seat,
+        pixels,
+        motion,
+        moment,
+        &desk.state.cameras.of(seat),
+        look,
+        person(seat, desk.state.tile),
+    );
     paint(desk, ui, rect, seat, corners, picture, &motion.at(frame), heat);
 }
 
@@ -483,7 +499,14 @@ pub fn still_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &M
     let look = desk.state.overlays.look(desk.state.theme, motion, 0, None, false);
     let heat = look.overlays.heat.is_some();
     let expression = motion.at(0);
-    let picture = desk.faces.picture(seat, pixels, &expression, &desk.state.camera, look);
+    let picture = desk.faces.picture(
+        seat,
+        pixels,
+        &expression,
+        &desk.state.cameras.of(seat),
+        look,
+        person(seat, desk.state.tile),
+    );
     paint(desk, ui, rect, seat, CornerRadius::same(size::ROUND), picture, &expression, heat);
 }
 
@@ -505,7 +528,7 @@ fn paint(
             let shape =
                 egui::epaint::RectShape::filled(rect, corners, Color32::WHITE).with_texture(texture, uv);
             ui.painter().add(shape);
-            face_view::over_ui(desk, ui, rect, expression, heat);
+            face_view::over_ui(desk, ui, rect, seat, expression, heat);
         }
         None => {
             ui.painter().rect_filled(rect, corners, tokens.card);

@@ -19,9 +19,10 @@ use crate::overlay::Overlay;
 use crate::theme::Theme;
 use crate::tracks::Track;
 use plays::{
-    check, compare, compare_average, compare_fault, compare_hearing, compare_hover, compare_lanes,
-    compare_loading, compare_sixteen, compare_sound_only, compare_systems, compare_video, compare_zoom,
-    evaluate, evaluate_empty, face, latents, messages, over, overlaid, present,
+    check, compare, compare_average, compare_cameras, compare_fault, compare_hearing, compare_hover,
+    compare_lanes, compare_loading, compare_people, compare_sixteen, compare_sound_only, compare_systems,
+    compare_trails, compare_video, compare_zoom, evaluate, evaluate_empty, face, latents, messages, over,
+    overlaid, present,
 };
 use stage::Stage;
 pub use training::train_frame_cost;
@@ -31,7 +32,7 @@ use training::{train, train_compare, train_empty};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 31] = [
+const SCENES: [(&str, Prepare); 34] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -58,6 +59,9 @@ const SCENES: [(&str, Prepare); 31] = [
     ("latents", latents),
     ("compare-difference", |stage| overlaid(stage, Overlay::Difference)),
     ("compare-units", |stage| overlaid(stage, Overlay::Regions)),
+    ("compare-trails", compare_trails),
+    ("compare-cameras", compare_cameras),
+    ("compare-people", compare_people),
     ("face", |stage| face(stage, FaceSource::Attributes)),
     ("face-blendshapes", |stage| face(stage, FaceSource::Coefficients)),
     ("train", train),

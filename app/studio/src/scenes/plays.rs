@@ -12,9 +12,11 @@ use media::Transport;
 use study::{Column, Draw};
 
 use super::stage::{PATIENCE, Stage};
+use crate::cameras::Turning;
 use crate::commands::Command;
 use crate::evaluate::{Choice, Do, Focus, Who};
 use crate::explore::Do as Explore;
+use crate::faces::Seat;
 use crate::jobs::Slot;
 use crate::lane::Painted;
 use crate::library::ClipKey;
@@ -406,6 +408,32 @@ pub fn latents(stage: &mut Stage) -> Result<()> {
 pub fn overlaid(stage: &mut Stage, overlay: Overlay) -> Result<()> {
     compare(stage)?;
     stage.act(Command::Overlay(overlay));
+    stage.settle()
+}
+
+/// Axes of the heads, and where they have pointed.
+pub fn compare_trails(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::Overlay(Overlay::Axes));
+    stage.act(Command::Overlay(Overlay::Trail));
+    stage.settle()
+}
+
+/// Two tiles with cameras of their own.
+pub fn compare_cameras(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::OwnCameras);
+    let aside = Turning { yaw: 0.7, ..Turning::default() };
+    let close = Turning { closer: 0.55, up_cm: 4.0, ..Turning::default() };
+    stage.act(Command::Turn(Seat::Tile(1), aside));
+    stage.act(Command::Turn(Seat::Tile(3), close));
+    stage.settle()
+}
+
+/// Every face of the wall another person.
+pub fn compare_people(stage: &mut Stage) -> Result<()> {
+    compare(stage)?;
+    stage.act(Command::DifferentPeople);
     stage.settle()
 }
 

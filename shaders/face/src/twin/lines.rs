@@ -1,16 +1,16 @@
-//! The twin of `lines.wgsl`: edges of the mesh and the axes of the head, sample by sample.
+//! The twin of `lines.wgsl`: edges of the mesh, the axes of the head and its trail, sample by sample.
 
 use super::{raster, screen, world};
 use crate::expression::PIVOT;
 use crate::frame::Frame;
 use crate::mesh::Mesh;
 use crate::morph::Dynamic;
+use crate::trail::{AXIS_CM, AXIS_FROM, FORWARD};
 use crate::view::Overlays;
 use glam::{Mat4, Quat, Vec2, Vec3, Vec4};
 
 const WIRE: Vec4 = Vec4::new(0.02 * 0.42, 0.05 * 0.42, 0.09 * 0.42, 0.42);
-const AXIS_CM: f32 = 8.5;
-const AXIS_FROM: Vec3 = Vec3::new(0.0, 0.6, -1.0);
+const TRAIL: Vec3 = Vec3::new(0.0, 0.50, 0.85);
 
 /// What lies over each sample, premultiplied; empty without lines. Edges are one pixel (two samples) wide.
 pub(super) fn samples(
@@ -22,7 +22,7 @@ pub(super) fn samples(
     w: usize,
     h: usize,
 ) -> Vec<Vec4> {
-    if !overlays.wireframe && !overlays.axes {
+    if !overlays.wireframe && !overlays.axes && overlays.trail.is_none() {
         return Vec::new();
     }
     let mut over = vec![Vec4::ZERO; w * h];
@@ -47,6 +47,9 @@ pub(super) fn samples(
             }
         }
     }
+    if overlays.trail.is_some() {
+        trail(frame, clip, w, h, &mut over);
+    }
     if overlays.axes {
         axes(frame, clip, w, h, &mut over);
     }
@@ -69,13 +72,43 @@ fn edge(a: Vec3, b: Vec3, [w, h]: [usize; 2], mut each: impl FnMut(usize, f32)) 
     }
 }
 
+fn trail(frame: &Frame, clip: Mat4, w: usize, h: usize, over: &mut [Vec4]) {
+    let pixel = h as f32 / frame.style[3];
+    let count = frame.trail.iter().take_while(|p| p[3] > 0.0).count();
+    let points: Vec<Vec2> = frame.trail[..count]
+        .iter()
+        .map(|p| screen(clip, Vec4::from(*p).truncate(), w, h).0.truncate())
+        .collect();
+    let Some(now) = points.first().copied() else { return };
+    let thick = pixel * (frame.style[3] * 0.009).max(1.2);
+    let side = |i: usize| {
+        let way = points[(i + 1).min(count - 1)] - points[i.saturating_sub(1)];
+        Vec2::new(-way.y, way.x) / way.length().max(1e-3) * thick * (0.25 + 0.75 * frame.trail[i][3])
+    };
+    let mut put = |corners: [Vec2; 4], strength: f32| {
+        let alpha = 0.25 + 0.70 * strength;
+        let colour = (TRAIL * alpha).extend(alpha);
+        let [a, b, c, d] = corners;
+        for t in [[a, b, c], [a, c, d]] {
+            raster::mark(t, w, h, |s| over[s] = colour + over[s] * (1.0 - alpha));
+        }
+    };
+    for i in 1..count {
+        let (a, b) = (points[i - 1], points[i]);
+        let (from, to) = (side(i - 1), side(i));
+        put([a - from, b - to, b + to, a + from], frame.trail[i - 1][3]);
+    }
+    let (x, y) = (Vec2::X * 2.0 * thick, Vec2::Y * 2.0 * thick);
+    put([now - x, now - y, now + x, now + y], 1.0);
+}
+
 fn axes(frame: &Frame, clip: Mat4, w: usize, h: usize, over: &mut [Vec4]) {
     let turn = Quat::from_array(frame.turn);
     let body = Vec4::from(frame.body).truncate();
     let placed = |p: Vec3| PIVOT + turn * (p - PIVOT) + body;
     for axis in 0..3 {
         let mut d = Vec3::ZERO;
-        d[axis] = AXIS_CM * if axis == 2 { 1.6 } else { 1.0 };
+        d[axis] = AXIS_CM * if axis == 2 { FORWARD } else { 1.0 };
         let (a, wa) = screen(clip, placed(AXIS_FROM), w, h);
         let (b, wb) = screen(clip, placed(AXIS_FROM + d), w, h);
         if wa <= 0.0 || wb <= 0.0 {

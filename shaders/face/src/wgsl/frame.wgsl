@@ -20,6 +20,7 @@ struct Frame {
     ghost: vec4f,          // tint rgb, alpha
     shadow: vec4f,         // this face's part of the shadow map: scale xy, offset zw, in uv
     style: vec4f,          // x: 1 porcelain; y: brightness of the wall; zw: width and height in pixels
+    trail: array<vec4f, 25>, // where the head has pointed, newest first; w: strength of the piece that begins there
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;

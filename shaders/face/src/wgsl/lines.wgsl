@@ -1,4 +1,4 @@
-// Lines over a face: the edges of its mesh, and three axes that turn with the head. Twin: `twin/lines.rs`.
+// Lines over a face: the edges of its mesh, three axes that turn with the head, and where it has pointed. Twin: `twin/lines.rs`.
 
 @vertex
 fn vs_wire(v: VertexIn) -> @builtin(position) vec4f {
@@ -47,4 +47,60 @@ fn vs_axis(@builtin(vertex_index) i: u32) -> AxisOut {
 @fragment
 fn fs_axis(v: AxisOut) -> @location(0) vec4f {
     return vec4f(v.colour, 1.0);
+}
+
+// ---- where the head has pointed: a band, six vertices a piece, that grows thinner and fainter with age, and a mark
+// where it points now in place of the piece after the last ----
+
+const TRAIL = vec3f(0.0, 0.50, 0.85);
+
+struct TrailOut {
+    @builtin(position) clip: vec4f,
+    @location(0) @interpolate(flat) strength: f32,
+}
+
+// Place of a point in pixels from the middle.
+fn trail_at(i: u32) -> vec2f {
+    let c = frame.clip_from_world * vec4f(frame.trail[i].xyz, 1.0);
+    return c.xy / max(c.w, 1e-3) * frame.style.zw * 0.5;
+}
+
+fn trail_thick() -> f32 {
+    return max(1.2, frame.style.w * 0.009);
+}
+
+// Half the width of the band at a point, across its way, in pixels. Where the head stood still there is no way and no width.
+fn trail_side(i: u32) -> vec2f {
+    var older = i;
+    if i + 1u < 25u && frame.trail[i + 1u].w > 0.0 {
+        older = i + 1u;
+    }
+    let way = trail_at(older) - trail_at(max(i, 1u) - 1u);
+    return vec2f(-way.y, way.x) / max(length(way), 1e-3) * trail_thick() * (0.25 + 0.75 * frame.trail[i].w);
+}
+
+@vertex
+fn vs_trail(@builtin(vertex_index) v: u32) -> TrailOut {
+    let piece = v / 6u;
+    let k = v % 6u;
+    let far = k == 1u || k == 2u || k == 4u;
+    let right = select(-1.0, 1.0, k == 2u || k == 4u || k == 5u);
+    var last = piece + 1u == 25u;
+    if !last {
+        last = frame.trail[piece + 1u].w <= 0.0;
+    }
+    if last {
+        let along = select(-1.0, 1.0, far);
+        let corner = vec2f(along + right, right - along) * trail_thick();
+        return TrailOut(vec4f((trail_at(0u) + corner) / (frame.style.zw * 0.5), 0.0, 1.0), 1.0);
+    }
+    let i = select(piece, piece + 1u, far);
+    let at = (trail_at(i) + trail_side(i) * right) / (frame.style.zw * 0.5);
+    return TrailOut(vec4f(at, 0.0, 1.0), frame.trail[piece].w);
+}
+
+@fragment
+fn fs_trail(v: TrailOut) -> @location(0) vec4f {
+    let alpha = 0.25 + 0.70 * v.strength;
+    return vec4f(TRAIL * alpha, alpha);
 }

@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long, default_value = "character")]
     style: String,
     /// Over the faces: movement (colour by displacement), units (action units, derived), axes (direction of the head),
-    /// mesh (edges); may be given more than once
+    /// trail (where it pointed in the last second), mesh (edges); may be given more than once
     #[arg(long, value_name = "WHAT")]
     overlay: Vec<String>,
     /// Add blinks and glances, drawn from this seed, to faces whose data has none; the caption says so
@@ -135,11 +135,12 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "movement" => over.movement = true,
             "units" => over.units = true,
             "axes" => over.axes = true,
+            "trail" => over.trail = true,
             "mesh" => over.mesh = true,
             other => {
                 return Err(bad_request(
                     format!("--overlay {other} is not an overlay"),
-                    "say movement, units, axes or mesh",
+                    "say movement, units, axes, trail or mesh",
                 ));
             }
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use clips::arkit::FaceSource;
 use clips::time::FRAMES_PER_SECOND;
-use face::{Camera, Expression, Head, Heat, Look, Overlays, Painter, Picture, Quality, Style, View};
+use face::{
+    Camera, Expression, Head, Heat, Look, MOST_TRAIL, Overlays, Painter, Picture, Quality, Style, Trail, View,
+};
 use studio::Theme;
 use studio::theme::latent_look;
 
@@ -61,6 +63,8 @@ pub struct Over {
     pub units: bool,
     /// Direction of the head.
     pub axes: bool,
+    /// Where the head has pointed in the last second.
+    pub trail: bool,
     /// Edges of the mesh.
     pub mesh: bool,
     /// Faces alone on nothing.
@@ -256,7 +260,9 @@ impl<'a> Stage<'a> {
                 let frame = place.moment.unwrap_or(frame);
                 let e = place.frames.get(frame).or(place.frames.last()).copied().unwrap_or_default();
                 let regions = self.over.units.then(|| e.activity());
-                (e, self.look.with(Overlays { regions, ..self.look.overlays }))
+                let past = |k: usize| place.frames.get(frame.checked_sub(k)?).copied();
+                let trail = self.over.trail.then(|| Trail::of((0..MOST_TRAIL).map_while(past)));
+                (e, self.look.with(Overlays { regions, trail, ..self.look.overlays }))
             })
             .collect();
         let tiles = self.tiles(&faces);

@@ -67,8 +67,9 @@ fn preview_ui(desk: &mut Desk<'_>, ui: &mut Ui, run: &Run, whole: f32) {
         };
         let scale = ui.ctx().pixels_per_point();
         let pixels = [(place.width() * scale).round() as u32, (place.height() * scale).round() as u32];
-        let (camera, theme) = (desk.state.camera, desk.state.theme);
-        match desk.faces.picture(Seat::Preview(latent), pixels, &motion.at(frame), &camera, look_of(theme)) {
+        let (camera, theme) = (desk.state.cameras.of(Seat::Preview(latent)), desk.state.theme);
+        match desk.faces.picture(Seat::Preview(latent), pixels, &motion.at(frame), &camera, look_of(theme), 0)
+        {
             Some(texture) => {
                 let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
                 let shape =
