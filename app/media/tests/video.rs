@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clips::FaultKind;
+use clips::corpus::VideoFiles;
+use clips::{FaultKind, Footage};
 use media::video::ReelInfo;
 use media::{Picture, Reel, Video, VideoSource};
 
@@ -157,6 +158,33 @@ fn past_the_end_the_last_picture_stays() {
         assert_eq!(number(&video.frame(frame).unwrap()), shown);
         assert_eq!(number(&video.frame(pictures - 2).unwrap()), 1);
     }
+}
+
+#[test]
+fn footage_of_a_clip_is_read_in_order_through_the_registered_decoder() {
+    media::video::register();
+    let home = folder(1..=30, |number| format!("{number}.png"));
+    let frames = VideoFiles::Frames(home.path().to_owned());
+    for (footage, pictures) in
+        [(Footage::new(frames.clone()), 30), (Footage::of_file(&file("no-edit-list.mp4")).unwrap(), 60)]
+    {
+        let first = usize::from(matches!(footage.files, VideoFiles::Frames(_)));
+        let mut reader = footage.open().unwrap();
+        assert_eq!(reader.frames(), pictures);
+        for frame in 0..pictures + 3 {
+            let picture = reader.picture(frame).unwrap();
+            assert_eq!((picture.width, picture.height, picture.rgba.len()), (80, 32, 4 * 80 * 32));
+            let picture = Picture { width: 80, height: 32, rgba: picture.rgba };
+            assert_eq!(number(&picture), frame.min(pictures - 1) + first);
+        }
+    }
+    // another rate is another picture for a frame
+    let mut fast = Footage { files: frames, rate: 50 }.open().unwrap();
+    let picture = fast.picture(10).unwrap();
+    assert_eq!(number(&Picture { width: 80, height: 32, rgba: picture.rgba }), 21);
+    assert!(Footage::of_file("a.wav".as_ref()).is_none());
+    let fault = Footage::of_file("gone.mp4".as_ref()).unwrap().open().err().unwrap();
+    assert_eq!(fault.kind, FaultKind::NotFound);
 }
 
 #[test]

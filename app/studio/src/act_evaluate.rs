@@ -92,9 +92,11 @@ impl Studio {
         self.start_compared();
     }
 
-    /// The shipped checkpoints of compared systems, where the program has registered any.
+    /// The shipped checkpoints of compared systems, where the program has registered any; online twins of those that see the
+    /// whole clip are opened as files by who asks for them.
     fn start_compared(&mut self) {
-        for origin in listener::shipped_names().into_iter().skip(2) {
+        let compared = listener::shipped_names().into_iter().skip(2);
+        for origin in compared.filter(|name| !name.ends_with("-online")) {
             self.jobs.start(Slot::Start, text::STAGE_PLAIN, move |_| {
                 let missing = || Fault::new(FaultKind::NotFound, origin, "nothing of this name is shipped");
                 let system = listener::shipped(origin).ok_or_else(missing)??;
