@@ -95,7 +95,8 @@ fn a_studio_goes_on_in_another_window_as_if_nothing_had_happened() {
     // workers wake the new window, and keys reach it
     let before = second.state().studio.state.reactions.all.len();
     second.key_press(Key::Period);
-    second.state_mut().studio.act(&second.ctx.clone(), Command::Generate);
+    let ctx = second.ctx.clone();
+    second.state_mut().studio.act(&ctx, Command::Generate);
     settle(&mut second);
     assert_eq!(frame(&second), at + 1);
     assert_eq!(second.state().studio.state.reactions.all.len(), before);
