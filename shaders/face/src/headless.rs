@@ -6,7 +6,7 @@ use crate::error::{Result, device as device_error};
 use crate::expression::Expression;
 use crate::gpu::Renderer;
 use crate::head::Head;
-use crate::smooth::Smoother;
+use crate::smooth::{Smoother, smooth_all};
 use crate::target::Target;
 use crate::twin;
 use crate::view::{Camera, Look, Quality};
@@ -73,7 +73,7 @@ struct Easel {
     batch: Batch,
     coefficients: Coefficients,
     targets: Vec<Target>,
-    smoother: Smoother,
+    smoothers: Vec<Smoother>,
     /// What pictures are read back through.
     through: Option<wgpu::Buffer>,
 }
@@ -85,7 +85,7 @@ impl Easel {
             batch: Batch::new(renderer),
             coefficients,
             targets: Vec::new(),
-            smoother: Smoother::default(),
+            smoothers: Vec::new(),
             through: None,
         }
     }
@@ -131,9 +131,9 @@ impl Easel {
             if view.look.transparent {
                 straighten(picture);
             }
-            if quality == Quality::Plain {
-                self.smoother.smooth(picture);
-            }
+        }
+        if quality == Quality::Plain {
+            smooth_all(&mut self.smoothers, &mut out);
         }
         Ok(out)
     }

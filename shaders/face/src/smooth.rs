@@ -27,36 +27,40 @@ pub struct Smoother {
 }
 
 impl Smoother {
-    /// Smooths a picture, its rows on all processors.
+    /// Smooths a picture.
     pub fn smooth(&mut self, picture: &mut Picture) {
         let (width, height) = (picture.width as usize, picture.height as usize);
         if width < 3 || height < 3 || picture.rgba.len() != 4 * width * height {
             return;
         }
         self.luma.clear();
-        self.luma.resize(width * height, 0.0);
+        self.luma.extend(picture.rgba.chunks_exact(4).map(brightness));
         self.before.clear();
         self.before.extend_from_slice(&picture.rgba);
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(16);
-        let band = height.div_ceil(threads).max(32);
-        std::thread::scope(|scope| {
-            for (luma, rgba) in self.luma.chunks_mut(band * width).zip(self.before.chunks(4 * band * width)) {
-                scope.spawn(move || {
-                    for (luma, pixel) in luma.iter_mut().zip(rgba.chunks_exact(4)) {
-                        *luma = brightness(pixel);
-                    }
-                });
-            }
-        });
         let shape = Shape { luma: &self.luma, width: width as i32, height: height as i32 };
-        let before = &self.before;
-        std::thread::scope(|scope| {
-            for (number, rows) in picture.rgba.chunks_mut(4 * band * width).enumerate() {
-                let shape = &shape;
-                scope.spawn(move || shape.smooth(before, rows, number * band));
-            }
-        });
+        shape.smooth(&self.before, &mut picture.rgba);
     }
+}
+
+/// Smooths pictures on all processors; `smoothers` keeps their memory for the next ones.
+pub(crate) fn smooth_all(smoothers: &mut Vec<Smoother>, pictures: &mut [Picture]) {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(16);
+    let mut left: Vec<&mut Picture> = pictures.iter_mut().collect();
+    left.sort_by_key(|picture| std::cmp::Reverse(picture.rgba.len()));
+    // the largest first, each to whom has least to do
+    let mut lots: Vec<(usize, Vec<&mut Picture>)> = (0..threads).map(|_| (0, Vec::new())).collect();
+    for picture in left {
+        if let Some(lot) = lots.iter_mut().min_by_key(|(size, _)| *size) {
+            lot.0 += picture.rgba.len();
+            lot.1.push(picture);
+        }
+    }
+    smoothers.resize_with(threads, Smoother::default);
+    std::thread::scope(|scope| {
+        for (smoother, (_, lot)) in smoothers.iter_mut().zip(lots).filter(|(_, (size, _))| *size > 0) {
+            scope.spawn(move || lot.into_iter().for_each(|picture| smoother.smooth(picture)));
+        }
+    });
 }
 
 /// How bright a pixel looks, 0..1; what is transparent counts as dark.
@@ -72,14 +76,11 @@ struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Smooths the rows from `first` on; the outermost rows and columns of the picture stay.
-    fn smooth(&self, before: &[u8], rows: &mut [u8], first: usize) {
+    /// Smooths all but the outermost rows and columns.
+    fn smooth(&self, before: &[u8], rgba: &mut [u8]) {
         let (width, height) = (self.width as usize, self.height as usize);
         let mut steps = vec![0.0f32; width];
-        for (y, row) in (first..).zip(rows.chunks_exact_mut(4 * width)) {
-            if y == 0 || y + 1 >= height {
-                continue;
-            }
+        for (y, row) in rgba.chunks_exact_mut(4 * width).enumerate().take(height - 1).skip(1) {
             let [above, own, below] = [y - 1, y, y + 1].map(|y| &self.luma[y * width..][..width]);
             // most pixels are on no edge: that is found for a whole row at once
             let inner = steps[1..width - 1].iter_mut().zip(own.windows(3)).zip(&above[1..]).zip(&below[1..]);

@@ -227,15 +227,16 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         let cut = sound.map(|sound| cut_sound(sound, from, to));
         let mut film = Film::create(&args.out, width, height, rate, cut.as_ref())?;
         let frames: Vec<usize> = (from..to).step_by(stride).collect();
-        // the next pictures are drawn while one is written
+        // the next faces are drawn while a picture is laid out and written
         std::thread::scope(|scope| {
-            let (pictures, waiting) = std::sync::mpsc::sync_channel::<Vec<u8>>(AHEAD);
-            let film = &mut film;
-            let writer = scope.spawn(move || waiting.iter().try_for_each(|picture| film.frame(&picture)));
+            let (pictures, waiting) = std::sync::mpsc::sync_channel::<Vec<face::Picture>>(AHEAD);
+            let (film, stage) = (&mut film, &stage);
+            let writer =
+                scope.spawn(move || waiting.iter().try_for_each(|faces| film.frame(&stage.layout(faces))));
             let drawn = frames.iter().enumerate().try_for_each(|(count, frame)| {
                 control.step("drawing frames", count as u64, frames.len() as u64, "")?;
                 // a writer that stopped says why below
-                pictures.send(stage.frame(*frame)).map_err(|_| stopped())
+                pictures.send(stage.draw(*frame)).map_err(|_| stopped())
             });
             drop(pictures);
             let written = writer.join().unwrap_or_else(|_| Err(stopped()));

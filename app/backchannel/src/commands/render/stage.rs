@@ -1,7 +1,6 @@
 //! Where each face stands in the picture, and one frame of it.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clips::arkit::FaceSource;
 use clips::time::FRAMES_PER_SECOND;
@@ -93,7 +92,7 @@ pub struct Stage<'a> {
     over: Over,
     theme: Theme,
     size: [u32; 2],
-    drawn_by: RefCell<String>,
+    drawn_by: Mutex<String>,
     film: bool,
 }
 
@@ -212,13 +211,13 @@ impl<'a> Stage<'a> {
             film: plan.film,
             theme,
             size,
-            drawn_by: RefCell::default(),
+            drawn_by: Mutex::default(),
         })
     }
 
     /// What drew the last frame ("software ..." or the name of the graphics device).
     pub fn drawn_by(&self) -> String {
-        self.drawn_by.borrow().clone()
+        self.drawn_by.lock().map_or_else(|_| String::new(), |name| name.clone())
     }
 
     /// The pictures of the places, each by the painter of its person.
@@ -238,7 +237,9 @@ impl<'a> Stage<'a> {
             let many = self.film && self.places.len() > 2;
             let quality = if painter.slow() && many { Quality::Plain } else { Quality::Fine };
             let (drawn, backend) = painter.pictures(&views, quality);
-            *self.drawn_by.borrow_mut() = backend.to_string();
+            if let Ok(mut name) = self.drawn_by.lock() {
+                *name = backend.to_string();
+            }
             seats.into_iter().zip(drawn).for_each(|(seat, tile)| tiles[seat] = Some(tile));
         }
         tiles.into_iter().flatten().collect()
@@ -246,13 +247,11 @@ impl<'a> Stage<'a> {
 
     /// RGBA of one frame.
     pub fn frame(&self, frame: usize) -> Vec<u8> {
-        let [width, height] = self.size;
-        let (wall, ink, quiet) = match self.theme {
-            Theme::Dark => ([14, 15, 18], [240, 241, 244], [170, 175, 186]),
-            Theme::Light => ([236, 238, 242], [24, 26, 32], [70, 76, 88]),
-        };
-        let ground = if self.over.transparent { [0; 4] } else { [wall[0], wall[1], wall[2], 255] };
-        let mut picture: Vec<u8> = (0..width * height).flat_map(|_| ground).collect();
+        self.layout(self.draw(frame))
+    }
+
+    /// The faces of one frame, for [`Stage::layout`].
+    pub fn draw(&self, frame: usize) -> Vec<Picture> {
         let faces: Vec<(Expression, Look)> = self
             .places
             .iter()
@@ -265,7 +264,18 @@ impl<'a> Stage<'a> {
                 (e, self.look.with(Overlays { regions, trail, ..self.look.overlays }))
             })
             .collect();
-        let tiles = self.tiles(&faces);
+        self.tiles(&faces)
+    }
+
+    /// RGBA of faces in their places, with captions.
+    pub fn layout(&self, tiles: Vec<Picture>) -> Vec<u8> {
+        let [width, height] = self.size;
+        let (wall, ink, quiet) = match self.theme {
+            Theme::Dark => ([14, 15, 18], [240, 241, 244], [170, 175, 186]),
+            Theme::Light => ([236, 238, 242], [24, 26, 32], [70, 76, 88]),
+        };
+        let ground = if self.over.transparent { [0; 4] } else { [wall[0], wall[1], wall[2], 255] };
+        let mut picture = ground.repeat((width * height) as usize);
         for (place, tile) in self.places.iter().zip(tiles) {
             let [x, y, w, h] = place.at;
             for row in 0..h as usize {
