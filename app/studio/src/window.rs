@@ -5,6 +5,7 @@
 //! studio, and a new one opens around it ([`Studio::move_in`]): what was loaded, chosen and running goes on.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,8 +173,13 @@ impl Shell {
         }
     }
 
-    /// Puts the studio aside for the next window and closes this one.
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Puts the studio aside for the next window and closes this one, with nothing on it that a lost device would paint.
     fn hand_over(&mut self, ctx: &egui::Context) {
+        ctx.graphics_mut(|graphics| *graphics = egui::layers::GraphicLayers::default());
         if !self.handed_over {
             let empty = Studio::bare(ctx, None, Transport::manual());
             self.kept.replace(Some(std::mem::replace(&mut self.studio, empty)));
@@ -189,11 +195,19 @@ impl eframe::App for Shell {
         self.frames += 1;
         if let Some((_, device)) = self.losing.take_if(|(at, _)| self.frames >= *at) {
             device.destroy();
+            // who waits for the device is told of its end
+            let _ = device.poll(wgpu::PollType::Poll);
         }
-        if self.lost.load(Ordering::Relaxed) {
+        if !self.is_lost() {
+            // a device that goes in the middle of a frame makes its painter panic
+            let drawn = catch_unwind(AssertUnwindSafe(|| self.studio.ui(ui)));
+            if let (Err(panic), false) = (drawn, self.is_lost()) {
+                resume_unwind(panic);
+            }
+        }
+        if self.is_lost() {
             return self.hand_over(ui.ctx());
         }
-        self.studio.ui(ui);
         if self.exit_after_first_frame && self.losing.is_none() {
             // The second call comes after the first frame was shown.
             if self.frames > 1 {

@@ -10,7 +10,14 @@ fn every_shipped_checkpoint_answers_and_differs_between_samples() {
     let names: Vec<&str> = listener::shipped_names().into_iter().skip(2).collect();
     assert_eq!(
         names,
-        ["demo-belfusion", "demo-belfusion-online", "demo-learning2listen", "demo-regnn", "demo-trans-vae"]
+        [
+            "demo-belfusion",
+            "demo-belfusion-online",
+            "demo-learning2listen",
+            "demo-regnn",
+            "demo-trans-vae",
+            "demo-trans-vae-online"
+        ]
     );
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoints");
     let card = std::fs::read_to_string(root.join("compared-demo.md")).unwrap();

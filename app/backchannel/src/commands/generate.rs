@@ -24,7 +24,7 @@ use crate::output::Output;
 #[command(group(clap::ArgGroup::new("source").required(true).args(["corpus", "clip"])))]
 pub struct Args {
     /// Checkpoint file; `demo`, `demo-plain`, `demo-trans-vae`, `demo-belfusion`, `demo-regnn` and `demo-learning2listen` are
-    /// the shipped ones, and `demo-belfusion-online` for `--track online`
+    /// the shipped ones, and `demo-trans-vae-online`, `demo-belfusion-online` for `--track online`
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
     /// Corpus folder in the REACT layout

@@ -45,6 +45,7 @@ const MOST_SAMPLES: usize = 1000;
 pub fn register() {
     listener::register(systems::FORMAT, |path| Ok(Arc::new(Answering::load(path)?)));
     listener::ship("demo-trans-vae", || demo("trans-vae-demo.safetensors", TRANS_VAE));
+    listener::ship("demo-trans-vae-online", || demo("trans-vae-online-demo.safetensors", TRANS_VAE_ONLINE));
     listener::ship("demo-belfusion", || demo("belfusion-demo.safetensors", BELFUSION));
     listener::ship("demo-belfusion-online", || demo("belfusion-online-demo.safetensors", BELFUSION_ONLINE));
     listener::ship("demo-regnn", || demo("regnn-demo.safetensors", REGNN));
@@ -52,8 +53,9 @@ pub fn register() {
 }
 
 static TRANS_VAE: &[u8] = include_bytes!("../../../checkpoints/trans-vae-demo.safetensors");
-static BELFUSION_ONLINE: &[u8] = include_bytes!("../../../checkpoints/belfusion-online-demo.safetensors");
+static TRANS_VAE_ONLINE: &[u8] = include_bytes!("../../../checkpoints/trans-vae-online-demo.safetensors");
 static BELFUSION: &[u8] = include_bytes!("../../../checkpoints/belfusion-demo.safetensors");
+static BELFUSION_ONLINE: &[u8] = include_bytes!("../../../checkpoints/belfusion-online-demo.safetensors");
 static REGNN: &[u8] = include_bytes!("../../../checkpoints/regnn-demo.safetensors");
 static LEARNING2LISTEN: &[u8] = include_bytes!("../../../checkpoints/learning2listen-demo.safetensors");
 

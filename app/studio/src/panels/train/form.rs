@@ -213,7 +213,9 @@ fn setting_ui(
             }
             (_, []) => {
                 let ink = if problem.is_some() { tokens.bad } else { tokens.text };
+                // of its own: the first change brings a button into the row, and whoever types must not end up on it
                 let edit = TextEdit::singleline(&mut now)
+                    .id(egui::Id::new(("setting", key)))
                     .font(theme::mono())
                     .text_color(ink)
                     .align(egui::Align2::RIGHT_CENTER)
