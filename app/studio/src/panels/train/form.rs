@@ -215,7 +215,7 @@ fn setting_ui(
                 let ink = if problem.is_some() { tokens.bad } else { tokens.text };
                 // of its own: the first change brings a button into the row, and whoever types must not end up on it
                 let edit = TextEdit::singleline(&mut now)
-                    .id(egui::Id::new(("setting", key)))
+                    .id(egui::Id::unique(("setting", key)))
                     .font(theme::mono())
                     .text_color(ink)
                     .align(egui::Align2::RIGHT_CENTER)
