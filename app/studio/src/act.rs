@@ -401,9 +401,12 @@ impl Studio {
                     self.choose_clip(ClipKey::Demo(0));
                 }
             }
+            // one that was made for a window that is gone draws nothing here
             Made::Faces(renderer, cast) => {
-                self.faces.set_renderer(*renderer);
-                self.cast = cast;
+                if self.faces.gpu().is_some_and(|gpu| renderer.is_on(&gpu.device)) {
+                    self.faces.set_renderer(*renderer);
+                    self.cast = cast;
+                }
             }
             Made::Head(path) => {
                 let tiles = self.state.tiles().len();

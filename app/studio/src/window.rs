@@ -154,6 +154,14 @@ impl Shell {
                 lost.store(true, Ordering::Relaxed);
                 ctx.request_repaint();
             });
+            // whatever is asked of a lost device is an error; any other error is a fault of ours
+            let lost = shell.lost.clone();
+            #[expect(clippy::panic, reason = "as wgpu does where nobody listens")]
+            gpu.device.on_uncaptured_error(Arc::new(move |error| {
+                if !lost.load(Ordering::Relaxed) {
+                    panic!("{error}");
+                }
+            }));
             let at = std::env::var(LOSE_DEVICE_AT_FRAME).ok().and_then(|frame| frame.parse().ok());
             shell.losing = at.filter(|_| losses == 0).map(|at| (at, gpu.device.clone()));
         }
@@ -195,8 +203,8 @@ impl eframe::App for Shell {
         self.frames += 1;
         if let Some((_, device)) = self.losing.take_if(|(at, _)| self.frames >= *at) {
             device.destroy();
-            // who waits for the device is told of its end
-            let _ = device.poll(wgpu::PollType::Poll);
+            // once nothing is under way on it, who waits for the device is told of its end
+            let _ = device.poll(wgpu::PollType::wait_indefinitely());
         }
         if !self.is_lost() {
             // a device that goes in the middle of a frame makes its painter panic
