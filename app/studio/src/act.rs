@@ -402,8 +402,8 @@ impl Studio {
                 }
             }
             // one that was made for a window that is gone draws nothing here
-            Made::Faces(renderer, cast) => {
-                if self.faces.gpu().is_some_and(|gpu| renderer.is_on(&gpu.device)) {
+            Made::Faces(renderer, cast, moves) => {
+                if moves == self.moves {
                     self.faces.set_renderer(*renderer);
                     self.cast = cast;
                 }

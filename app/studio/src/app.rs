@@ -41,6 +41,8 @@ pub struct Studio {
     pub(crate) jobs: Jobs<Answer>,
     /// The window that workers wake.
     window: Arc<Mutex<Context>>,
+    /// Windows it has moved out of.
+    pub(crate) moves: u32,
     pub(crate) faces: Faces,
     pub(crate) sheets: Sheets,
     /// What the shown faces are made of.
@@ -83,6 +85,7 @@ impl Studio {
             playback: Playback::new(transport),
             jobs: Jobs::new(move || repaint(&wake)),
             window,
+            moves: 0,
             sheets: Sheets::new(gpu.clone()),
             faces: Faces::new(gpu.clone()),
             cast: Cast::default(),
@@ -107,6 +110,7 @@ impl Studio {
         if let Ok(mut window) = self.window.lock() {
             *window = ctx.clone();
         }
+        self.moves += 1;
         self.sheets = Sheets::new(gpu.clone());
         self.memory = Memory {
             adapter: adapter_of(gpu.as_ref()),
@@ -128,7 +132,7 @@ impl Studio {
     pub(crate) fn start_faces(&mut self, cast: Cast) {
         self.asked = cast.clone();
         let Some(gpu) = self.faces.gpu() else { return };
-        let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
+        let (device, queue, moves) = (gpu.device.clone(), gpu.queue.clone(), self.moves);
         let (slot, title) = match &cast.head {
             None => (Slot::Start, "Preparing faces".to_owned()),
             Some(path) => (Slot::Open, format!("Opening the head {}", crate::state::file_name(path))),
@@ -156,7 +160,7 @@ impl Studio {
             }
             let renderer = face::Renderer::with_people(&device, &queue, &heads)
                 .map_err(|error| of_face(&error.to_string()))?;
-            Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer), cast), warnings })
+            Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer), cast, moves), warnings })
         });
     }
 

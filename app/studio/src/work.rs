@@ -33,8 +33,8 @@ pub type Sparkline = Arc<[f32]>;
 pub enum Made {
     /// The clips that ship with the program.
     Demos(Vec<DemoClip>),
-    /// The renderer of faces.
-    Faces(Box<face::Renderer>, crate::people::Cast),
+    /// The renderer of faces, what they are made of, and which window they are for.
+    Faces(Box<face::Renderer>, crate::people::Cast, u32),
     /// A head that faces are to be drawn with.
     Head(PathBuf),
     /// A system to choose.

@@ -190,11 +190,6 @@ impl Renderer {
         &self.heads[person % self.heads.len()]
     }
 
-    /// Whether it draws on this device.
-    pub fn is_on(&self, device: &wgpu::Device) -> bool {
-        self.device == *device
-    }
-
     /// Number among the levels of a mesh of a person.
     pub(crate) fn level(&self, person: usize, mesh: usize) -> usize {
         let person = person % self.heads.len();
