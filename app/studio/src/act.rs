@@ -144,11 +144,13 @@ impl Studio {
             Command::ToggleGhost => self.state.ghost = !self.state.ghost,
             Command::Overlay(overlay) => self.state.overlays.toggle(overlay),
             Command::Turn(seat, by) => self.state.cameras.turn(seat, by),
-            Command::People(people) => self.show_people(people),
-            Command::DifferentPeople => self.show_people(match self.state.people {
-                People::One(_) => People::Each,
-                People::Each => People::default(),
-            }),
+            Command::People(people) => self.state.people = people,
+            Command::DifferentPeople => {
+                self.state.people = match self.state.people {
+                    People::One(_) => People::Each,
+                    People::Each => People::default(),
+                }
+            }
             Command::OwnCameras => self.state.cameras.switch(),
             Command::ResetCameraOf(seat) => self.state.cameras.reset_one(seat),
             Command::ResetCamera => self.state.cameras.reset(),

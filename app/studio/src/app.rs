@@ -87,11 +87,11 @@ impl Studio {
             window,
             moves: 0,
             sheets: Sheets::new(gpu.clone()),
-            faces: Faces::new(gpu.clone()),
+            memory: Memory { adapter: adapter_of(gpu.as_ref()), ..Memory::default() },
+            faces: Faces::new(gpu),
             cast: Cast::default(),
             asked: Cast::default(),
             videos: Videos::default(),
-            memory: Memory { adapter: adapter_of(gpu.as_ref()), ..Memory::default() },
             watcher: None,
             opened_by_arguments: false,
             kept_tile: false,
@@ -124,7 +124,9 @@ impl Studio {
         if self.watcher.take().is_some() {
             self.follow_runs(ctx);
         }
-        self.start_faces(self.asked.clone());
+        // what was shown; a head that was asked for and refused is not
+        let cast = if self.cast.seeds.is_empty() { &self.asked } else { &self.cast };
+        self.start_faces(cast.clone());
     }
 
     /// Prepares the renderer, with another head if one is named; until it is ready, and when it is refused, the faces
@@ -162,11 +164,6 @@ impl Studio {
                 .map_err(|error| of_face(&error.to_string()))?;
             Ok(crate::work::Answer { made: Made::Faces(Box::new(renderer), cast, moves), warnings })
         });
-    }
-
-    /// Has other people drawn, made of the head that is shown.
-    pub(crate) fn show_people(&mut self, people: People) {
-        self.state.people = people;
     }
 
     /// Asks for the people of the wall when they are not those that were asked for last. A job that prepares faces is

@@ -1,9 +1,9 @@
 //! The window of Backchannel: a speaker, the real listener and every latent's reaction on one cursor.
 //!
 //! Start reading at [`state`] (what is known), [`commands`] (what can be done), [`act`] (the one place that does
-//! it) and [`app`] (one frame of the window, which [`window`] opens). Each part of the screen is a file in [`panels`]; small parts that
-//! know no data are in [`widgets`]. What this crate is not: it computes no reactions, decodes no files and draws
-//! no triangles of a face; it calls the crates that do, on workers.
+//! it) and [`app`] (one frame of the window, which [`window`] opens). Each part of the screen is a file in
+//! [`panels`]; small parts that know no data are in [`widgets`]. What this crate is not: it computes no reactions,
+//! decodes no files and draws no triangles of a face; it calls the crates that do, on workers.
 
 pub mod act;
 pub mod act_evaluate;

@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
         "",
         format!("the graphics device was lost {} times in this session", MOST_LOSSES + 1),
     )
-    .remedy("restart or update the graphics driver; with LIBGL_ALWAYS_SOFTWARE or another Vulkan driver faces are drawn without it"))
+    .remedy("restart the machine or update its graphics driver; every other command works without one"))
 }
 
 fn native() -> eframe::NativeOptions {

@@ -132,16 +132,21 @@ pub struct Dials {
 
 impl Default for Dials {
     fn default() -> Self {
+        Self::at_rest(FaceSource::Attributes)
+    }
+}
+
+impl Dials {
+    /// A face at rest that `source` drives.
+    pub fn at_rest(source: FaceSource) -> Self {
         Self {
-            source: FaceSource::Attributes,
+            source,
             attributes: [0.0; ATTRIBUTE_COUNT],
             blendshapes: [0.0; BLENDSHAPE_COUNT],
             pose: [0.0; 6],
         }
     }
-}
 
-impl Dials {
     /// What a dial is set to.
     pub fn get(&self, dial: Dial) -> f32 {
         match dial {

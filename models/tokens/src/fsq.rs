@@ -1,4 +1,4 @@
-//! Finite scalar quantisation of frames: a code is a cell of a small grid, so that no code can die.
+//! Finite scalar quantisation of frames: a code is a cell of a small grid, which needs no frames of its own to stay alive.
 //!
 //! A network of two layers squeezes a frame into a few numbers between -1 and 1, each is cut into equal cells (8, 5, 5
 //! and 5 of them make 1,000 codes), and a second network of two layers makes a frame of the middles of the cells. Both
@@ -333,7 +333,6 @@ mod tests {
             .sum();
         let error: f64 = assigned.iter().map(|(_, distance)| distance).sum();
         let used: std::collections::BTreeSet<u32> = assigned.iter().map(|(id, _)| *id).collect();
-        println!("explained {:.3}, {} of 48 used", 1.0 - error / spread, used.len());
         assert!(error < 0.1 * spread && used.len() > 40, "{} {}", error / spread, used.len());
     }
 

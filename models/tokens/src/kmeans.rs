@@ -14,7 +14,7 @@ use clips::{Chance, Control, Fault, FaultKind, Result};
 use rayon::prelude::*;
 
 /// Most codes of a book that is fitted.
-pub(crate) const MOST_CODES: usize = 8_192;
+pub const MOST_CODES: usize = 8_192;
 /// Frames looked at for seeding.
 const SEED_FRAMES: usize = 262_144;
 /// Frames of a mini-batch.

@@ -28,14 +28,14 @@ pub struct Args {
     #[arg(long, default_value = "val")]
     split: String,
     /// With --fit: centres of the coefficients (`book_m3d` of a run)
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "fit")]
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "fit", value_parser = centres)]
     m3d: usize,
     /// With --fit: finite scalar quantisation of the coefficients, cells of each axis, as `8,5,5,5` (`book_m3d_levels`
     /// of a run)
     #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "fit")]
     levels: Vec<usize>,
     /// With --fit: centres of the expression probabilities (`book_ex` of a run)
-    #[arg(long, value_name = "N", default_value_t = 32, requires = "fit")]
+    #[arg(long, value_name = "N", default_value_t = 32, requires = "fit", value_parser = centres)]
     ex: usize,
     /// With --fit: seed of all draws
     #[arg(long, default_value_t = 1, requires = "fit")]
@@ -49,6 +49,12 @@ pub struct Args {
     pub json: bool,
 }
 
+/// A number of centres that a code book can have.
+fn centres(word: &str) -> Result<usize, String> {
+    let many = word.parse().ok().filter(|many| (1..=tokens::kmeans::MOST_CODES).contains(many));
+    many.ok_or_else(|| format!("a book has 1 to {} centres", tokens::kmeans::MOST_CODES))
+}
+
 type Listener = (String, Attributes, Coefficients);
 
 pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
@@ -57,18 +63,15 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let system = args.checkpoint.as_ref().map(|file| super::load_system(file)).transpose()?;
     let corpus = Corpus::open(&args.corpus, &control.silent())?;
     let people = listeners(&corpus, split, output, &control)?;
-    let (tried, fitted) =
-        if args.fit { fit(args, &corpus, &people, output, &control)? } else { Default::default() };
-    let books = match (&fitted, &system) {
-        (Some(books), _) => books,
-        (None, Some(system)) => {
+    let (tried, books) = match &system {
+        Some(system) => {
             let none =
                 || Fault::new(FaultKind::Unsupported, system.checkpoint(), "this system has no code books");
-            system.latent_intent().ok_or_else(none)?.books()
+            (Vec::new(), system.latent_intent().ok_or_else(none)?.books().clone())
         }
-        (None, None) => return Err(Fault::new(FaultKind::BadRequest, "", "give --checkpoint or --fit")),
+        None => fit(args, &corpus, &people, output, &control)?,
     };
-    let found = Diagnostics::of(books, &reactions(&people), &control)?;
+    let found = Diagnostics::of(&books, &reactions(&people), &control)?;
     let value = serde_json::json!({
         "checkpoint": system.as_ref().map(|system| system.checkpoint()), "split": split, "clips": found.clips,
         "frames": found.frames, "streams": found.streams, "tried": tried,
@@ -83,7 +86,7 @@ fn fit(
     people: &[Listener],
     output: &Output,
     control: &Control,
-) -> clips::Result<(Vec<Size>, Option<CodeBooks>)> {
+) -> clips::Result<(Vec<Size>, CodeBooks)> {
     let train = listeners(corpus, Split::Train, output, control)?;
     let config = FitConfig {
         m3d: args.m3d,
@@ -93,10 +96,9 @@ fn fit(
         ..FitConfig::default()
     };
     if args.target_r2 {
-        let (tried, books) = sizing::doubled(&reactions(&train), &reactions(people), &config, control)?;
-        return Ok((tried, Some(books)));
+        return sizing::doubled(&reactions(&train), &reactions(people), &config, control);
     }
-    Ok((Vec::new(), Some(CodeBooks::fit(&reactions(&train), &config, control)?)))
+    Ok((Vec::new(), CodeBooks::fit(&reactions(&train), &config, control)?))
 }
 
 fn reactions(people: &[Listener]) -> Vec<Reaction<'_>> {

@@ -105,7 +105,7 @@ fn set_by_hand(words: &str) -> clips::Result<Vec<Tile>> {
     Ok(Dial::of(sheet)
         .into_iter()
         .map(|dial| {
-            let mut dials = Dials::default();
+            let mut dials = Dials::at_rest(sheet);
             dials.set(dial, *dial.range().end());
             face(&dials, dial.name().to_owned())
         })
