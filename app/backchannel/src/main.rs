@@ -96,7 +96,8 @@ fn main() -> ExitCode {
         if let Some(missing) = cli.open.iter().find(|path| !path.exists()) {
             return Output::new(false).failed(&no_such(missing));
         }
-        return match studio::run(&studio::Options { open: cli.open }) {
+        let options = studio::Options { open: cli.open, settings: studio::settings::usual_place() };
+        return match studio::run(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(fault) => Output::new(false).failed(&fault),
         };

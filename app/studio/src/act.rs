@@ -408,6 +408,9 @@ impl Studio {
                 if moves == self.moves {
                     self.faces.set_renderer(*renderer);
                     self.cast = cast;
+                    if let Some(head) = self.head_of_last_time() {
+                        self.start_faces(Cast { head: Some(head), seeds: self.cast.seeds.clone() });
+                    }
                 }
             }
             Made::Head(path) => {
@@ -527,6 +530,7 @@ impl Studio {
                 self.state.explore.generation += 1;
             }
             Made::Launched => self.runs_changed(),
+            Made::Remembered => {}
             Made::Written(path) => self.tell(Message {
                 severity: Severity::Note,
                 about: title.to_owned(),
@@ -635,7 +639,7 @@ impl Studio {
 }
 
 /// A fault as a message; a stop on request is good to know and no failure.
-fn message_of(fault: &Fault, title: &str, now: f64) -> Message {
+pub(crate) fn message_of(fault: &Fault, title: &str, now: f64) -> Message {
     let severity = if fault.is_cancelled() { Severity::Note } else { Severity::Failure };
     let about = if fault.path.as_os_str().is_empty() { title.to_owned() } else { file_name(&fault.path) };
     let mut what = String::new();

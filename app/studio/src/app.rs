@@ -12,6 +12,7 @@ use egui_wgpu::RenderState;
 use media::{ClockKind, Transport};
 
 use crate::Options;
+use crate::act_settings::Keeper;
 use crate::commands::Command;
 use crate::desk::{Desk, Memory, Overlay};
 use crate::faces::Faces;
@@ -54,6 +55,8 @@ pub struct Studio {
     pub(crate) memory: Memory,
     pub(crate) watcher: Option<runs::Watcher>,
     pub(crate) opened_by_arguments: bool,
+    /// Where it is kept how the window looks.
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) kept_tile: bool,
     /// Time for faces in one frame; `None` draws all, however long it takes.
     pub(crate) face_budget: Option<Duration>,
@@ -66,6 +69,9 @@ impl Studio {
     pub fn new(ctx: &Context, gpu: Option<RenderState>, options: &Options, transport: Transport) -> Self {
         let mut studio = Self::bare(ctx, gpu, transport);
         studio.opened_by_arguments = !options.open.is_empty();
+        if let Some(file) = &options.settings {
+            studio.remember_in(ctx, file.clone());
+        }
         studio.start_shipped();
         for path in &options.open {
             studio.act(ctx, Command::Open(path.clone()));
@@ -94,6 +100,7 @@ impl Studio {
             videos: Videos::default(),
             watcher: None,
             opened_by_arguments: false,
+            keeper: None,
             kept_tile: false,
             face_budget: Some(FACE_BUDGET),
             commands: Vec::new(),
@@ -264,6 +271,9 @@ impl Studio {
             ctx.request_repaint();
         }
         let now = ctx.input(|input| input.time);
+        if let Some(left) = self.keep_settings(now) {
+            ctx.request_repaint_after(Duration::from_secs_f64(left));
+        }
         if let Some(left) = self.age_messages(now) {
             ctx.request_repaint_after(Duration::from_secs_f64(left.clamp(0.05, 60.0)));
         }

@@ -44,6 +44,16 @@ impl Cameras {
         }
     }
 
+    /// One camera for all, standing there.
+    pub fn all_at(camera: Camera) -> Self {
+        Self { shared: camera, ..Self::default() }
+    }
+
+    /// The camera that all have, or those that have none of their own.
+    pub fn shared(&self) -> Camera {
+        self.shared
+    }
+
     /// Whether every face has a camera of its own.
     pub fn each(&self) -> bool {
         self.each

@@ -49,6 +49,8 @@ pub enum Slot {
     Sparklines,
     /// Drawing figures (exclusive).
     Figures,
+    /// Writing down how the window looks (exclusive).
+    Settings,
 }
 
 impl Slot {
@@ -166,7 +168,7 @@ impl<T: Send + 'static> Jobs<T> {
 
     /// The job the status bar tells of: the oldest that is more than a moment's work.
     pub fn told(&self) -> Option<&Running> {
-        self.running.iter().find(|job| job.slot != Slot::Figures)
+        self.running.iter().find(|job| !matches!(job.slot, Slot::Figures | Slot::Settings))
     }
 
     /// The running job of a slot.

@@ -10,6 +10,7 @@ pub mod act_evaluate;
 pub mod act_explore;
 pub mod act_face;
 pub mod act_lane;
+pub mod act_settings;
 pub mod act_train;
 pub mod app;
 pub mod cameras;
@@ -30,6 +31,7 @@ pub mod people;
 pub mod playback;
 pub mod scenes;
 pub mod scoring;
+pub mod settings;
 pub mod sheets;
 pub mod signature;
 pub mod sliders;
@@ -56,4 +58,6 @@ pub use window::{EXIT_AFTER_FIRST_FRAME, Shell, run};
 pub struct Options {
     /// Sounds, predictions, checkpoints, corpus folders; nothing opens the built-in demo.
     pub open: Vec<PathBuf>,
+    /// Where it is kept how the window looks; nowhere by default, and every window opens as new.
+    pub settings: Option<PathBuf>,
 }

@@ -6,7 +6,8 @@ use crate::motion::Motion;
 use crate::theme::Theme;
 
 /// One switch of the view menu.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Overlay {
     /// Faces of porcelain instead of skin.
     Porcelain,
@@ -66,6 +67,11 @@ impl Shown {
     /// Whether anything is on.
     pub fn any(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    /// The switches that are on.
+    pub fn all(&self) -> &[Overlay] {
+        &self.0
     }
 
     /// Turns a switch; of the overlays that colour the skin only one is on.

@@ -62,6 +62,7 @@ pub mod label {
     pub const LISTENER: &str = "Real listener";
     pub const VIDEO: &str = "Video";
     pub const GRAPHICS: &str = "Graphics";
+    pub const SETTINGS: &str = "Settings of the window";
     pub const AS_VIDEO: &str = "video";
     pub const AS_MESH: &str = "3DMM";
     pub const VIDEO_COMING: &str = "Opening the video";

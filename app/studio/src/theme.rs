@@ -8,7 +8,8 @@
 use egui::{Color32, CornerRadius, FontId, Margin, Stroke, TextStyle, Vec2};
 
 /// Which edition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// Light ink on dark greys.
     #[default]

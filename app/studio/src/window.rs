@@ -230,6 +230,7 @@ impl eframe::App for Shell {
     }
 
     fn on_exit(&mut self) {
+        self.studio.keep_settings_now();
         self.studio.jobs.stop_all();
     }
 

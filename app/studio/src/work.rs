@@ -71,6 +71,8 @@ pub enum Made {
     CorpusOfForm(Option<PathBuf>),
     /// Something in a run folder was changed.
     Launched,
+    /// How the window looks was written down.
+    Remembered,
     /// Numbers or a picture of a run were written here.
     Written(PathBuf),
     /// The reactions with what stands beside them.

@@ -172,6 +172,11 @@ impl Head {
         self.meshes[0].statics.iter().map(|s| s.part as u8)
     }
 
+    /// The linear colour of each vertex.
+    pub fn colours(&self) -> impl Iterator<Item = [f32; 3]> + '_ {
+        self.meshes[0].statics.iter().map(|s| [0, 1, 2].map(|c| s.albedo[c].to_f32()))
+    }
+
     /// The mesh for pictures in which a pixel covers this many cm: the coarsest whose triangles are still about a
     /// pixel, or a few where quality is not the finest.
     pub(crate) fn level(&self, pixel_cm: f32, quality: Quality) -> usize {

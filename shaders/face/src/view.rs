@@ -24,6 +24,14 @@ const FIELD: f32 = 0.382;
 /// Width / height below which the sides, not the height, decide how much is seen.
 const NARROW: f32 = 0.80;
 
+/// Farthest a camera is raised or lowered, radians.
+const STEEPEST: f32 = 1.2;
+/// Least and largest distance from the target, cm.
+const NEAREST: f32 = 24.0;
+const FARTHEST: f32 = 260.0;
+/// Farthest that a face is moved across the picture, cm.
+const FARTHEST_ASIDE: f32 = 16.0;
+
 impl Default for Camera {
     fn default() -> Self {
         Self::portrait()
@@ -39,13 +47,13 @@ impl Camera {
     /// Turned by a drag: radians right and up, kept off the poles.
     pub fn orbit(&mut self, right: f32, up: f32) {
         self.yaw = wrap(self.yaw - right);
-        self.pitch = (self.pitch + up).clamp(-1.2, 1.2);
+        self.pitch = (self.pitch + up).clamp(-STEEPEST, STEEPEST);
     }
 
     /// Closer (factor below 1) or farther, within limits that keep the head in front of the lens.
     pub fn zoom(&mut self, factor: f32) {
         if factor.is_finite() && factor > 0.0 {
-            self.distance = (self.distance * factor).clamp(24.0, 260.0);
+            self.distance = (self.distance * factor).clamp(NEAREST, FARTHEST);
         }
     }
 
@@ -57,7 +65,7 @@ impl Camera {
         let ((sy, cy), (sp, cp)) = (self.yaw.sin_cos(), self.pitch.sin_cos());
         let across = right * Vec3::new(cy, 0.0, -sy) + up * Vec3::new(-sp * sy, cp, -sp * cy);
         let home = Vec3::from(Self::portrait().target);
-        let away = (Vec3::from(self.target) - across - home).clamp_length_max(16.0);
+        let away = (Vec3::from(self.target) - across - home).clamp_length_max(FARTHEST_ASIDE);
         self.target = (home + away).to_array();
     }
 
@@ -73,6 +81,19 @@ impl Camera {
         let clip = self.projection(width / height.max(1.0)) * self.view() * Vec3::from(point).extend(1.0);
         (clip.w > 1e-3)
             .then(|| [(clip.x / clip.w * 0.5 + 0.5) * width, (0.5 - clip.y / clip.w * 0.5) * height])
+    }
+
+    /// The same within the limits that turning, zooming and panning keep; what is no number is as in a portrait.
+    pub fn limited(&self) -> Self {
+        let Self { yaw, pitch, distance, target } = self.sane();
+        let home = Vec3::from(Self::portrait().target);
+        let away = (Vec3::from(target) - home).clamp_length_max(FARTHEST_ASIDE);
+        Self {
+            yaw: wrap(yaw),
+            pitch: pitch.clamp(-STEEPEST, STEEPEST),
+            distance: distance.clamp(NEAREST, FARTHEST),
+            target: (home + away).to_array(),
+        }
     }
 
     fn sane(&self) -> Self {

@@ -120,6 +120,96 @@ fn the_builtin_head_comes_back_from_a_glb() {
     );
 }
 
+/// A GLB whose skin has a picture: its left half (u below 0.5) green, the other red; u is where a vertex stands.
+fn painted_glb(picture: &[u8]) -> Vec<u8> {
+    let glb = small_glb();
+    let length = u32::from_le_bytes(glb[12..16].try_into().unwrap()) as usize;
+    let json: serde_json::Value = serde_json::from_slice(&glb[20..20 + length]).unwrap();
+    let mut binary = glb[20 + length + 8..].to_vec();
+    let mut views = Vec::new();
+    let mut put = |bytes: &[u8], binary: &mut Vec<u8>| {
+        binary.resize(binary.len().next_multiple_of(4), 0);
+        views.push(serde_json::json!({ "buffer": 0, "byteOffset": binary.len(), "byteLength": bytes.len() }));
+        binary.extend(bytes);
+    };
+    put(picture, &mut binary);
+    let primitives = json["meshes"][0]["primitives"].as_array().unwrap();
+    let skin = primitives.iter().position(|p| {
+        let material = &json["materials"][p["material"].as_u64().unwrap() as usize];
+        material["name"].as_str().unwrap() == "skin"
+    });
+    let skin = skin.unwrap();
+    let accessor = &json["accessors"][primitives[skin]["attributes"]["POSITION"].as_u64().unwrap() as usize];
+    let count = accessor["count"].as_u64().unwrap() as usize;
+    let view = &json["bufferViews"][accessor["bufferView"].as_u64().unwrap() as usize];
+    let from =
+        (view["byteOffset"].as_u64().unwrap_or(0) + accessor["byteOffset"].as_u64().unwrap_or(0)) as usize;
+    let step = view["byteStride"].as_u64().unwrap_or(12) as usize;
+    let places: Vec<u8> = (0..count)
+        .flat_map(|v| {
+            let at = from + v * step;
+            let x = f32::from_le_bytes(binary[at..at + 4].try_into().unwrap());
+            [if x < 0.0 { 0.25f32 } else { 0.75 }, 0.5]
+        })
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    put(&places, &mut binary);
+    let mut json = json;
+    let first = json["bufferViews"].as_array().unwrap().len();
+    json["bufferViews"].as_array_mut().unwrap().extend(views);
+    json["buffers"][0]["byteLength"] = binary.len().into();
+    let rows = json["accessors"].as_array().unwrap().len();
+    json["accessors"].as_array_mut().unwrap().push(serde_json::json!({
+        "bufferView": first + 1, "componentType": 5126, "count": count, "type": "VEC2",
+    }));
+    json["images"] = serde_json::json!([{ "bufferView": first, "mimeType": "image/png" }]);
+    json["textures"] = serde_json::json!([{ "source": 0 }]);
+    let primitive = &mut json["meshes"][0]["primitives"][skin];
+    primitive["attributes"]["TEXCOORD_0"] = rows.into();
+    primitive["attributes"].as_object_mut().unwrap().remove("COLOR_0");
+    let material = primitive["material"].as_u64().unwrap() as usize;
+    json["materials"][material]["pbrMetallicRoughness"] =
+        serde_json::json!({ "baseColorTexture": { "index": 0 }, "baseColorFactor": [0.5, 1.0, 1.0, 1.0] });
+    binary.resize(binary.len().next_multiple_of(4), 0);
+    let mut glb = glb[..20 + length + 8].to_vec();
+    let word = |n: usize| (n as u32).to_le_bytes();
+    glb[20 + length..20 + length + 4].copy_from_slice(&word(binary.len()));
+    glb.extend(binary);
+    edited(&glb, |old| *old = json)
+}
+
+#[test]
+fn skin_takes_the_colours_of_its_picture_and_a_broken_picture_is_noted() {
+    let mut picture = image::RgbImage::from_pixel(64, 64, image::Rgb([255, 0, 0]));
+    for (x, _, pixel) in picture.enumerate_pixels_mut() {
+        if x < 32 {
+            *pixel = image::Rgb([0, 255, 0]);
+        }
+    }
+    let mut png = Vec::new();
+    picture.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+    let (head, report) = opened("painted.glb", &painted_glb(&png));
+    assert!(!report.notes.iter().any(|note| note.contains("images[0]")), "{:?}", report.notes);
+    let rest = shape(&head, None);
+    let mut seen = [0, 0];
+    for (v, (part, colour)) in head.parts().zip(head.colours()).enumerate() {
+        // behind, the neck and the open sheets have other materials or meet in the middle
+        if part == part::SKIN && rest[v].position[0].abs() > 2.0 && rest[v].position[2] > 2.0 {
+            let left = rest[v].position[0] < 0.0;
+            assert_eq!(
+                colour,
+                if left { [0.0, 1.0, 0.0] } else { [0.5, 0.0, 0.0] },
+                "{:?}",
+                rest[v].position
+            );
+            seen[usize::from(left)] += 1;
+        }
+    }
+    assert!(seen.iter().all(|many| *many > 100), "{seen:?}");
+    let (_, report) = opened("broken.glb", &painted_glb(&png[..png.len() / 2]));
+    assert!(report.notes.iter().any(|note| note.starts_with("images[0]: ")), "{:?}", report.notes);
+}
+
 /// Turned to -z, as VRM 0 stands, and named by expressions instead of targets.
 #[test]
 fn a_vrm_is_named_by_its_expressions_and_turned_to_us() {

@@ -3,10 +3,11 @@
 //! Names come from `mesh.extras.targetNames`, and for VRM also from its expressions (`blendShapeMaster` of version 0,
 //! `VRMC_vrm.expressions` of version 1). Meshes stand where their nodes and skins put them in the rest pose. What has a
 //! named target is a part of the face; what has none comes along when it is near the head (eyes, teeth, hair).
-//! Textures are not read: a vertex has the look of its part, or its material's colour where that is no white.
+//! A vertex has the look of its part, or the colour of what is painted on it (`gltf_paint.rs`).
 
 use super::draft::{Draft, Read};
 use super::gltf_data::{Data, size};
+use super::gltf_paint::{Pictures, colours};
 use super::names::{missing, shape_of};
 use super::report::Report;
 use crate::head::part;
@@ -54,7 +55,7 @@ pub(crate) fn read(file: &str, bytes: &[u8], folder: Option<&Path>, report: &mut
         ));
     }
     let mut draft = Draft::new();
-    let mut moves = 0;
+    let (mut moves, mut pictures) = (0, Pictures::default());
     for (node, mesh, world) in &placed {
         let nodes = data.list("nodes");
         let skin = skin(&data, &nodes[*node], &worlds)?;
@@ -75,8 +76,10 @@ pub(crate) fn read(file: &str, bytes: &[u8], folder: Option<&Path>, report: &mut
                 world,
                 skin.as_deref(),
                 &targets,
+                &mut pictures,
                 &mut draft,
                 &mut moves,
+                report,
             )?;
         }
     }
@@ -279,8 +282,10 @@ fn primitive_into(
     world: &Mat4,
     skin: Option<&[Mat4]>,
     targets: &Targets,
+    pictures: &mut Pictures,
     draft: &mut Draft,
     moves: &mut usize,
+    report: &mut Report,
 ) -> Read<()> {
     let position = data.rows::<3>(&primitive["attributes"]["POSITION"], &format!("{what}.POSITION"))?;
     let base = draft.position.len();
@@ -297,7 +302,11 @@ fn primitive_into(
     }
     let matrices = bones(data, primitive, what, position.len(), world, skin)?;
     let matrix = |v: usize| matrices.get(v).unwrap_or(world);
-    let paint = colours(data, primitive, what, kind, position.len())?;
+    let index = match &primitive["indices"] {
+        Value::Null => (0..position.len() as u32).collect(),
+        accessor => data.indices(accessor, &format!("{what}.indices"), position.len())?,
+    };
+    let paint = colours(data, pictures, primitive, what, kind, &index, position.len(), report)?;
     for (v, p) in position.iter().enumerate() {
         let p = matrix(v).transform_point3(Vec3::from(*p));
         if !p.is_finite() {
@@ -310,10 +319,6 @@ fn primitive_into(
         }
     }
     let flipped = world.determinant() < 0.0 && skin.is_none();
-    let index = match &primitive["indices"] {
-        Value::Null => (0..position.len() as u32).collect(),
-        accessor => data.indices(accessor, &format!("{what}.indices"), position.len())?,
-    };
     let corner = |v: u32| v + base as u32;
     draft.triangle.extend(index.chunks_exact(3).map(|t| {
         let [a, b, c] = [t[0], t[1], t[2]].map(corner);
@@ -384,36 +389,6 @@ fn bones(
         if total.abs() > 1e-6 { sum * (1.0 / total) } else { *world }
     };
     Ok(joints.iter().zip(&weights).map(one).collect())
-}
-
-/// Linear colours of the vertices: their own, or their material's; empty when there is neither.
-fn colours(data: &Data<'_>, primitive: &Value, what: &str, kind: u8, count: usize) -> Read<Vec<[f32; 3]>> {
-    let accessor = &primitive["attributes"]["COLOR_0"];
-    if accessor.is_null() {
-        return Ok(colour(data, primitive, kind).map_or(Vec::new(), |colour| vec![colour; count]));
-    }
-    let what = format!("{what}.COLOR_0");
-    let three = |[r, g, b, _]: [f32; 4]| [r, g, b];
-    let rows = match size(accessor).and_then(|i| data.list("accessors").get(i)).map(|a| a["type"] == "VEC4") {
-        Some(true) => data.rows::<4>(accessor, &what)?.into_iter().map(three).collect(),
-        _ => data.rows::<3>(accessor, &what)?,
-    };
-    // white everywhere says nothing
-    let plain = rows.iter().all(|row| *row == [1.0; 3]);
-    Ok(if plain { Vec::new() } else { rows.iter().map(|row| row.map(|c| c.clamp(0.0, 1.0))).collect() })
-}
-
-/// A material's own colour: hair, cloth and brows are what it says, skin keeps our look unless it is painted.
-fn colour(data: &Data<'_>, primitive: &Value, kind: u8) -> Option<[f32; 3]> {
-    let material = data.list("materials").get(size(&primitive["material"])?)?;
-    let pbr = &material["pbrMetallicRoughness"];
-    if kind == part::MOUTH_BAG || !pbr["baseColorTexture"].is_null() {
-        return None;
-    }
-    let factor: Vec<f32> =
-        pbr["baseColorFactor"].as_array()?.iter().filter_map(Value::as_f64).map(|v| v as f32).collect();
-    let rgb = <[f32; 3]>::try_from(factor.get(..3)?).ok()?.map(|v| v.clamp(0.0, 1.0));
-    (rgb != [1.0; 3]).then_some(rgb)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) struct Data<'a> {
     pub file: &'a str,
     pub json: Value,
     buffers: Vec<std::borrow::Cow<'a, [u8]>>,
+    folder: Option<&'a Path>,
 }
 
 /// Extensions that may be required: they change nothing that we read, or are read.
@@ -35,7 +36,7 @@ const SERVED: [&str; 6] = [
 
 impl<'a> Data<'a> {
     /// Reads the container and the buffers; `folder` is where files beside it lie.
-    pub fn read(file: &'a str, bytes: &'a [u8], folder: Option<&Path>) -> Read<Self> {
+    pub fn read(file: &'a str, bytes: &'a [u8], folder: Option<&'a Path>) -> Read<Self> {
         let wrong = |what: String| fault(file, what, REMEDY);
         let (json, binary) = if bytes.starts_with(b"glTF") { chunks(file, bytes)? } else { (bytes, None) };
         let json: Value = serde_json::from_slice(json).map_err(|e| wrong(format!("JSON: {e}")))?;
@@ -48,7 +49,7 @@ impl<'a> Data<'a> {
         if !strange.is_empty() {
             return Err(wrong(format!("extensionsRequired: {} is not read", strange.join(", "))));
         }
-        let mut data = Self { file, json, buffers: Vec::new() };
+        let mut data = Self { file, json, buffers: Vec::new(), folder };
         let list = data.json["buffers"].as_array().cloned().unwrap_or_default();
         if list.len() > 64 {
             return Err(wrong(format!("buffers: {} of them, at most 64 are read", list.len())));
@@ -57,7 +58,7 @@ impl<'a> Data<'a> {
             let length = size(&buffer["byteLength"]).unwrap_or(usize::MAX);
             let bytes: std::borrow::Cow<'a, [u8]> = match buffer["uri"].as_str() {
                 None => binary.filter(|_| i == 0).unwrap_or_default().into(),
-                Some(uri) => beside(file, uri, folder, i)?.into(),
+                Some(uri) => beside(uri, folder).map_err(|e| wrong(format!("buffers[{i}]: {e}")))?.into(),
             };
             if length > bytes.len() || length > MOST_BYTES {
                 let place = format!("buffers[{i}]: byteLength {length}, the file has {}", bytes.len());
@@ -84,6 +85,17 @@ impl<'a> Data<'a> {
         let from = offset(&view["byteOffset"])?;
         let to = from.checked_add(size(&view["byteLength"])?)?;
         Some((buffer.get(from..to)?, size(&view["byteStride"])))
+    }
+
+    /// The bytes of a picture, or why there are none.
+    pub fn image(&self, image: &Value) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+        match (image["uri"].as_str(), size(&image["bufferView"])) {
+            (Some(uri), _) => beside(uri, self.folder).map(Into::into),
+            (None, Some(view)) => {
+                self.view(view).map(|(bytes, _)| bytes.into()).ok_or("it reaches beyond its buffer".into())
+            }
+            (None, None) => Err("it says neither where it lies nor what it is".into()),
+        }
     }
 
     /// Values of an accessor as rows of `W` numbers.
@@ -242,24 +254,22 @@ fn chunks<'a>(file: &str, bytes: &'a [u8]) -> Read<(&'a [u8], Option<&'a [u8]>)>
     Ok((json, binary))
 }
 
-/// A buffer that is not in the GLB: a data URI, or a file in the same folder.
-fn beside(file: &str, uri: &str, folder: Option<&Path>, number: usize) -> Read<Vec<u8>> {
-    let wrong = |what: String| fault(file, format!("buffers[{number}]: {what}"), REMEDY);
+/// What is not in the GLB: a data URI, or a file in the same folder.
+fn beside(uri: &str, folder: Option<&Path>) -> Result<Vec<u8>, String> {
     if let Some(data) = uri.strip_prefix("data:") {
-        let (_, text) =
-            data.split_once(";base64,").ok_or_else(|| wrong("a data URI that is not base64".into()))?;
-        return base64(text).ok_or_else(|| wrong("base64 with a slip in it".into()));
+        let (_, text) = data.split_once(";base64,").ok_or("a data URI that is not base64")?;
+        return base64(text).ok_or_else(|| "base64 with a slip in it".into());
     }
     let shown: String = uri.chars().take(80).collect();
     let name = Path::new(uri);
     let plain = name.components().all(|c| matches!(c, std::path::Component::Normal(_)));
     let path = folder.filter(|_| plain && !uri.contains(':')).map(|folder| folder.join(name));
-    let path = path.ok_or_else(|| wrong(format!("{shown} lies outside the folder")))?;
-    let length = std::fs::metadata(&path).map_err(|e| wrong(format!("{shown}: {e}")))?.len();
+    let path = path.ok_or_else(|| format!("{shown} lies outside the folder"))?;
+    let length = std::fs::metadata(&path).map_err(|e| format!("{shown}: {e}"))?.len();
     if length > MOST_BYTES as u64 {
-        return Err(wrong(format!("{shown}: {length} bytes, at most {MOST_BYTES} are read")));
+        return Err(format!("{shown}: {length} bytes, at most {MOST_BYTES} are read"));
     }
-    std::fs::read(&path).map_err(|e| wrong(format!("{shown}: {e}")))
+    std::fs::read(&path).map_err(|e| format!("{shown}: {e}"))
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {

@@ -3,7 +3,7 @@
 //! Start at [`open`]. The kind of a file is told by its first bytes, never by its name. Each reader fills a draft;
 //! the draft is brought onto the built-in head, gets eyes that turn, and is written in our own layout, which is read
 //! like any other head file and is what the cache keeps (by the hash of the content). It is not a general importer:
-//! bodies, textures and bones are left behind.
+//! bodies and bones are left behind, and of a texture remains what the vertices show.
 
 mod arrays;
 mod draft;
@@ -11,6 +11,7 @@ mod faceverse;
 mod fit;
 mod gltf;
 mod gltf_data;
+mod gltf_paint;
 mod ict;
 mod identity;
 mod names;
@@ -32,7 +33,7 @@ pub use identity::field_names;
 pub use report::Report;
 
 /// Version of the conversion: part of the cache's key.
-const VERSION: &str = "face heads 1";
+const VERSION: &str = "face heads 2";
 /// Most bytes of a FaceVerse file.
 const MOST_NPY: u64 = 1 << 30;
 /// Most bytes of a glTF file.
