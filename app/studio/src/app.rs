@@ -13,6 +13,7 @@ use media::{ClockKind, Transport};
 
 use crate::Options;
 use crate::act_settings::Keeper;
+use crate::canvas::Canvas;
 use crate::commands::Command;
 use crate::desk::{Desk, Memory, Overlay};
 use crate::faces::Faces;
@@ -67,6 +68,7 @@ impl Studio {
     /// A studio that loads what ships with the program and opens what `options` name. `gpu` draws the faces;
     /// without it there are none. Time comes from `transport`.
     pub fn new(ctx: &Context, gpu: Option<RenderState>, options: &Options, transport: Transport) -> Self {
+        keep_canvas(ctx, gpu.as_ref());
         let mut studio = Self::bare(ctx, gpu, transport);
         studio.opened_by_arguments = !options.open.is_empty();
         if let Some(file) = &options.settings {
@@ -114,6 +116,7 @@ impl Studio {
     pub fn move_in(&mut self, ctx: &Context, gpu: Option<RenderState>) {
         theme::install(ctx);
         theme::apply(ctx, self.state.theme);
+        keep_canvas(ctx, gpu.as_ref());
         if let Ok(mut window) = self.window.lock() {
             *window = ctx.clone();
         }
@@ -222,6 +225,8 @@ impl Studio {
         if self.faces.flush(self.face_budget, self.playback.moving()) {
             ctx.request_repaint();
         }
+        let fresh = self.faces.take_redrawn().into_iter().chain(self.sheets.take_redrawn());
+        ctx.with_plugin(|canvas: &mut Canvas| canvas.tell(self.state.theme.tokens().ground, fresh));
         self.after(&ctx);
     }
 
@@ -380,6 +385,13 @@ fn of_face(what: &str) -> Fault {
 
 fn dropped_path(file: &egui::DroppedFileHandle) -> Option<std::path::PathBuf> {
     Some(file.path().to_path_buf())
+}
+
+/// Has a window painted piece by piece where painting is slow.
+pub(crate) fn keep_canvas(ctx: &Context, gpu: Option<&RenderState>) {
+    if let Some(canvas) = gpu.and_then(Canvas::new) {
+        ctx.add_plugin(canvas);
+    }
 }
 
 fn adapter_of(gpu: Option<&RenderState>) -> String {

@@ -96,6 +96,8 @@ pub struct Faces {
     views: HashMap<Seat, View>,
     round: u64,
     drawn: u64,
+    /// Pictures drawn since they were last asked for.
+    redrawn: Vec<TextureId>,
     held: bool,
     /// When the camera was last turned.
     turned: Option<Instant>,
@@ -137,6 +139,11 @@ impl Faces {
     /// Pictures drawn since the start; tests count them.
     pub fn drawn(&self) -> u64 {
         self.drawn
+    }
+
+    /// The textures that have been drawn since the last call.
+    pub(crate) fn take_redrawn(&mut self) -> Vec<TextureId> {
+        std::mem::take(&mut self.redrawn)
     }
 
     /// How faces were last drawn.
@@ -296,6 +303,7 @@ impl Faces {
             for view in views.iter_mut() {
                 (view.drawn, view.old, view.quality) = (round, false, quality);
             }
+            self.redrawn.extend(views.iter().map(|view| view.texture));
             self.drawn += views.len() as u64;
         }
         turning && budget.is_some()

@@ -37,6 +37,8 @@ pub struct Sheets {
     sheets: HashMap<Track, Sheet>,
     round: u64,
     drawn: u64,
+    /// Pictures painted since they were last asked for.
+    redrawn: Vec<TextureId>,
 }
 
 impl Sheets {
@@ -62,6 +64,11 @@ impl Sheets {
     /// Pictures painted since the start; tests count them.
     pub fn drawn(&self) -> u64 {
         self.drawn
+    }
+
+    /// The textures that have been painted since the last call.
+    pub(crate) fn take_redrawn(&mut self) -> Vec<TextureId> {
+        std::mem::take(&mut self.redrawn)
     }
 
     /// Shows a mesh that lies within `area`. `key` says what it was made from: the picture of the same key is shown again.
@@ -115,6 +122,7 @@ impl Sheets {
         if sheet.key != key {
             sheet.key = key;
             self.drawn += 1;
+            self.redrawn.push(sheet.texture);
             let painter = self.painter.get_or_insert_with(|| renderer(gpu));
             paint(gpu, painter, sheet, place, scale, mesh);
         }

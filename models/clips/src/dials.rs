@@ -258,7 +258,7 @@ impl Dials {
                 ("Wink", "eyeBlinkLeft=1 cheekSquintLeft=0.6 mouthSmileLeft=0.5"),
                 ("Jaw open", "jawOpen=0.8"),
                 ("Kiss", "mouthPucker=0.9"),
-                ("Puffed cheeks", "cheekPuff=0.9 mouthClose=0.2"),
+                ("Puffed cheeks", "cheekPuff=0.9"),
                 ("Tongue", "jawOpen=0.5 tongueOut=0.9"),
                 ("Look up", "eyeLookUpLeft=0.8 eyeLookUpRight=0.8 browInnerUp=0.4"),
                 ("Nod", "pitch=14"),

@@ -133,13 +133,9 @@ fn painted_glb(picture: &[u8]) -> Vec<u8> {
         binary.extend(bytes);
     };
     put(picture, &mut binary);
-    let primitives = json["meshes"][0]["primitives"].as_array().unwrap();
-    let skin = primitives.iter().position(|p| {
-        let material = &json["materials"][p["material"].as_u64().unwrap() as usize];
-        material["name"].as_str().unwrap() == "skin"
-    });
-    let skin = skin.unwrap();
-    let accessor = &json["accessors"][primitives[skin]["attributes"]["POSITION"].as_u64().unwrap() as usize];
+    // the first part of all is the skin
+    let skin = &json["meshes"][0]["primitives"][0];
+    let accessor = &json["accessors"][skin["attributes"]["POSITION"].as_u64().unwrap() as usize];
     let count = accessor["count"].as_u64().unwrap() as usize;
     let view = &json["bufferViews"][accessor["bufferView"].as_u64().unwrap() as usize];
     let from =
@@ -164,7 +160,7 @@ fn painted_glb(picture: &[u8]) -> Vec<u8> {
     }));
     json["images"] = serde_json::json!([{ "bufferView": first, "mimeType": "image/png" }]);
     json["textures"] = serde_json::json!([{ "source": 0 }]);
-    let primitive = &mut json["meshes"][0]["primitives"][skin];
+    let primitive = &mut json["meshes"][0]["primitives"][0];
     primitive["attributes"]["TEXCOORD_0"] = rows.into();
     primitive["attributes"].as_object_mut().unwrap().remove("COLOR_0");
     let material = primitive["material"].as_u64().unwrap() as usize;

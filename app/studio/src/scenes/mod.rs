@@ -149,12 +149,10 @@ pub fn frame_cost(frames: usize) -> Result<FrameCost> {
 pub struct Playing {
     /// Whole window frames a second: our code, the faces and the painting of the window, one after the other.
     pub frames_per_second: f64,
-    /// Of a frame, our code and the faces.
-    pub faces: Spent,
+    /// Of a frame, our code, the faces and, on a software device, whatever else has changed.
+    pub changes: Spent,
     /// Of a frame, painting the window.
-    pub painting: Spent,
-    /// Triangles of the window, without those of the faces.
-    pub triangles: usize,
+    pub window: Spent,
     /// How the faces were drawn.
     pub quality: face::Quality,
     /// What draws.
@@ -206,23 +204,23 @@ pub fn playing(frames: usize) -> Result<Playing> {
     stage.act(Command::PlayPause);
     let canvas = stage.canvas();
     let mut play = |count: usize| {
-        let (mut faces, mut painting) = (Spent::default(), Spent::default());
+        let (mut changes, mut window) = (Spent::default(), Spent::default());
         for _ in 0..count {
             let frame = 1.0 / f64::from(clips::time::FRAMES_PER_SECOND);
             stage.studio.playback.transport().advance(std::time::Duration::from_secs_f64(frame));
-            faces.add(|| {
+            changes.add(|| {
                 stage.frame();
                 stage.wait();
             });
-            painting.add(|| {
+            window.add(|| {
                 stage.paint(&canvas);
                 stage.wait();
             });
         }
-        (faces.over(count as f64), painting.over(count as f64))
+        (changes.over(count as f64), window.over(count as f64))
     };
     play(4);
-    let wall = |(faces, painting): &(Spent, Spent)| faces.wall_ms + painting.wall_ms;
+    let wall = |(changes, window): &(Spent, Spent)| changes.wall_ms + window.wall_ms;
     let mut best = play(frames.max(1));
     for _ in 0..2 {
         let again = play(frames.max(1));
@@ -232,9 +230,8 @@ pub fn playing(frames: usize) -> Result<Playing> {
     }
     Ok(Playing {
         frames_per_second: 1e3 / wall(&best),
-        faces: best.0,
-        painting: best.1,
-        triangles: stage.triangles,
+        changes: best.0,
+        window: best.1,
         quality: stage.studio.faces.quality(),
         adapter: stage.gpu.adapter.get_info().name,
     })

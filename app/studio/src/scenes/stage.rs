@@ -27,8 +27,6 @@ pub struct Stage {
     shapes: Vec<egui::epaint::ClippedShape>,
     /// Time spent in the studio's own code in the last frame.
     pub spent: Duration,
-    /// Triangles of the last painting.
-    pub triangles: usize,
 }
 
 impl Stage {
@@ -39,11 +37,10 @@ impl Stage {
 
     /// A studio that is painted as its window is.
     pub fn as_window(size: [u32; 2], theme: Theme) -> Result<Self> {
-        Self::painted(
-            size,
-            theme,
-            RendererOptions { dithering: crate::window::DITHERING, ..Default::default() },
-        )
+        let options = RendererOptions { dithering: crate::window::DITHERING, ..Default::default() };
+        let stage = Self::painted(size, theme, options)?;
+        crate::app::keep_canvas(&stage.ctx, Some(&stage.gpu));
+        Ok(stage)
     }
 
     fn painted(size: [u32; 2], theme: Theme, options: RendererOptions) -> Result<Self> {
@@ -64,7 +61,6 @@ impl Stage {
             pointer: None,
             shapes: Vec::new(),
             spent: Duration::ZERO,
-            triangles: 0,
         };
         stage.settle()?;
         Ok(stage)
@@ -163,7 +159,6 @@ impl Stage {
         let screen =
             ScreenDescriptor { pixels_per_point: self.ctx.pixels_per_point(), size_in_pixels: self.size };
         let jobs = self.ctx.tessellate(std::mem::take(&mut self.shapes), screen.pixels_per_point);
-        self.triangles = jobs.iter().map(triangles_of).sum();
         let [r, g, b, a] = self.studio.ground().map(f64::from);
         let ground = wgpu::Color { r, g, b, a };
         let view = canvas.create_view(&wgpu::TextureViewDescriptor::default());
@@ -247,13 +242,6 @@ impl Stage {
     }
 }
 
-fn triangles_of(job: &egui::ClippedPrimitive) -> usize {
-    match &job.primitive {
-        egui::epaint::Primitive::Mesh(mesh) => mesh.indices.len() / 3,
-        egui::epaint::Primitive::Callback(_) => 0,
-    }
-}
-
 /// A device for off-screen drawing.
 fn gpu(options: RendererOptions) -> Result<RenderState> {
     let setup = crate::window::gpu_setup();
@@ -268,4 +256,79 @@ fn gpu(options: RendererOptions) -> Result<RenderState> {
             .await
             .map_err(|error| none(error.to_string()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+    use super::*;
+    use crate::canvas::Canvas;
+    use crate::overlay::Overlay;
+    use crate::state::Workspace;
+
+    /// The window as it is, as it would be if all of it had been painted for this frame, and as egui's painter paints it.
+    fn thrice(stage: &mut Stage, folder: &Path) -> [image::RgbImage; 3] {
+        let ctx = stage.ctx.clone();
+        let shown = stage.shapes.clone();
+        let file = folder.join("window.png");
+        let mut picture = |shapes: &Vec<_>| {
+            stage.shapes.clone_from(shapes);
+            stage.picture(&file).unwrap();
+            image::open(&file).unwrap().into_rgb8()
+        };
+        let changed = picture(&shown);
+        let shapes = ctx.with_plugin(|canvas: &mut Canvas| canvas.paint_all(&ctx)).unwrap();
+        [changed, picture(&shown), picture(&shapes)]
+    }
+
+    #[test]
+    fn painting_what_has_changed_makes_the_window_that_painting_all_makes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stage = Stage::as_window([1280, 800], Theme::Dark).unwrap();
+        if stage.ctx.plugin_opt::<Canvas>().is_none() {
+            return; // a graphics card paints whole windows
+        }
+        crate::scenes::plays::compare(&mut stage).unwrap();
+        let painted = |stage: &Stage| stage.ctx.with_plugin(|canvas: &mut Canvas| canvas.painted()).unwrap();
+        let mut chance = clips::Chance::new(1, "canvas", &[]);
+        let all: Vec<Command> = [
+            Command::Overlay(Overlay::Regions),
+            Command::ToggleList,
+            Command::Palette,
+            Command::Close,
+            Command::SwitchTheme,
+            Command::Show(Workspace::Face),
+            Command::Show(Workspace::Compare),
+            Command::ToggleInspector,
+            Command::ToggleGhost,
+        ]
+        .into();
+        for step in 0..60 {
+            let pixels = stage.size.map(f64::from);
+            stage.pointer =
+                Some(Pos2::new((chance.uniform() * pixels[0]) as f32, (chance.uniform() * pixels[1]) as f32));
+            match step % 6 {
+                0 => stage.act(all[step / 6 % all.len()].clone()),
+                3 => stage.studio.playback.seek(chance.below(700)),
+                _ => {}
+            }
+            if step == 40 {
+                stage.size = [1000, 700];
+            }
+            stage.frame();
+            let [changed, whole, egui] = thrice(&mut stage, folder.path());
+            let differing = changed.pixels().zip(whole.pixels()).filter(|(a, b)| a != b).count();
+            assert_eq!(differing, 0, "step {step}");
+            let far = changed.iter().zip(egui.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(far <= Some(1), "step {step}: {far:?} levels");
+        }
+        // what stands still is not painted
+        let before = painted(&stage);
+        for _ in 0..30 {
+            stage.frame();
+        }
+        let window = u64::from(stage.size[0] * stage.size[1]);
+        assert!(painted(&stage) - before < window, "{} pixels", painted(&stage) - before);
+    }
 }

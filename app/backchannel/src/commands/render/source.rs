@@ -107,6 +107,12 @@ fn set_by_hand(words: &str) -> clips::Result<Vec<Tile>> {
         .map(|dial| {
             let mut dials = Dials::at_rest(sheet);
             dials.set(dial, *dial.range().end());
+            // this one closes the lips over an open jaw, and without one it does nothing
+            if dial.name() == "mouthClose"
+                && let Some(jaw) = clips::channels::blendshape("jawOpen")
+            {
+                dials.set(Dial::Blendshape(jaw), 1.0);
+            }
             face(&dials, dial.name().to_owned())
         })
         .collect())
