@@ -122,7 +122,7 @@ fn the_builtin_head_comes_back_from_a_glb() {
 
 /// A GLB whose skin has a picture: its left half (u below 0.5) green, the other red; u is where a vertex stands.
 fn painted_glb(picture: &[u8]) -> Vec<u8> {
-    let glb = small_glb();
+    let glb = builtin_glb();
     let length = u32::from_le_bytes(glb[12..16].try_into().unwrap()) as usize;
     let json: serde_json::Value = serde_json::from_slice(&glb[20..20 + length]).unwrap();
     let mut binary = glb[20 + length + 8..].to_vec();
