@@ -16,12 +16,15 @@ use crate::painter::{Painter, flat};
 
 /// How far anti-aliasing reaches beyond a shape, pixels.
 const FEATHER: f32 = 2.0;
-/// How many shapes further on the same shape is looked for, when others come or go.
-const AHEAD: usize = 96;
+/// How many shapes further on the same shape is looked for, when others come or go: a tooltip, not a screen.
+const AHEAD: usize = 32;
 /// Areas are painted as one if that costs at most so many pixels more: a square of a software driver's own grid.
 const SPARE: i64 = 64 * 64;
 /// Beyond so many areas the whole window is painted.
 const MOST_AREAS: usize = 64;
+
+/// Beyond so many shapes that differ, too.
+const MOST_DIFFERING: usize = 200;
 
 /// The picture, and what is on it.
 pub(crate) struct Canvas {
@@ -145,7 +148,10 @@ impl egui::Plugin for Canvas {
             self.picture = None;
             return;
         }
-        let Some(size) = self.size(ctx, scale) else { return };
+        let Some(size) = self.size(ctx, scale) else {
+            self.picture = None;
+            return;
+        };
         // new letters and pictures; the window's painter takes them again, which changes nothing
         let mut painter = self.gpu.renderer.write();
         for (id, images) in &output.textures_delta.set {
@@ -179,6 +185,9 @@ impl egui::Plugin for Canvas {
 }
 
 impl Area {
+    /// More than any window.
+    const EVERYWHERE: Self = Self { from: [0, 0], to: [1 << 24, 1 << 24] };
+
     /// The whole pixels that a rectangle in points touches.
     fn of(rect: Rect, scale: f32) -> Self {
         let at = |pos: Pos2, round: fn(f32) -> f32| [pos.x, pos.y].map(|v| round(v * scale) as i64);
@@ -225,7 +234,7 @@ fn changes(old: &[ClippedShape], new: &[ClippedShape], fresh: &HashSet<TextureId
             areas.push(Area::of(rect, scale));
         }
     };
-    let (mut i, mut j) = (0, 0);
+    let (mut i, mut j, mut differing) = (0, 0, 0);
     while i < old.len() && j < new.len() {
         if same(&old[i], &new[j]) {
             if shows(&new[j].shape, fresh) {
@@ -241,6 +250,11 @@ fn changes(old: &[ClippedShape], new: &[ClippedShape], fresh: &HashSet<TextureId
             pairs.into_iter().find(|(a, b)| *a < old.len() && *b < new.len() && same(&old[*a], &new[*b]))
         });
         let (a, b) = next.unwrap_or((i + 1, j + 1));
+        differing += a - i + b - j;
+        // comparing on would take longer than painting
+        if differing > MOST_DIFFERING {
+            return vec![Area::EVERYWHERE];
+        }
         old[i..a].iter().chain(&new[j..b]).for_each(&mut differs);
         (i, j) = (a, b);
     }
