@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clips::arkit::FaceSource;
 use clips::array::read_npy;
+use clips::channels::{ATTRIBUTES, EXPRESSIONS};
 use clips::dials::{Dial, Dials};
 use clips::{Control, Fault, FaultKind, Streams, Take, TakeHeader, Waveform};
 use listener::Request;
@@ -100,26 +101,30 @@ fn set_by_hand(words: &str) -> clips::Result<Vec<Tile>> {
         "units" => FaceSource::Attributes,
         "expressions" => FaceSource::Expressions,
         "shapes" => FaceSource::Coefficients,
-        words => return Ok(vec![face(&words.parse()?, words.to_owned())]),
+        words => {
+            let dials: Dials = words.parse()?;
+            let name = if dials.is_neutral() { "neutral" } else { words };
+            return Ok(vec![face(&dials, name.to_owned())]);
+        }
     };
-    Ok(Dial::of(sheet)
-        .into_iter()
-        .map(|dial| {
-            let mut dials = Dials::at_rest(sheet);
-            dials.set(dial, *dial.range().end());
-            // this one closes the lips over an open jaw, and without one it does nothing
-            if dial.name() == "mouthClose"
-                && let Some(jaw) = clips::channels::blendshape("jawOpen")
-            {
-                dials.set(Dial::Blendshape(jaw), 1.0);
-            }
-            face(&dials, dial.name().to_owned())
-        })
-        .collect())
+    // neutral is the expression that moves nothing
+    let rest = (sheet == FaceSource::Expressions)
+        .then(|| face(&Dials::at_rest(sheet), ATTRIBUTES[EXPRESSIONS.start].to_owned()));
+    let each = Dial::of(sheet).into_iter().map(|dial| {
+        let mut dials = Dials::at_rest(sheet);
+        dials.set(dial, *dial.range().end());
+        // this one closes the lips over an open jaw, and without one it does nothing
+        if dial.name() == "mouthClose"
+            && let Some(jaw) = clips::channels::blendshape("jawOpen")
+        {
+            dials.set(Dial::Blendshape(jaw), 1.0);
+        }
+        face(&dials, dial.name().to_owned())
+    });
+    Ok(rest.into_iter().chain(each).collect())
 }
 
 fn face(dials: &Dials, name: String) -> Tile {
-    let name = if dials.is_neutral() { "neutral".to_owned() } else { name };
     Tile { name, remark: String::new(), latent: None, rank: None, motion: Motion::of_dials(dials) }
 }
 

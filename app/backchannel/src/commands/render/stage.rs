@@ -305,12 +305,15 @@ impl<'a> Stage<'a> {
             let right = x as f32 + w as f32 - size * 0.5;
             let name = letters.cut(&place.name, size, right - text_left);
             letters.draw(&mut picture, self.size, [text_left, top], size, &name, ink);
-            // what does not fit beside the name is left out, beginning with the end of the remark
-            let (small, taken) = (size * 0.8, letters.width(&name, size) + size * 0.5);
+            // what does not fit beside the name is smaller, then left out, beginning with the end of the remark
+            let taken = letters.width(&name, size) + size * 0.5;
             let first = place.remark.split("   ").next().unwrap_or_default();
-            let fits = |remark: &&str| text_left + taken + letters.width(remark, small) <= right;
-            if let Some(remark) = [place.remark.as_str(), first].into_iter().find(fits) {
-                let at = [right - letters.width(remark, small), top + size * 0.15];
+            let fits =
+                |(remark, small): &(&str, f32)| text_left + taken + letters.width(remark, *small) <= right;
+            let ways =
+                [place.remark.as_str(), first].map(|remark| [0.8, 0.66].map(|part| (remark, size * part)));
+            if let Some((remark, small)) = ways.into_iter().flatten().find(fits) {
+                let at = [right - letters.width(remark, small), top + (size - small) * 0.75];
                 letters.draw(&mut picture, self.size, at, small, remark, quiet);
             }
         }
