@@ -28,8 +28,8 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// What to open in the studio: a sound, a prediction array, a checkpoint or a corpus folder; nothing opens the
-    /// built-in demo
+    /// What to open in the studio: a sound, a prediction array, a checkpoint, a run, a head or a corpus folder; nothing
+    /// opens the built-in demo
     #[arg(value_name = "CORPUS or FILE")]
     open: Vec<PathBuf>,
 }

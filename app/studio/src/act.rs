@@ -144,6 +144,10 @@ impl Studio {
             Command::ToggleGhost => self.state.ghost = !self.state.ghost,
             Command::Overlay(overlay) => self.state.overlays.toggle(overlay),
             Command::Turn(seat, by) => self.state.cameras.turn(seat, by),
+            Command::BuiltinHead => {
+                let seeds = self.state.people.seeds(self.state.tiles().len());
+                self.start_faces(Cast { head: None, seeds });
+            }
             Command::People(people) => self.state.people = people,
             Command::DifferentPeople => {
                 self.state.people = match self.state.people {
@@ -384,9 +388,11 @@ impl Studio {
     }
 
     fn take_in_one(&mut self, ctx: &Context, now: f64, title: &str, answer: Answer) {
+        // what a head was made fit with is no fault of it
+        let notes = matches!(answer.made, Made::Faces(..));
         for (index, warning) in answer.warnings.iter().enumerate() {
             let message = Message {
-                severity: Severity::Warning,
+                severity: if notes { Severity::Note } else { Severity::Warning },
                 about: title.to_owned(),
                 what: warning.clone(),
                 remedy: String::new(),
@@ -407,8 +413,11 @@ impl Studio {
             Made::Faces(renderer, cast, moves) => {
                 if moves == self.moves {
                     self.faces.set_renderer(*renderer);
+                    self.state.head.clone_from(&cast.head);
                     self.cast = cast;
                     if let Some(head) = self.head_of_last_time() {
+                        // it was told of when it was opened
+                        self.asked.head = Some(head.clone());
                         self.start_faces(Cast { head: Some(head), seeds: self.cast.seeds.clone() });
                     }
                 }

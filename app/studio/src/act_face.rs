@@ -22,7 +22,7 @@ impl Studio {
                 self.tell(Message {
                     severity: Severity::Note,
                     about: what.text().to_owned(),
-                    what: text::COPIED.to_owned(),
+                    what: text::COPIED_COMMAND.to_owned(),
                     remedy: String::new(),
                     at: ctx.input(|input| input.time),
                     floating: true,
@@ -45,6 +45,7 @@ impl Studio {
             roll: shown.pose.roll,
             translation_cm: shown.pose.translation_cm,
         };
+        self.state.sliders.remember();
         let dials = &mut self.state.sliders.dials;
         dials.take_over(reaction.take.attributes.get(frame), &shown.weights, &pose);
         dials.source = reaction.motion.source;

@@ -50,7 +50,7 @@ pub struct Studio {
     /// What the shown faces are made of.
     pub(crate) cast: Cast,
     /// What was last asked for.
-    asked: Cast,
+    pub(crate) asked: Cast,
     /// Videos of the people.
     pub videos: Videos,
     pub(crate) memory: Memory,
@@ -70,7 +70,8 @@ impl Studio {
     pub fn new(ctx: &Context, gpu: Option<RenderState>, options: &Options, transport: Transport) -> Self {
         keep_canvas(ctx, gpu.as_ref());
         let mut studio = Self::bare(ctx, gpu, transport);
-        studio.opened_by_arguments = !options.open.is_empty();
+        // a head alone is nothing to look at
+        studio.opened_by_arguments = options.open.iter().any(|path| !face::heads::is_head(path));
         if let Some(file) = &options.settings {
             studio.remember_in(ctx, file.clone());
         }
@@ -142,6 +143,7 @@ impl Studio {
     /// Prepares the renderer, with another head if one is named; until it is ready, and when it is refused, the faces
     /// stay as they are.
     pub(crate) fn start_faces(&mut self, cast: Cast) {
+        let another = self.asked.head != cast.head;
         self.asked = cast.clone();
         let Some(gpu) = self.faces.gpu() else { return };
         let (device, queue, moves) = (gpu.device.clone(), gpu.queue.clone(), self.moves);
@@ -164,7 +166,7 @@ impl Studio {
                         let options = face::heads::Options { cache, identity: *seed };
                         let opened =
                             face::heads::open(path, &options).map_err(|error| of_head(path, &error))?;
-                        let notes = opened.report.notes.iter().filter(|_| number == 0);
+                        let notes = opened.report.notes.iter().filter(|_| another && number == 0);
                         warnings.extend(notes.map(|note| format!("{}: {note}", opened.report.format)));
                         opened.head
                     }
@@ -289,7 +291,7 @@ impl Studio {
         let typing = ctx.egui_wants_keyboard_input();
         let on_top = self.memory.overlay != Overlay::None;
         let workspace = self.state.workspace;
-        // An open menu closes itself at Escape.
+        // An open menu closes itself at Escape, and arrows move in it.
         let menu = egui::Popup::is_any_open(ctx);
         ctx.input_mut(|input| {
             let mut pressed = Vec::new();
@@ -304,7 +306,7 @@ impl Studio {
                 let bare = !keys.modifiers.command && !keys.modifiers.ctrl;
                 let closes = command == Command::Close;
                 // Words being typed are no commands, and what lies on top takes the plain keys.
-                let free = if closes { !menu && (on_top || !typing) } else { !typing && !on_top };
+                let free = !menu && if closes { on_top || !typing } else { !typing && !on_top };
                 if bare && !free {
                     continue;
                 }

@@ -25,6 +25,8 @@ pub enum Command {
     OpenFiles,
     /// Let the user choose a head for the faces.
     OpenHead,
+    /// Faces of the head that ships with the program.
+    BuiltinHead,
     /// Ask for a corpus folder to open.
     OpenFolder,
     /// Put the keyboard into the path field.
@@ -187,6 +189,7 @@ pub const GROUPS: [(&str, &[Command]); 11] = [
         &[
             C::OpenFiles,
             C::OpenHead,
+            C::BuiltinHead,
             C::OpenFolder,
             C::TypePath,
             C::CheckCorpus,
@@ -301,6 +304,8 @@ pub const GROUPS: [(&str, &[Command]); 11] = [
             C::Face(F::Source(FaceSource::Attributes)),
             C::Face(F::Source(FaceSource::Expressions)),
             C::Face(F::Source(FaceSource::Coefficients)),
+            C::Face(F::Undo),
+            C::Face(F::Redo),
             C::Face(F::Reset),
             C::Face(F::TakeOver),
             C::Face(F::BothSides),
@@ -429,6 +434,7 @@ impl Command {
             C::ListenerVideo => "Real listener as video or as 3DMM".to_owned(),
             C::People(_) => "Another person".to_owned(),
             C::DifferentPeople => "Another person for each face".to_owned(),
+            C::BuiltinHead => "Built-in head".to_owned(),
             C::OwnCameras => "A camera for each face".to_owned(),
             C::ResetCameraOf(_) => "Reset the camera of a face".to_owned(),
             C::ResetCamera => "Reset the camera".to_owned(),
@@ -488,6 +494,8 @@ impl Command {
             C::Face(F::Source(FaceSource::Attributes)) => one(PLAIN, Key::U),
             C::Face(F::Source(FaceSource::Expressions)) => one(PLAIN, Key::E),
             C::Face(F::Source(FaceSource::Coefficients)) => one(PLAIN, Key::B),
+            C::Face(F::Undo) => one(COMMAND, Key::Z),
+            C::Face(F::Redo) => one(COMMAND, Key::Y),
             C::Face(F::Reset) => one(PLAIN, Key::Backspace),
             C::Face(F::TakeOver) => one(PLAIN, Key::G),
             C::Face(F::BothSides) => one(PLAIN, Key::S),

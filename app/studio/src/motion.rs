@@ -5,8 +5,8 @@
 //! smoothing, because labels are 0 or 1, and a face that jumps between them looks broken. Every motion knows which of them it is, and views print it.
 
 use clips::arkit::{self, FaceSource};
-use clips::channels::{ATTRIBUTE_COUNT, BLENDSHAPE_COUNT, COEFFICIENT_COUNT};
-use clips::dials::Dials;
+use clips::channels::{ATTRIBUTE_COUNT, AU, AU_COUNT, BLENDSHAPE_COUNT, COEFFICIENT_COUNT};
+use clips::dials::{Dial, Dials};
 use clips::time::FRAMES_PER_SECOND;
 use clips::{Streams, pose};
 use face::{Expression, Pose};
@@ -24,6 +24,8 @@ pub struct Motion {
     pub source: FaceSource,
     /// One expression a frame.
     pub frames: Vec<Expression>,
+    /// The action units of each frame, 0..1, where they are what the face was made from; else empty.
+    units: Vec<[f32; AU_COUNT]>,
 }
 
 impl Motion {
@@ -46,7 +48,7 @@ impl Motion {
                 pose: pose_of(pose::head_pose(row, raw)),
             })
             .collect();
-        Self { source: FaceSource::Coefficients, frames }
+        Self::of_frames(FaceSource::Coefficients, frames)
     }
 
     /// From attributes, smoothed for display.
@@ -74,13 +76,23 @@ impl Motion {
                 Expression { weights: shown, pose: Pose::default() }
             })
             .collect();
-        Self { source, frames }
+        let driven = source == FaceSource::Attributes;
+        let units = if driven { rows.iter().map(units_of).collect() } else { Vec::new() };
+        Self { source, frames, units }
     }
 
     /// The one frame of a face that is set by hand.
     pub fn of_dials(dials: &Dials) -> Self {
         let weights = dials.weights().map(finite);
-        Self { source: dials.source, frames: vec![Expression { weights, pose: pose_of(dials.head_pose()) }] }
+        let frames = vec![Expression { weights, pose: pose_of(dials.head_pose()) }];
+        let set = std::array::from_fn(|unit| dials.get(Dial::Attribute(AU.start + unit)));
+        let units = if dials.source == FaceSource::Attributes { vec![set] } else { Vec::new() };
+        Self { source: dials.source, frames, units }
+    }
+
+    /// Faces as they are, of which nothing else is known.
+    pub fn of_frames(source: FaceSource, frames: Vec<Expression>) -> Self {
+        Self { source, frames, units: Vec::new() }
     }
 
     /// Where the head has pointed up to a frame.
@@ -88,10 +100,20 @@ impl Motion {
         face::Trail::of((0..face::MOST_TRAIL).filter_map(|k| frame.checked_sub(k)).map(|at| self.at(at)))
     }
 
+    /// How strongly each action unit is shown: the units that the face was made from, else as worked back from its shapes.
+    pub fn activity(&self, frame: usize) -> [f32; AU_COUNT] {
+        let known = self.units.get(frame).or(self.units.last());
+        known.copied().unwrap_or_else(|| self.at(frame).activity())
+    }
+
     /// The face of a frame; the last one beyond the end, a neutral one when there is none.
     pub fn at(&self, frame: usize) -> Expression {
         self.frames.get(frame).or(self.frames.last()).copied().unwrap_or_default()
     }
+}
+
+fn units_of(row: &[f32; ATTRIBUTE_COUNT]) -> [f32; AU_COUNT] {
+    std::array::from_fn(|unit| finite(row[AU.start + unit]).clamp(0.0, 1.0))
 }
 
 fn finite(value: f32) -> f32 {

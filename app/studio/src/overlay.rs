@@ -103,7 +103,7 @@ impl Shown {
         }
         let heat = |against| Some(Heat { against, full_cm: FULL_CM });
         let mut overlays = Overlays {
-            regions: self.has(Overlay::Regions).then(|| motion.at(frame).activity()),
+            regions: self.has(Overlay::Regions).then(|| motion.activity(frame)),
             wireframe: self.has(Overlay::Wireframe),
             axes: self.has(Overlay::Axes),
             trail: self.has(Overlay::Trail).then(|| motion.trail(frame)),
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_trail_is_as_long_as_there_are_frames_before_and_at_most_a_second() {
         let frames = (0..60).map(|i| Expression::default().posed(0.0, 0.01 * i as f32, 0.0)).collect();
-        let motion = Motion { source: clips::arkit::FaceSource::Coefficients, frames };
+        let motion = Motion::of_frames(clips::arkit::FaceSource::Coefficients, frames);
         let mut shown = Shown::default();
         shown.toggle(Overlay::Trail);
         let trail = |frame| shown.look(Theme::Dark, &motion, frame, None, false).overlays.trail.unwrap();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_difference_needs_a_real_listener() {
-        let motion = Motion { source: clips::arkit::FaceSource::Coefficients, frames: Vec::new() };
+        let motion = Motion::of_frames(clips::arkit::FaceSource::Coefficients, Vec::new());
         let mut shown = Shown::default();
         shown.toggle(Overlay::Difference);
         let real = Expression::default();

@@ -10,11 +10,25 @@ pub struct Sliders {
     pub dials: Dials,
     /// A blendshape of one side moves that of the other, too.
     pub both_sides: bool,
+    /// Faces before the last changes, and those that were taken back.
+    earlier: Vec<Dials>,
+    later: Vec<Dials>,
+    /// The dial that is being moved: all of its movement is one change.
+    moving: Option<Dial>,
 }
+
+/// Most changes that can be taken back.
+const MOST_CHANGES: usize = 200;
 
 impl Default for Sliders {
     fn default() -> Self {
-        Self { dials: Dials::default(), both_sides: true }
+        Self {
+            dials: Dials::default(),
+            both_sides: true,
+            earlier: Vec::new(),
+            later: Vec::new(),
+            moving: None,
+        }
     }
 }
 
@@ -33,6 +47,10 @@ pub enum Do {
     Reset,
     /// What the chosen reaction shows at the playhead.
     TakeOver,
+    /// Take the last change back.
+    Undo,
+    /// Make it again.
+    Redo,
     /// The command that draws this face, to the clipboard.
     Copy,
 }
@@ -49,6 +67,8 @@ impl Do {
             Self::BothSides => "Both sides of the face together",
             Self::Reset => "Reset the face",
             Self::TakeOver => "Take over from the chosen reaction",
+            Self::Undo => "Undo a change of the face",
+            Self::Redo => "Redo a change of the face",
             Self::Copy => "Copy the command that draws this face",
         }
     }
@@ -57,7 +77,11 @@ impl Do {
 impl Sliders {
     /// Carries out what changes the face alone.
     pub fn set(&mut self, what: Do) {
+        let before = self.dials.clone();
+        let moved = if let Do::Set(dial, _) = what { Some(dial) } else { None };
         match what {
+            Do::Undo => return self.step(true),
+            Do::Redo => return self.step(false),
             Do::Set(dial, value) => {
                 self.dials.set(dial, value);
                 if let Some(other) = dial.other_side().filter(|_| self.both_sides) {
@@ -76,6 +100,37 @@ impl Sliders {
             Do::Reset => self.dials.reset(),
             Do::TakeOver | Do::Copy => {}
         }
+        if self.dials != before {
+            if moved.is_none() || moved != self.moving {
+                self.keep(before);
+            }
+            self.moving = moved;
+        }
+    }
+
+    /// Keeps the face as it is, to be taken back to after the next change.
+    pub fn remember(&mut self) {
+        self.keep(self.dials.clone());
+        self.moving = None;
+    }
+
+    fn keep(&mut self, before: Dials) {
+        self.later.clear();
+        self.earlier.push(before);
+        if self.earlier.len() > MOST_CHANGES {
+            self.earlier.remove(0);
+        }
+    }
+
+    fn step(&mut self, back: bool) {
+        let (from, to) = match back {
+            true => (&mut self.earlier, &mut self.later),
+            false => (&mut self.later, &mut self.earlier),
+        };
+        if let Some(dials) = from.pop() {
+            to.push(std::mem::replace(&mut self.dials, dials));
+        }
+        self.moving = None;
     }
 
     /// The command that draws this face.
@@ -104,6 +159,34 @@ mod tests {
         assert!(sliders.dials.is_neutral());
         sliders.set(Do::Source(FaceSource::Attributes));
         assert_eq!(sliders.dials.get(Dial::Attribute(7)), 0.8);
+    }
+
+    #[test]
+    fn changes_are_taken_back_one_by_one_and_made_again() {
+        let mut sliders = Sliders::default();
+        let set = |dial, value| Do::Set(Dial::Attribute(dial), value);
+        for what in [set(0, 0.2), set(0, 0.4), set(1, 0.5), Do::Preset(0), Do::Reset] {
+            sliders.set(what);
+        }
+        assert!(sliders.dials.is_neutral());
+        let shown = |sliders: &Sliders| [0, 1].map(|dial| sliders.dials.get(Dial::Attribute(dial)));
+        sliders.set(Do::Undo);
+        assert!(sliders.command().contains("AU12=0.9"));
+        sliders.set(Do::Undo);
+        assert_eq!(shown(&sliders), [0.4, 0.5]);
+        sliders.set(Do::Undo);
+        assert_eq!(shown(&sliders), [0.4, 0.0], "a drag is one change");
+        sliders.set(Do::Redo);
+        assert_eq!(shown(&sliders), [0.4, 0.5]);
+        (0..9).for_each(|_| sliders.set(Do::Undo));
+        assert!(sliders.dials.is_neutral());
+        sliders.set(set(3, 1.0));
+        sliders.set(Do::Redo);
+        assert_eq!(
+            sliders.dials.get(Dial::Attribute(3)),
+            1.0,
+            "what was taken back ends with another change"
+        );
     }
 
     #[test]

@@ -383,6 +383,8 @@ pub struct State {
     pub view: View,
     /// Whose faces are shown.
     pub people: crate::people::People,
+    /// The head file that faces are made of; the built-in head without one.
+    pub head: Option<PathBuf>,
     /// Cameras of the faces.
     pub cameras: crate::cameras::Cameras,
     /// The real listener as an outline over the reactions.
@@ -435,6 +437,7 @@ impl Default for State {
             tracks: FIRST_TRACKS.to_vec(),
             view: View::whole(1),
             people: crate::people::People::default(),
+            head: None,
             cameras: crate::cameras::Cameras::default(),
             ghost: false,
             overlays: crate::overlay::Shown::default(),

@@ -465,6 +465,9 @@ pub fn more_measures(count: usize) -> String {
 }
 /// A table lies on the clipboard.
 pub const COPIED: &str = "The table is on the clipboard";
+
+/// After copying the command that draws a face.
+pub const COPIED_COMMAND: &str = "The command is on the clipboard";
 /// Said of published rows.
 pub const PUBLISHED_TAG: &str = "published";
 /// Said of a synchrony that is undefined for most clips.
@@ -796,7 +799,14 @@ pub const VIEW_MENU: &str = "View";
 /// Said beside the adapter where faces are drawn by a program on the processor.
 pub const PLAIN_WHILE_PLAYING: &str = "plainer faces while playing";
 
-/// The ends of the scale of colours: nothing, and so many cm.
-pub fn heat_scale(full_cm: f32) -> [String; 2] {
-    ["0".to_owned(), format!("{full_cm:.1} cm")]
+/// The ends of the scale of colours: nothing, and so many cm from rest, or from the face it is compared with.
+pub fn heat_scale(full_cm: f32, compared: bool) -> [String; 2] {
+    let what = if compared { "apart" } else { "moved" };
+    ["0".to_owned(), format!("{full_cm:.1} cm {what}")]
+}
+
+/// Which head faces are made of.
+pub fn head_of(file: &std::path::Path) -> String {
+    let name: String = crate::state::file_name(file).chars().take(24).collect();
+    format!("Head: {name}")
 }

@@ -1,58 +1,70 @@
 //! What the window writes over a drawn face: the scale of colours, names of active units; and the menu of overlays.
 
 use egui::{Align2, Color32, FontId, Rect, Ui, UiBuilder, pos2, vec2};
-use face::Expression;
+use face::{Expression, Heat, Overlays};
 
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
-use crate::overlay::{FULL_CM, Overlay};
+use crate::overlay::Overlay;
 use crate::people::{MOST_PERSON, People, person};
+use crate::state::Workspace;
 use crate::text;
 use crate::widgets::chip;
 
 /// Units weaker than this are not named.
 const NAMED_FROM: f32 = 0.3;
 
-/// Scale and names over the face that is drawn in `rect`.
-pub fn over_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, expression: &Expression, heat: bool) {
-    if heat && rect.height() > 90.0 {
-        scale_ui(desk, ui, rect);
+/// Scale and names over the face that is drawn in `rect` with `overlays`.
+pub fn over_ui(
+    desk: &Desk<'_>,
+    ui: &Ui,
+    rect: Rect,
+    seat: Seat,
+    expression: &Expression,
+    overlays: &Overlays,
+) {
+    if let Some(heat) = overlays.heat.filter(|_| rect.height() > 90.0) {
+        // buttons and signs stand in the corner of these
+        let corner = if matches!(seat, Seat::Speaker | Seat::Listener | Seat::Stage) { 44.0 } else { 16.0 };
+        scale_ui(desk, ui, rect, corner, &heat);
     }
-    if desk.state.overlays.has(Overlay::Regions) && rect.height() > 120.0 {
-        names_ui(desk, ui, rect, seat, expression);
+    if let Some(units) = overlays.regions.filter(|_| rect.height() > 120.0) {
+        names_ui(desk, ui, rect, seat, expression, &units);
     }
 }
 
-fn scale_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect) {
+fn scale_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, corner: f32, heat: &Heat) {
     let tokens = desk.tokens;
     let painter = ui.painter_at(rect);
     let bar = Rect::from_min_size(
-        rect.left_bottom() + vec2(22.0, -16.0),
-        vec2((rect.width() - 92.0).clamp(16.0, 64.0), 6.0),
+        rect.left_bottom() + vec2(22.0, -corner),
+        vec2((rect.width() - 140.0).clamp(16.0, 64.0), 6.0),
     );
-    painter.rect_filled(bar.expand2(vec2(16.0, 6.0)).with_max_x(bar.right() + 46.0), 8.0, tokens.veil);
+    let [none, full] = text::heat_scale(heat.full_cm, heat.against.is_some());
+    let font = FontId::proportional(10.0);
+    let full = painter.layout_no_wrap(full, font.clone(), tokens.on_picture);
+    let plate = bar.expand2(vec2(16.0, 6.0)).with_max_x(bar.right() + full.size().x + 12.0);
+    painter.rect_filled(plate, 8.0, tokens.veil);
     for step in 0..32 {
         let [r, g, b] = face::twin::heat_colour(step as f32 / 31.0);
         let left = bar.left() + bar.width() * step as f32 / 32.0;
         let cell = Rect::from_min_size(pos2(left, bar.top()), vec2(bar.width() / 32.0 + 0.5, bar.height()));
         painter.rect_filled(cell, 0.0, Color32::from_rgb(r, g, b));
     }
-    let [none, full] = text::heat_scale(FULL_CM);
-    let font = FontId::proportional(10.0);
     let middle = bar.center().y;
-    painter.text(pos2(bar.left() - 4.0, middle), Align2::RIGHT_CENTER, none, font.clone(), tokens.on_picture);
-    painter.text(pos2(bar.right() + 4.0, middle), Align2::LEFT_CENTER, full, font, tokens.on_picture);
+    painter.text(pos2(bar.left() - 4.0, middle), Align2::RIGHT_CENTER, none, font, tokens.on_picture);
+    painter.galley(pos2(bar.right() + 4.0, middle - full.size().y * 0.5), full, tokens.on_picture);
 }
 
-fn names_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, expression: &Expression) {
+fn names_ui(desk: &Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, expression: &Expression, units: &[f32; 15]) {
     let tokens = desk.tokens;
     let Some(places) = desk.faces.region_places(expression, person(seat, desk.state.tile)) else { return };
     let camera = desk.state.cameras.of(seat);
     let painter = ui.painter_at(rect);
     let mut taken: Vec<Rect> = Vec::new();
-    for ((place, name), active) in places.into_iter().zip(face::REGIONS).zip(expression.activity()) {
-        if active < NAMED_FROM {
+    for ((place, name), active) in places.into_iter().zip(face::REGIONS).zip(units) {
+        if *active < NAMED_FROM {
             continue;
         }
         let Some([x, y]) = camera.project(place, rect.width(), rect.height()) else { continue };
@@ -79,24 +91,30 @@ pub fn menu_ui(desk: &mut Desk<'_>, ui: &mut Ui, tile: Rect) {
         let on = desk.state.overlays.any() || desk.state.ghost;
         let button = chip(ui, desk.tokens, text::VIEW_MENU, on);
         egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
-            ui.set_min_width(270.0);
-            let mut ghost = desk.state.ghost;
-            if ui.checkbox(&mut ghost, Command::ToggleGhost.text()).clicked() {
-                wanted = Some(Command::ToggleGhost);
+            ui.set_width(290.0);
+            // an empty box is seen on the menu
+            ui.visuals_mut().widgets.inactive.bg_stroke.color = desk.tokens.faint;
+            // a face set by hand is alone, and nobody's reaction
+            let alone = desk.state.workspace == Workspace::Face;
+            if !alone {
+                let mut ghost = desk.state.ghost;
+                if ui.checkbox(&mut ghost, Command::ToggleGhost.hint()).clicked() {
+                    wanted = Some(Command::ToggleGhost);
+                }
+                let mut each = desk.state.cameras.each();
+                if ui.checkbox(&mut each, Command::OwnCameras.hint()).clicked() {
+                    wanted = Some(Command::OwnCameras);
+                }
+                ui.separator();
             }
-            let mut each = desk.state.cameras.each();
-            if ui.checkbox(&mut each, Command::OwnCameras.text()).clicked() {
-                wanted = Some(Command::OwnCameras);
-            }
-            ui.separator();
-            for overlay in Overlay::ALL {
+            for overlay in Overlay::ALL.into_iter().filter(|it| !alone || *it != Overlay::Difference) {
                 let mut on = desk.state.overlays.has(overlay);
                 if ui.checkbox(&mut on, text::overlay(overlay)).clicked() {
                     wanted = Some(Command::Overlay(overlay));
                 }
             }
             ui.separator();
-            wanted = people_ui(desk, ui).or(wanted.take());
+            wanted = people_ui(desk, ui, alone).or(wanted.take());
         });
     });
     if let Some(command) = wanted {
@@ -105,11 +123,11 @@ pub fn menu_ui(desk: &mut Desk<'_>, ui: &mut Ui, tile: Rect) {
 }
 
 /// Whose faces are shown, and another head.
-fn people_ui(desk: &Desk<'_>, ui: &mut Ui) -> Option<Command> {
+fn people_ui(desk: &Desk<'_>, ui: &mut Ui, alone: bool) -> Option<Command> {
     let mut wanted = None;
     let people = desk.state.people;
     let mut each = people == People::Each;
-    if ui.checkbox(&mut each, Command::DifferentPeople.text()).clicked() {
+    if !alone && ui.checkbox(&mut each, Command::DifferentPeople.text()).clicked() {
         wanted = Some(Command::DifferentPeople);
     }
     ui.horizontal(|ui| {
@@ -130,5 +148,15 @@ fn people_ui(desk: &Desk<'_>, ui: &mut Ui) -> Option<Command> {
             }
         });
     });
+    if let Some(head) = &desk.state.head {
+        ui.horizontal(|ui| {
+            ui.label(text::head_of(head)).on_hover_text(head.display().to_string());
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button(Command::BuiltinHead.text()).clicked() {
+                    wanted = Some(Command::BuiltinHead);
+                }
+            });
+        });
+    }
     wanted
 }

@@ -118,27 +118,31 @@ pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         );
     }
     let height = (ui.ctx().content_rect().height() * 0.5).min(ROW * 11.0);
-    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        ui.add_space(6.0);
-        for (index, (_, group, command, words)) in found.iter().enumerate() {
-            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
-            response.widget_info(|| WidgetInfo::selected(Role::MenuItem, true, index == row, words));
-            if index == row {
-                ui.painter().rect_filled(rect.shrink2(vec2(8.0, 1.0)), 6.0, tokens.chosen);
-                if up || down {
-                    response.scroll_to_me(None);
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink([false, true]).show(
+        ui,
+        |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.add_space(6.0);
+            for (index, (_, group, command, words)) in found.iter().enumerate() {
+                let (rect, response) =
+                    ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+                response.widget_info(|| WidgetInfo::selected(Role::MenuItem, true, index == row, words));
+                if index == row {
+                    ui.painter().rect_filled(rect.shrink2(vec2(8.0, 1.0)), 6.0, tokens.chosen);
+                    if up || down {
+                        response.scroll_to_me(None);
+                    }
+                } else if response.hovered() {
+                    ui.painter().rect_filled(rect.shrink2(vec2(8.0, 1.0)), 6.0, tokens.hover);
                 }
-            } else if response.hovered() {
-                ui.painter().rect_filled(rect.shrink2(vec2(8.0, 1.0)), 6.0, tokens.hover);
+                row_ui(desk, ui, rect, group, command, words);
+                if response.clicked() || (enter && index == row) {
+                    run = Some(command.clone());
+                }
             }
-            row_ui(desk, ui, rect, group, command, words);
-            if response.clicked() || (enter && index == row) {
-                run = Some(command.clone());
-            }
-        }
-        ui.add_space(6.0);
-    });
+            ui.add_space(6.0);
+        },
+    );
     desk.memory.palette_row = row;
     if let Some(command) = run {
         desk.send(Command::Close);

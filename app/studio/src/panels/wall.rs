@@ -479,7 +479,7 @@ fn face_in(
     let moment = if desk.faces.software() { frame as f32 } else { desk.playback.moment() as f32 };
     // the colours mean the same on all tiles: the chosen one has the scale
     let told = !matches!(seat, Seat::Tile(tile) if tile != desk.state.tile);
-    let heat = told && look.overlays.heat.is_some();
+    let over = face::Overlays { heat: look.overlays.heat.filter(|_| told), ..look.overlays };
     let picture = desk.faces.motion(
         seat,
         pixels,
@@ -489,7 +489,7 @@ fn face_in(
         look,
         person(seat, desk.state.tile),
     );
-    paint(desk, ui, rect, seat, corners, picture, &motion.at(frame), heat);
+    paint(desk, ui, rect, seat, corners, picture, &motion.at(frame), &over);
 }
 
 /// Draws a face that does not move by itself into `rect`.
@@ -497,7 +497,7 @@ pub fn still_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &M
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
     let look = desk.state.overlays.look(desk.state.theme, motion, 0, None, false);
-    let heat = look.overlays.heat.is_some();
+    let over = look.overlays;
     let expression = motion.at(0);
     let picture = desk.faces.picture(
         seat,
@@ -507,7 +507,7 @@ pub fn still_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &M
         look,
         person(seat, desk.state.tile),
     );
-    paint(desk, ui, rect, seat, CornerRadius::same(size::ROUND), picture, &expression, heat);
+    paint(desk, ui, rect, seat, CornerRadius::same(size::ROUND), picture, &expression, &over);
 }
 
 /// The picture of a face, or why there is none.
@@ -519,7 +519,7 @@ fn paint(
     corners: CornerRadius,
     picture: Option<egui::TextureId>,
     expression: &face::Expression,
-    heat: bool,
+    over: &face::Overlays,
 ) {
     let tokens = desk.tokens;
     match picture {
@@ -528,7 +528,7 @@ fn paint(
             let shape =
                 egui::epaint::RectShape::filled(rect, corners, Color32::WHITE).with_texture(texture, uv);
             ui.painter().add(shape);
-            face_view::over_ui(desk, ui, rect, seat, expression, heat);
+            face_view::over_ui(desk, ui, rect, seat, expression, over);
         }
         None => {
             ui.painter().rect_filled(rect, corners, tokens.card);

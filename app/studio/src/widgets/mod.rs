@@ -202,6 +202,9 @@ pub fn dial_slider(
         *value = low + share * (high - low);
     }
     if response.has_focus() {
+        // or the arrows also move the focus
+        let arrows = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
         let by = ui.input(|input| {
             f32::from(u8::from(input.key_pressed(egui::Key::ArrowRight)))
                 - f32::from(u8::from(input.key_pressed(egui::Key::ArrowLeft)))

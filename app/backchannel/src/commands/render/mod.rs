@@ -27,7 +27,8 @@ pub struct Args {
     /// Takes: `demo` or `demo:NAME` (made on the spot), a folder written by `generate` (`DIR:CLIP` for another clip
     /// than the first), predictions of any program (FILE.npy, `FILE.npy:CLIP`), or a face set by hand: `face:AU6=1
     /// AU12=0.8`, `face:Happy=1 valence=0.5`, `face:jawOpen=0.4 pitch=10` (degrees; x, y, z in cm); `face:units`,
-    /// `face:expressions` and `face:shapes` are all there are, one face each
+    /// `face:expressions` and `face:shapes` are all there are, one face each (mouthClose over an open jaw: it closes
+    /// nothing else)
     #[arg(required = true, value_name = "TAKE")]
     takes: Vec<String>,
     /// What to write: .png, .gif, .mp4 (needs ffmpeg), a folder for one PNG a frame, .glb (head and animation) or .csv
@@ -144,6 +145,9 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
                 ));
             }
         }
+    }
+    if over.units && over.movement {
+        return Err(bad_request("--overlay units and movement both colour the skin", "give one of them"));
     }
     if over.transparent && !["png", ""].contains(&kind.as_str()) {
         return Err(bad_request(

@@ -76,7 +76,7 @@ struct Place<'a> {
     name: String,
     remark: String,
     color: Option<[u8; 3]>,
-    frames: &'a [Expression],
+    motion: &'a studio::motion::Motion,
     /// The only frame it shows; none follows the film.
     moment: Option<usize>,
     /// Number of its person among the painters.
@@ -122,7 +122,7 @@ impl<'a> Stage<'a> {
                 name: "Speaker".to_owned(),
                 remark: with_source("", motion.source),
                 color: None,
-                frames: &motion.frames,
+                motion,
                 moment: None,
                 person: 0,
             })
@@ -135,7 +135,7 @@ impl<'a> Stage<'a> {
                 .latent
                 .map(|latent| latent_look(theme, latent).color.to_srgba_unmultiplied())
                 .map(|[r, g, b, _]| [r, g, b]),
-            frames: &tile.motion.frames,
+            motion: &tile.motion,
             moment: None,
             person: 0,
         };
@@ -257,9 +257,15 @@ impl<'a> Stage<'a> {
             .iter()
             .map(|place| {
                 let frame = place.moment.unwrap_or(frame);
-                let e = place.frames.get(frame).or(place.frames.last()).copied().unwrap_or_default();
-                let regions = self.over.units.then(|| e.activity());
-                let past = |k: usize| place.frames.get(frame.checked_sub(k)?).copied();
+                let e = place
+                    .motion
+                    .frames
+                    .get(frame)
+                    .or(place.motion.frames.last())
+                    .copied()
+                    .unwrap_or_default();
+                let regions = self.over.units.then(|| place.motion.activity(frame));
+                let past = |k: usize| place.motion.frames.get(frame.checked_sub(k)?).copied();
                 let trail = self.over.trail.then(|| Trail::of((0..MOST_TRAIL).map_while(past)));
                 (e, self.look.with(Overlays { regions, trail, ..self.look.overlays }))
             })
