@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use candle_core::{DType, Result, Tensor};
 use clips::Chance;
 
+use crate::layers::pointwise::times_constant;
+
 /// Context of a forward pass.
 #[derive(Debug, Default)]
 pub struct Pass {
@@ -63,7 +65,7 @@ impl Pass {
         let mask: Vec<f32> = (0..x.elem_count())
             .map(|_| if chance.happens(probability) { 0.0 } else { kept as f32 })
             .collect();
-        x.mul(&Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?)
+        times_constant(x, &Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?)
     }
 }
 
