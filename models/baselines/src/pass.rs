@@ -41,6 +41,11 @@ impl Pass {
         self.dropout.is_some()
     }
 
+    /// Whether what blocks note is kept.
+    pub fn is_noting(&self) -> bool {
+        self.notes.is_some()
+    }
+
     /// Notes a tensor under a name; does nothing unless the pass is noting.
     pub fn note(&self, name: &str, tensor: &Tensor) {
         if let Some(notes) = &self.notes {

@@ -73,7 +73,7 @@ macro_rules! by_element {
         }
     };
 }
-pub(super) use by_element;
+pub(crate) use by_element;
 
 /// The numbers of a storage that lie one after the other.
 ///
