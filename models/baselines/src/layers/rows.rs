@@ -40,7 +40,7 @@ pub(super) fn share<T: Number>(row: &mut [T]) {
         *x = if below < closed { T::ZERO } else { below.exp() };
     }
     let whole = T::ONE / sum(row, row, |x, _| x);
-    row.iter_mut().for_each(|x| *x = *x * whole);
+    row.iter_mut().for_each(|x| *x *= whole);
 }
 
 #[derive(Clone, Copy)]

@@ -33,10 +33,10 @@ impl Number for f32 {
     fn tanh(self) -> Self {
         let square = self * self;
         let mut p = -5.704_988_7e-3;
-        p = p * square + 2.063_908_9e-2;
+        p = p * square + 2.063_909e-2;
         p = p * square - 5.373_971_6e-2;
         p = p * square + 1.333_144_2e-1;
-        p = p * square - 3.333_328_2e-1;
+        p = p * square - 3.333_328e-1;
         let near = p * square * self + self;
         let far = 1.0 - 2.0 / (Real::exp(2.0 * self.abs()) + 1.0);
         if self.abs() < 0.625 { near } else { far.copysign(self) }
