@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use candle_core::{DType, Result, Tensor};
 use clips::Chance;
 
+use crate::layers::pointwise::times_constant;
+
 /// Context of a forward pass.
 #[derive(Debug, Default)]
 pub struct Pass {
@@ -39,6 +41,11 @@ impl Pass {
         self.dropout.is_some()
     }
 
+    /// Whether what blocks note is kept.
+    pub fn is_noting(&self) -> bool {
+        self.notes.is_some()
+    }
+
     /// Notes a tensor under a name; does nothing unless the pass is noting.
     pub fn note(&self, name: &str, tensor: &Tensor) {
         if let Some(notes) = &self.notes {
@@ -63,7 +70,7 @@ impl Pass {
         let mask: Vec<f32> = (0..x.elem_count())
             .map(|_| if chance.happens(probability) { 0.0 } else { kept as f32 })
             .collect();
-        x.mul(&Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?)
+        times_constant(x, &Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?)
     }
 }
 

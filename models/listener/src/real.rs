@@ -36,7 +36,7 @@ pub trait Real:
     fn exp(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
-    /// `product` on one thread; see there.
+    /// `product` on so many threads; see there.
     fn multiply(
         out: &mut [Self],
         out_stride: usize,
@@ -44,6 +44,7 @@ pub trait Real:
         right: View<'_, Self>,
         scale: Self,
         add: bool,
+        threads: usize,
     );
 
     /// The larger one.
@@ -104,6 +105,22 @@ pub fn product<T: Real>(
     scale: T,
     add: bool,
 ) {
+    product_on(1, out, out_stride, left, right, scale, add);
+}
+
+/// [`product`] on so many threads of the pool, where it is large enough for them. The bits are the same.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_on<T: Real>(
+    threads: usize,
+    out: &mut [T],
+    out_stride: usize,
+    left: View<'_, T>,
+    right: View<'_, T>,
+    scale: T,
+    add: bool,
+) {
     assert_eq!(left.columns, right.rows, "inner sizes differ");
     if left.rows == 0 || right.columns == 0 {
         return;
@@ -111,12 +128,12 @@ pub fn product<T: Real>(
     assert!(left.fits() && right.fits(), "a matrix reaches beyond its slice");
     assert!((left.rows - 1) * out_stride + right.columns <= out.len(), "the result reaches beyond its slice");
     assert!(out_stride >= right.columns, "rows of the result overlap");
-    T::multiply(out, out_stride, left, right, scale, add);
+    T::multiply(out, out_stride, left, right, scale, add, threads);
 }
 
 macro_rules! multiply {
     () => {
-        #[expect(unsafe_code, reason = "gemm's interface is pointers; `product` has checked every extent")]
+        #[expect(unsafe_code, reason = "gemm's interface is pointers; `product_on` has checked every extent")]
         fn multiply(
             out: &mut [Self],
             out_stride: usize,
@@ -124,8 +141,9 @@ macro_rules! multiply {
             right: View<'_, Self>,
             scale: Self,
             add: bool,
+            threads: usize,
         ) {
-            // SAFETY: the only caller, `product`, asserts that all three matrices lie within their slices.
+            // SAFETY: the only caller, `product_on`, asserts that all three matrices lie within their slices.
             unsafe {
                 gemm::gemm(
                     left.rows,
@@ -146,7 +164,10 @@ macro_rules! multiply {
                     false,
                     false,
                     false,
-                    gemm::Parallelism::None,
+                    match threads {
+                        0 | 1 => gemm::Parallelism::None,
+                        many => gemm::Parallelism::Rayon(many),
+                    },
                 );
             }
         }

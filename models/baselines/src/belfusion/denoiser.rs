@@ -10,6 +10,7 @@ use candle_core::{Result, Tensor};
 use super::config::DenoiserConfig;
 use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
+use crate::layers::pointwise::silu;
 use crate::parameters::{Scope, Start};
 use crate::pass::Pass;
 
@@ -76,14 +77,14 @@ impl Denoiser {
     pub fn forward(&self, x: &Tensor, steps: &[usize], condition: &Tensor, pass: &Pass) -> Result<Tensor> {
         let embedded: Vec<f32> = steps.iter().flat_map(|step| embedding(*step)).collect();
         let step = Tensor::from_vec(embedded, (steps.len(), STEP_WIDTH), x.device())?.to_dtype(x.dtype())?;
-        let mapped = |layers: &[Linear; 2], x: &Tensor| layers[1].forward(&layers[0].forward(x)?.silu()?);
+        let mapped = |layers: &[Linear; 2], x: &Tensor| layers[1].forward(&silu(&layers[0].forward(x)?)?);
         let c = Tensor::cat(&[mapped(&self.step, &step)?, mapped(&self.condition, condition)?], 1)?;
-        let c = c.silu()?;
+        let c = silu(&c)?;
         let mut h = x.clone();
         for layer in &self.layers {
             h = layer.linear.forward(&Tensor::cat(&[&h, x], 1)?)?;
             if let Some((scale, norm)) = &layer.modulated {
-                h = norm.forward(&(&h * (scale.forward(&c)? + 1.0)?)?)?.silu()?;
+                h = silu(&norm.forward(&(&h * (scale.forward(&c)? + 1.0)?)?)?)?;
                 pass.note("layer", &h);
             }
         }

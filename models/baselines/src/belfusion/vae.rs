@@ -13,7 +13,7 @@ use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
 
 use super::config::VaeConfig;
 use crate::layers::linear::{self, Linear};
-use crate::layers::pointwise::{kl_from_standard, mean_square};
+use crate::layers::pointwise::{kl_from_standard, mean_square, tanh};
 use crate::layers::recurrent::GruCell;
 use crate::parameters::Scope;
 
@@ -133,8 +133,8 @@ impl Vae {
                 None => constant.clone(),
             };
             state = self.writer.step(&input, &state)?;
-            let inner = self.mlp[0].forward(&state)?.tanh()?;
-            made.push(self.out.forward(&self.mlp[1].forward(&inner)?.tanh()?)?);
+            let inner = tanh(&self.mlp[0].forward(&state)?)?;
+            made.push(self.out.forward(&tanh(&self.mlp[1].forward(&inner)?)?)?);
         }
         Tensor::stack(&made, 1)?.reshape((count, self.window, ATTRIBUTE_COUNT))
     }
@@ -144,7 +144,7 @@ impl Vae {
     /// # Errors
     /// When shapes do not fit.
     pub fn coefficients(&self, attributes: &Tensor) -> Result<Tensor> {
-        self.head[1].forward(&self.head[0].forward(attributes)?.tanh()?)
+        self.head[1].forward(&tanh(&self.head[0].forward(attributes)?)?)
     }
 
     /// Losses of clips `[B, T, 25]` with true coefficients `[B, T, 58]`, and the attributes they became. With noise

@@ -24,7 +24,7 @@ fn constants(golden: &mut Golden, _: &Control) -> Result<Option<Sheet>> {
     }
     let mut sheet = Sheet::default();
     for (name, rows) in [("pe_d16_rows0_32", 0..32), ("pe_d16_rows740_751", 740..751)] {
-        let table: Vec<f32> = rows.clone().flat_map(|row| interleaved(row, 16)).collect();
+        let table = interleaved(rows.clone(), 16);
         sheet.put(name, &[rows.len(), 16], &table, Tolerance::absolute(1e-4));
     }
     let mask = causal_mask(12, candle_core::DType::F32, &candle_core::Device::Cpu).map_err(internal)?;

@@ -1,10 +1,9 @@
-//! Multi-head attention on `[B, T, d]`, as PyTorch's `nn.MultiheadAttention` packs its parameters, and the product
-//! of queries, keys and values that every attention here ends in.
+//! Multi-head attention on `[B, T, d]`, as PyTorch's `nn.MultiheadAttention` packs its parameters.
 
 use candle_core::{Result, Tensor};
 
+use super::attend::{Read, attend};
 use super::linear::{self, Linear};
-use super::rows::softmax;
 use crate::parameters::{Scope, Start};
 
 /// `in_proj_weight` [3d, d], `in_proj_bias` [3d], `out_proj`.
@@ -42,7 +41,7 @@ impl MultiHeadAttention {
     }
 
     /// Queries `[B, T, d]` over keys and values from `memory` `[B, S, d]`; `mask` is added to the scores and is
-    /// `[T, S]` or of their shape. Gives `[B, T, d]`.
+    /// `[T, S]`. Gives `[B, T, d]`.
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -55,40 +54,12 @@ impl MultiHeadAttention {
                 Some(&self.bias.narrow(0, start, length)?),
             )
         };
-        let (q, k, v) = if queries.id() == memory.id() {
-            let all = part(queries, 0, 3)?;
-            let third = |index: usize| all.narrow(2, index * self.width, self.width);
-            (third(0)?, third(1)?, third(2)?)
+        let read = if queries.id() == memory.id() {
+            Read::Themselves(part(queries, 0, 3)?)
         } else {
-            let both = part(memory, 1, 2)?;
-            (part(queries, 0, 1)?, both.narrow(2, 0, self.width)?, both.narrow(2, self.width, self.width)?)
+            Read::Memory(part(queries, 0, 1)?, part(memory, 1, 2)?)
         };
         let scale = ((self.width / self.heads) as f64).powf(-0.5);
-        self.out.forward(&attend(&q, &k, &v, self.heads, scale, mask)?)
+        self.out.forward(&attend(&read, self.heads, scale, mask)?)
     }
-}
-
-/// Softmax(scale q k^T + mask) v with the width cut into `heads`: `[B, T, d]` and twice `[B, S, d]` to `[B, T, d]`.
-///
-/// # Errors
-/// When shapes do not fit.
-pub fn attend(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    heads: usize,
-    scale: f64,
-    mask: Option<&Tensor>,
-) -> Result<Tensor> {
-    let (batch, frames, width) = q.dims3()?;
-    let split = |x: &Tensor| {
-        let length = x.dim(1)?;
-        x.reshape((batch, length, heads, width / heads))?.transpose(1, 2)?.contiguous()
-    };
-    let scores = (split(q)? * scale)?.matmul(&split(k)?.t()?)?;
-    let scores = match mask {
-        Some(mask) => scores.broadcast_add(mask)?,
-        None => scores,
-    };
-    softmax(&scores)?.matmul(&split(v)?)?.transpose(1, 2)?.reshape((batch, frames, width))
 }

@@ -1,31 +1,24 @@
 //! Convolutions and pooling with right gradients.
 //!
 //! The tensor library's `conv1d` has wrong gradients on the processor, `conv_transpose1d` none, and pooling whose stride
-//! differs from its window none. So one dimension is taps cut out of the signal, put side by side, and one product;
-//! its transpose is a product whose taps are laid over each other; pooling is the maximum of shifted signals. Two
+//! differs from its window none. So one dimension is an operation of ours (`taps.rs`), its transpose is one over a signal
+//! with zeros between the samples, and pooling has a gradient of ours. Two
 //! dimensions use the library's `conv2d`, whose gradients are right (held by the golden gradients of Trans-VAE).
 
-use candle_core::{Result, Tensor};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
+use super::slices::{Number, by_element, fill, result, slice, tensor, width, with};
+pub use super::taps::Beyond;
+use super::taps::Taps;
 use crate::parameters::{Scope, Start};
-
-/// What lies beyond the ends of a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beyond {
-    /// Zeros.
-    Zeros,
-    /// The first and last value again.
-    Edge,
-}
 
 /// A convolution of `[B, C, L]` with weight `[outputs, inputs, taps]`.
 #[derive(Debug, Clone)]
 pub struct Conv1d {
     weight: Tensor,
-    bias: Option<Tensor>,
-    stride: usize,
-    padding: usize,
-    beyond: Beyond,
+    bias: Tensor,
+    taps: Taps,
 }
 
 impl Conv1d {
@@ -43,10 +36,8 @@ impl Conv1d {
         let start = Start::fan_in(inputs * taps);
         Ok(Self {
             weight: scope.tensor("weight", &[outputs, inputs, taps], start)?,
-            bias: Some(scope.tensor("bias", &[outputs], start)?),
-            stride: stride.max(1),
-            padding,
-            beyond,
+            bias: scope.tensor("bias", &[outputs], start)?,
+            taps: Taps { stride: stride.max(1), padding: (padding, padding), beyond },
         })
     }
 
@@ -55,38 +46,7 @@ impl Conv1d {
     /// # Errors
     /// When the channels are others or the signal is shorter than the taps.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = match self.beyond {
-            Beyond::Zeros => x.pad_with_zeros(2, self.padding, self.padding)?,
-            Beyond::Edge => x.pad_with_same(2, self.padding, self.padding)?,
-        };
-        convolve(&x, &self.weight, self.bias.as_ref(), self.stride)
-    }
-}
-
-/// Every `stride`-th of `count` positions from `first` on, along the last dimension.
-fn every(x: &Tensor, first: usize, count: usize, stride: usize) -> Result<Tensor> {
-    let last = x.rank() - 1;
-    if stride == 1 {
-        return x.narrow(last, first, count);
-    }
-    let places: Vec<u32> = (0..count).map(|index| (first + index * stride) as u32).collect();
-    x.contiguous()?.index_select(&Tensor::from_vec(places, count, x.device())?, last)
-}
-
-fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: usize) -> Result<Tensor> {
-    let (outputs, inputs, taps) = weight.dims3()?;
-    let length = x.dim(2)?;
-    if length < taps {
-        candle_core::bail!("a signal of {length} is shorter than {taps} taps");
-    }
-    let count = (length - taps) / stride + 1;
-    let cut: Vec<Tensor> = (0..taps).map(|tap| every(x, tap, count, stride)).collect::<Result<_>>()?;
-    // rows of the weight in the order of the cuts: tap by tap, each with all channels
-    let weight = weight.transpose(1, 2)?.reshape((outputs, taps * inputs))?;
-    let y = weight.broadcast_matmul(&Tensor::cat(&cut, 1)?)?;
-    match bias {
-        Some(bias) => y.broadcast_add(&bias.reshape((1, outputs, 1))?),
-        None => Ok(y),
+        self.taps.convolve(x, &self.weight, &self.bias)
     }
 }
 
@@ -146,25 +106,76 @@ impl ConvTranspose1d {
         let turned = self.weight.index_select(&Tensor::from_vec(places, taps, x.device())?, 2)?;
         let weight = turned.transpose(0, 1)?.contiguous()?;
         debug_assert_eq!(weight.dims(), [outputs, inputs, taps]);
-        convolve(&spread.pad_with_zeros(2, before, after)?, &weight, Some(&self.bias), 1)
+        let taps = Taps { stride: 1, padding: (before, after), beyond: Beyond::Zeros };
+        taps.convolve(&spread, &weight, &self.bias)
     }
 }
 
-/// Maximum over windows of `size`, `stride` apart, along the last dimension; a last partial window is dropped.
+/// Maximum over windows of `size`, `stride` apart, along the last dimension; a last partial window is dropped. Where several
+/// are the largest the gradient is shared.
 ///
 /// # Errors
 /// When the signal is shorter than a window.
 pub fn max_pool1d(x: &Tensor, size: usize, stride: usize) -> Result<Tensor> {
     let length = x.dim(x.rank() - 1)?;
-    if length < size {
+    if length < size || size * stride == 0 {
         candle_core::bail!("a signal of {length} is shorter than a window of {size}");
     }
-    let count = (length - size) / stride + 1;
-    let mut most = every(x, 0, count, stride)?;
-    for shift in 1..size {
-        most = most.maximum(&every(x, shift, count, stride)?)?;
+    x.contiguous()?.apply_op1(Pool { size, stride, count: (length - size) / stride + 1 })
+}
+
+struct Pool {
+    size: usize,
+    stride: usize,
+    count: usize,
+}
+
+impl Pool {
+    /// Windows and the largest of each.
+    fn windows<'a, T: Number>(&self, x: &'a [T]) -> impl Iterator<Item = (&'a [T], T)> {
+        let windows = x.windows(self.size).step_by(self.stride).take(self.count);
+        windows.map(|window| (window, window.iter().fold(window[0], |most, x| most.larger(*x))))
     }
-    Ok(most)
+}
+
+impl CustomOp1 for Pool {
+    fn name(&self) -> &'static str {
+        "pooling"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (length, count) = (width(layout), self.count);
+        let mut shape = layout.dims().to_vec();
+        shape.pop();
+        shape.push(count);
+        by_element!(x.dtype(), T => {
+            let x = slice::<T>(x, layout)?;
+            let made = fill(x.len() / length * count, count, |first, out| {
+                for (x, out) in x[first * length..].chunks_exact(length).zip(out.chunks_exact_mut(count)) {
+                    self.windows(x).zip(out).for_each(|((_, most), out)| *out = most);
+                }
+            });
+            result(made, shape)
+        })
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let (g, length, count) = (gradient.contiguous()?, x.dim(x.rank() - 1)?, self.count);
+        by_element!(x.dtype(), T => with::<T, _, 2>([x, &g], |[values, g]| {
+            let made = fill(values.len(), length, |first, out: &mut [T]| {
+                let values = values[first * length..].chunks_exact(length);
+                let rows = values.zip(g[first * count..].chunks_exact(count));
+                for ((x, g), out) in rows.zip(out.chunks_exact_mut(length)) {
+                    for (at, ((window, most), g)) in self.windows(x).zip(g).enumerate() {
+                        let equal = window.iter().filter(|x| **x == most).count();
+                        let both = window.iter().zip(&mut out[at * self.stride..]);
+                        both.filter(|(x, _)| **x == most).for_each(|(_, out)| *out += *g / equal as T);
+                    }
+                }
+            });
+            tensor(made, x.shape()).map(Some)
+        }))
+    }
 }
 
 /// Maximum over squares of `size`, `stride` apart, of `[.., H, W]`. Where two are equal the gradient is shared.
@@ -296,8 +307,7 @@ mod tests {
         };
         let conv = doubles(|scope| Conv1d::new(scope, (3, 4, 5), 2, 2, Beyond::Zeros));
         let bias = |bias: &Tensor| bias.reshape((1, 4, 1)).unwrap();
-        let library =
-            x.conv1d(&conv.weight, 2, 2, 1, 1).unwrap().broadcast_add(&bias(conv.bias.as_ref().unwrap()));
+        let library = x.conv1d(&conv.weight, 2, 2, 1, 1).unwrap().broadcast_add(&bias(&conv.bias));
         assert!(near(&conv.forward(&x).unwrap(), &library.unwrap()));
         let back = doubles(|scope| ConvTranspose1d::new(scope, (3, 4, 5), 2, 2, 1));
         let library =

@@ -1,12 +1,14 @@
-//! Layer, instance and batch norm with a backward (the tensor library's fused layer norm has none).
+//! Layer and instance norm with a backward (the tensor library's fused layer norm has none).
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
-use super::rows::normalise;
+use super::rows::{moments, normalise};
+use super::slices::{Loop, Number, by_element, fill_from, ours, result, run, slice, sum, tensor, with};
 use crate::parameters::{Scope, Start};
-use crate::pass::Pass;
 
-const EPSILON: f64 = 1e-5;
+/// Added to variances.
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// Layer norm over the last dimension: `weight`, `bias`.
 #[derive(Debug, Clone)]
@@ -32,7 +34,133 @@ impl LayerNorm {
     /// # Errors
     /// When the last dimension is another one.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        normalise(x, EPSILON)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        layer_norm(x, &self.weight, &self.bias)
+    }
+}
+
+/// Layer norm of `[..., width]` with weight and bias `[width]`.
+///
+/// # Errors
+/// When the last dimension is another one.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let columns = x.dims().last().copied().unwrap_or_default();
+    if !ours(x) || columns == 0 || weight.dims() != [columns] || bias.dims() != [columns] {
+        return layer_norm_composed(x, weight, bias);
+    }
+    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Level)
+}
+
+/// [`layer_norm`] out of two operations of the library behind the norm.
+///
+/// # Errors
+/// When the last dimension is another one.
+pub fn layer_norm_composed(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    normalise(x, EPSILON)?.broadcast_mul(weight)?.broadcast_add(bias)
+}
+
+/// Rows brought to mean 0 and variance 1, times a weight, plus a bias.
+#[derive(Clone, Copy)]
+struct Level;
+
+impl<'a, T: Number> Loop<T, 1, (&'a [T], &'a [T])> for Level {
+    #[inline(always)]
+    fn run([x]: [&[T]; 1], out: &mut [T], (weight, bias): (&'a [T], &'a [T])) {
+        let width = weight.len();
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(x, EPSILON);
+            let factors = weight.iter().zip(bias);
+            for ((x, (weight, bias)), out) in x.iter().zip(factors).zip(out) {
+                *out = (*x - mean) * scale * *weight + *bias;
+            }
+        }
+    }
+}
+
+impl CustomOp3 for Level {
+    fn name(&self) -> &'static str {
+        "layer-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        weight: &CpuStorage,
+        lw: &Layout,
+        bias: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        by_element!(x.dtype(), T => {
+            let (x, weight, bias) = (slice::<T>(x, lx)?, slice(weight, lw)?, slice(bias, lb)?);
+            let made = fill_from(Level, [x], weight.len(), (weight, bias));
+            result(made, lx.shape().clone())
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let g = gradient.contiguous()?;
+        by_element!(x.dtype(), T => with::<T, _, 3>([x, weight, &g], |[values, factors, slopes]| {
+            let of_x = tensor(fill_from(OfRows, [values, slopes], factors.len(), factors), x.shape())?;
+            if !weight.track_op() && !bias.track_op() {
+                return Ok((Some(of_x), None, None));
+            }
+            let mut of_weight = vec![0.0; 2 * factors.len()];
+            run(OfColumns, [values, slopes], &mut of_weight, ());
+            let of_bias = of_weight.split_off(factors.len());
+            Ok((
+                Some(of_x),
+                Some(tensor(of_weight, weight.shape())?),
+                Some(tensor(of_bias, bias.shape())?),
+            ))
+        }))
+    }
+}
+
+/// Gradient of the rows: with h = w g and y = (x - mean) s, s (h - mean(h) - y mean(h y)).
+#[derive(Clone, Copy)]
+struct OfRows;
+
+impl<'a, T: Number> Loop<T, 2, &'a [T]> for OfRows {
+    #[inline(always)]
+    fn run([x, g]: [&[T]; 2], out: &mut [T], weight: &'a [T]) {
+        let width = weight.len();
+        let rows = x.chunks_exact(width).zip(g.chunks_exact(width));
+        for ((x, g), out) in rows.zip(out.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(x, EPSILON);
+            let count = T::of(width as f64);
+            out.iter_mut().zip(g).zip(weight).for_each(|((out, g), weight)| *out = *g * *weight);
+            let slope = sum(out, out, |h, _| h) / count;
+            let dot = sum(x, out, |x, h| h * (x - mean)) * scale / count;
+            for (x, out) in x.iter().zip(out) {
+                *out = scale * (*out - slope - (*x - mean) * scale * dot);
+            }
+        }
+    }
+}
+
+/// Gradients of weight and bias, one after the other: sums of g y and of g over rows.
+struct OfColumns;
+
+impl<T: Number> Loop<T, 2, ()> for OfColumns {
+    #[inline(always)]
+    fn run([x, g]: [&[T]; 2], out: &mut [T], (): ()) {
+        let width = out.len() / 2;
+        let (of_weight, of_bias) = out.split_at_mut(width);
+        for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
+            let (mean, scale) = moments(x, EPSILON);
+            let sums = of_weight.iter_mut().zip(of_bias.iter_mut());
+            for ((x, g), (of_weight, of_bias)) in x.iter().zip(g).zip(sums) {
+                *of_weight += *g * (*x - mean) * scale;
+                *of_bias += *g;
+            }
+        }
     }
 }
 
@@ -45,85 +173,29 @@ pub fn instance_norm(x: &Tensor) -> Result<Tensor> {
     normalise(&x.flatten_from(2)?, EPSILON)?.reshape(shape)
 }
 
-/// Batch norm of `[B, C, L]`: `weight`, `bias`, and the stored `running_mean`, `running_var`.
-#[derive(Debug, Clone)]
-pub struct BatchNorm {
-    weight: Tensor,
-    bias: Tensor,
-    mean: Var,
-    variance: Var,
-}
-
-/// Share of the newest batch in the running statistics.
-const MOMENTUM: f64 = 0.1;
-
-impl BatchNorm {
-    /// Weight 1, bias 0, statistics 0 and 1.
-    ///
-    /// # Errors
-    /// Of the tensor library.
-    pub fn new(scope: &Scope<'_, '_>, channels: usize) -> Result<Self> {
-        Ok(Self {
-            weight: scope.tensor("weight", &[channels], Start::Constant(1.0))?,
-            bias: scope.tensor("bias", &[channels], Start::Constant(0.0))?,
-            mean: scope.buffer("running_mean", &[channels], Start::Constant(0.0))?,
-            variance: scope.buffer("running_var", &[channels], Start::Constant(1.0))?,
-        })
-    }
-
-    /// In training the statistics are the batch's, and a tenth of them goes into the running ones (the variance
-    /// unbiased, as PyTorch has it); otherwise the running ones.
-    ///
-    /// # Errors
-    /// Of the tensor library.
-    pub fn forward(&self, x: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let (batch, channels, length) = x.dims3()?;
-        let column = |t: &Tensor| t.reshape((1, channels, 1));
-        let scaled = if pass.is_training() {
-            let count = (batch * length) as f64;
-            let mean = x.mean_keepdim((0, 2))?;
-            let centred = x.broadcast_sub(&mean)?;
-            let variance = centred.sqr()?.mean_keepdim((0, 2))?;
-            let into = |running: &Var, newest: &Tensor, factor: f64| -> Result<()> {
-                let newest = newest.detach().reshape(channels)?.affine(MOMENTUM * factor, 0.0)?;
-                running.set(&(running.as_detached_tensor().affine(1.0 - MOMENTUM, 0.0)? + newest)?)
-            };
-            into(&self.mean, &mean, 1.0)?;
-            into(&self.variance, &variance, count / (count - 1.0).max(1.0))?;
-            centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?
-        } else {
-            let deviation = (self.variance.as_detached_tensor() + EPSILON)?.sqrt()?;
-            x.broadcast_sub(&column(&self.mean.as_detached_tensor())?)?.broadcast_div(&column(&deviation)?)?
-        };
-        scaled.broadcast_mul(&column(&self.weight)?)?.broadcast_add(&column(&self.bias)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-    use clips::Chance;
+    use candle_core::DType;
 
     use super::*;
-    use crate::parameters::{Fresh, build};
+    use crate::layers::twins::{assert_same, assert_slopes, draw};
 
     #[test]
-    fn a_trained_batch_norm_comes_to_the_statistics_of_its_data() {
-        let (norm, parameters) = build(&mut Fresh { seed: 1 }, |scope| BatchNorm::new(scope, 2)).unwrap();
-        // channel 0: 1, 3; channel 1: 10, 10
-        let x = Tensor::new(&[[[1f32, 3.0], [10.0, 10.0]]], &Device::Cpu).unwrap();
-        let train = Pass::training(Chance::new(1, "batch norm", &[]));
-        let first = norm.forward(&x, &train).unwrap().to_vec3::<f32>().unwrap();
-        assert!((first[0][0][0] + 1.0).abs() < 1e-4 && first[0][1][0].abs() < 1e-4, "{first:?}");
-        for _ in 0..200 {
-            norm.forward(&x, &train).unwrap();
+    fn the_single_operation_equals_the_composed_one_and_differences() {
+        for (element, shape) in
+            [(DType::F32, [3, 21, 37]), (DType::F64, [3, 200, 37]), (DType::F64, [1, 2, 5])]
+        {
+            let inputs = [
+                draw("x", &shape, element),
+                draw("w", &shape[2..], element),
+                draw("b", &shape[2..], element),
+            ];
+            assert_same(&inputs, &|x| layer_norm(&x[0], &x[1], &x[2]), &|x| {
+                layer_norm_composed(&x[0], &x[1], &x[2])
+            });
+            if shape[0] == 1 {
+                assert_slopes(&inputs, &|x| layer_norm(&x[0], &x[1], &x[2]));
+            }
         }
-        let stored = |name: &str| parameters.get(name).unwrap().to_vec1::<f32>().unwrap();
-        assert!(
-            (stored("running_mean")[0] - 2.0).abs() < 1e-5 && (stored("running_mean")[1] - 10.0).abs() < 1e-4
-        );
-        assert!((stored("running_var")[0] - 2.0).abs() < 1e-4, "unbiased: {:?}", stored("running_var"));
-        let later = norm.forward(&x, &Pass::evaluation()).unwrap().to_vec3::<f32>().unwrap();
-        assert!((later[0][0][0] + 0.5f32.sqrt()).abs() < 1e-3, "{later:?}");
     }
 }

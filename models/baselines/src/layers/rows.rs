@@ -4,92 +4,60 @@
 //! slow forms composed of five to eight operations. Here each is one loop over rows for the value and one for the
 //! gradient. On other devices than the processor the composed forms (`*_composed`, also the twins of the tests) run.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, WithDType, bail};
-use rayon::prelude::*;
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-/// Elements below which a loop stays on its thread.
-const PART: usize = 1 << 14;
+use super::slices::{Loop, Number, by_element, fill_from, largest, result, slice, sum, width};
 
-/// A float with the functions used here.
-trait Real: WithDType + Send + Sync + std::ops::Neg<Output = Self> {
-    fn of(value: f64) -> Self;
-    fn exp(self) -> Self;
-    fn sqrt(self) -> Self;
-    fn tanh(self) -> Self;
-    fn erf(self) -> Self;
-}
-
-macro_rules! real {
-    ($float:ty, $erf:path) => {
-        impl Real for $float {
-            fn of(value: f64) -> Self {
-                value as $float
-            }
-            fn exp(self) -> Self {
-                <$float>::exp(self)
-            }
-            fn sqrt(self) -> Self {
-                <$float>::sqrt(self)
-            }
-            fn tanh(self) -> Self {
-                <$float>::tanh(self)
-            }
-            fn erf(self) -> Self {
-                $erf(self)
-            }
-        }
-    };
-}
-real!(f32, libm::erff);
-real!(f64, libm::erf);
-
-/// Rows of a contiguous storage.
-fn slice<'a, T>(values: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((from, to)) => Ok(&values[from..to]),
-        None => bail!("rows must lie one after the other"),
-    }
-}
-
-fn width(layout: &Layout) -> usize {
-    layout.dims().last().copied().unwrap_or(1).max(1)
-}
-
-/// Fills rows of `width`; `of` gets the number of its first row and some rows.
-fn fill<T: Real>(count: usize, width: usize, of: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
-    let mut out = vec![T::of(0.0); count];
-    let rows = (PART / width).max(1);
-    if count <= PART {
-        of(0, &mut out);
-    } else {
-        out.par_chunks_mut(rows * width).enumerate().for_each(|(part, out)| of(part * rows, out));
-    }
-    out
-}
-
-/// Runs one of two monomorphic versions.
+/// Runs a loop of one row-wise argument.
 macro_rules! by_float {
-    ($storage:expr, $values:ident => $body:expr) => {
-        match $storage {
-            CpuStorage::F32($values) => CpuStorage::F32($body),
-            CpuStorage::F64($values) => CpuStorage::F64($body),
-            _ => bail!("floats of 32 or 64 bits are needed"),
-        }
+    ($x:expr, $layout:expr, $values:ident => $body:expr) => {
+        by_element!($x.dtype(), T => {
+            let $values = slice::<T>($x, $layout)?;
+            result::<T>($body, $layout.shape().clone())
+        })
     };
 }
+
+/// The same for two arguments.
 macro_rules! by_floats {
     ($a:expr, $b:expr, ($x:ident, $y:ident) => $body:expr) => {
-        match ($a, $b) {
-            (CpuStorage::F32($x), CpuStorage::F32($y)) => CpuStorage::F32($body),
-            (CpuStorage::F64($x), CpuStorage::F64($y)) => CpuStorage::F64($body),
-            _ => bail!("two tensors of the same float are needed"),
-        }
+        by_element!($a.0.dtype(), T => {
+            let ($x, $y) = (slice::<T>($a.0, $a.1)?, slice::<T>($b.0, $b.1)?);
+            result::<T>($body, $a.1.shape().clone())
+        })
     };
 }
 
+/// Turns scores into shares: e^x over the sum of the row's, in place.
+#[inline(always)]
+pub(super) fn share<T: Number>(row: &mut [T]) {
+    let most = largest(row);
+    let closed = T::of(-87.0);
+    for x in row.iter_mut() {
+        let below = *x - most;
+        // what is hidden by a mask is exactly nothing
+        *x = if below < closed { T::ZERO } else { below.exp() };
+    }
+    let whole = T::ONE / sum(row, row, |x, _| x);
+    row.iter_mut().for_each(|x| *x *= whole);
+}
+
+#[derive(Clone, Copy)]
 struct Softmax;
 /// Gradient of a softmax from its result and the result's gradient.
+#[derive(Clone, Copy)]
 struct SoftmaxBack;
+
+impl<T: Number> Loop<T, 1, usize> for Softmax {
+    #[inline(always)]
+    fn run([x]: [&[T]; 1], out: &mut [T], width: usize) {
+        out.copy_from_slice(x);
+        for row in out.chunks_exact_mut(width) {
+            share(row);
+        }
+    }
+}
 
 impl CustomOp1 for Softmax {
     fn name(&self) -> &'static str {
@@ -97,26 +65,25 @@ impl CustomOp1 for Softmax {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(x: &[T], width: usize) -> Vec<T> {
-            fill(x.len(), width, |first, out| {
-                let x = x[first * width..].chunks_exact(width);
-                for (x, out) in x.zip(out.chunks_exact_mut(width)) {
-                    let most = x.iter().copied().fold(x[0], |most, x| if x > most { x } else { most });
-                    let mut sum = T::of(0.0);
-                    for (x, out) in x.iter().zip(out.iter_mut()) {
-                        *out = (*x - most).exp();
-                        sum += *out;
-                    }
-                    out.iter_mut().for_each(|out| *out /= sum);
-                }
-            })
-        }
-        let out = by_float!(storage, x => run(slice(x, layout)?, width(layout)));
-        Ok((out, layout.shape().clone()))
+        let width = width(layout);
+        by_float!(storage, layout, x => fill_from(Softmax, [x], width, width))
     }
 
     fn bwd(&self, _: &Tensor, result: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         result.apply_op2_no_bwd(&gradient.contiguous()?, &SoftmaxBack).map(Some)
+    }
+}
+
+impl<T: Number> Loop<T, 2, usize> for SoftmaxBack {
+    #[inline(always)]
+    fn run([y, g]: [&[T]; 2], out: &mut [T], width: usize) {
+        let rows = y.chunks_exact(width).zip(g.chunks_exact(width));
+        for ((y, g), out) in rows.zip(out.chunks_exact_mut(width)) {
+            let dot = sum(y, g, |y, g| y * g);
+            for ((y, g), out) in y.iter().zip(g).zip(out) {
+                *out = *y * (*g - dot);
+            }
+        }
     }
 }
 
@@ -132,19 +99,8 @@ impl CustomOp2 for SoftmaxBack {
         g: &CpuStorage,
         lg: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(y: &[T], g: &[T], width: usize) -> Vec<T> {
-            fill(y.len(), width, |first, out| {
-                let rows = y[first * width..].chunks_exact(width).zip(g[first * width..].chunks_exact(width));
-                for ((y, g), out) in rows.zip(out.chunks_exact_mut(width)) {
-                    let dot = y.iter().zip(g).fold(T::of(0.0), |sum, (y, g)| sum + *y * *g);
-                    for ((y, g), out) in y.iter().zip(g).zip(out) {
-                        *out = *y * (*g - dot);
-                    }
-                }
-            })
-        }
-        let out = by_floats!(y, g, (y, g) => run(slice(y, ly)?, slice(g, lg)?, width(ly)));
-        Ok((out, ly.shape().clone()))
+        let width = width(ly);
+        by_floats!((y, ly), (g, lg), (y, g) => fill_from(SoftmaxBack, [y, g], width, width))
     }
 }
 
@@ -166,16 +122,29 @@ pub fn softmax_composed(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Rows brought to mean 0 and variance 1 (biased), without weight and bias.
+#[derive(Clone, Copy)]
 struct Normalise(f64);
 /// Gradient of [`Normalise`] from its argument and the result's gradient.
+#[derive(Clone, Copy)]
 struct NormaliseBack(f64);
 
 /// Mean and 1 / deviation of a row.
-fn moments<T: Real>(x: &[T], epsilon: f64) -> (T, T) {
+#[inline(always)]
+pub(super) fn moments<T: Number>(x: &[T], epsilon: f64) -> (T, T) {
     let count = T::of(x.len() as f64);
-    let mean = x.iter().fold(T::of(0.0), |sum, x| sum + *x) / count;
-    let variance = x.iter().fold(T::of(0.0), |sum, x| sum + (*x - mean) * (*x - mean)) / count;
-    (mean, T::of(1.0) / (variance + T::of(epsilon)).sqrt())
+    let mean = sum(x, x, |x, _| x) / count;
+    let variance = sum(x, x, |x, _| (x - mean) * (x - mean)) / count;
+    (mean, T::ONE / (variance + T::of(epsilon)).sqrt())
+}
+
+impl<T: Number> Loop<T, 1, (usize, f64)> for Normalise {
+    #[inline(always)]
+    fn run([x]: [&[T]; 1], out: &mut [T], (width, epsilon): (usize, f64)) {
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(x, epsilon);
+            x.iter().zip(out).for_each(|(x, out)| *out = (*x - mean) * scale);
+        }
+    }
 }
 
 impl CustomOp1 for Normalise {
@@ -184,21 +153,28 @@ impl CustomOp1 for Normalise {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(x: &[T], width: usize, epsilon: f64) -> Vec<T> {
-            fill(x.len(), width, |first, out| {
-                let x = x[first * width..].chunks_exact(width);
-                for (x, out) in x.zip(out.chunks_exact_mut(width)) {
-                    let (mean, scale) = moments(x, epsilon);
-                    x.iter().zip(out).for_each(|(x, out)| *out = (*x - mean) * scale);
-                }
-            })
-        }
-        let out = by_float!(storage, x => run(slice(x, layout)?, width(layout), self.0));
-        Ok((out, layout.shape().clone()))
+        let width = width(layout);
+        by_float!(storage, layout, x => fill_from(*self, [x], width, (width, self.0)))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         x.apply_op2_no_bwd(&gradient.contiguous()?, &NormaliseBack(self.0)).map(Some)
+    }
+}
+
+impl<T: Number> Loop<T, 2, (usize, f64)> for NormaliseBack {
+    #[inline(always)]
+    fn run([x, g]: [&[T]; 2], out: &mut [T], (width, epsilon): (usize, f64)) {
+        let rows = x.chunks_exact(width).zip(g.chunks_exact(width));
+        for ((x, g), out) in rows.zip(out.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(x, epsilon);
+            let count = T::of(width as f64);
+            let slope = sum(g, g, |g, _| g) / count;
+            let dot = sum(x, g, |x, g| g * (x - mean)) * scale / count;
+            for ((x, g), out) in x.iter().zip(g).zip(out) {
+                *out = scale * (*g - slope - (*x - mean) * scale * dot);
+            }
+        }
     }
 }
 
@@ -215,26 +191,8 @@ impl CustomOp2 for NormaliseBack {
         lg: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         // y = (x - mean) s; dx = s (g - mean(g) - y mean(g y))
-        fn run<T: Real>(x: &[T], g: &[T], width: usize, epsilon: f64) -> Vec<T> {
-            fill(x.len(), width, |first, out| {
-                let rows = x[first * width..].chunks_exact(width).zip(g[first * width..].chunks_exact(width));
-                for ((x, g), out) in rows.zip(out.chunks_exact_mut(width)) {
-                    let (mean, scale) = moments(x, epsilon);
-                    let (mut sum, mut dot) = (T::of(0.0), T::of(0.0));
-                    for (x, g) in x.iter().zip(g) {
-                        sum += *g;
-                        dot += *g * (*x - mean) * scale;
-                    }
-                    let count = T::of(width as f64);
-                    let (sum, dot) = (sum / count, dot / count);
-                    for ((x, g), out) in x.iter().zip(g).zip(out) {
-                        *out = scale * (*g - sum - (*x - mean) * scale * dot);
-                    }
-                }
-            })
-        }
-        let out = by_floats!(x, g, (x, g) => run(slice(x, lx)?, slice(g, lg)?, width(lx), self.0));
-        Ok((out, lx.shape().clone()))
+        let width = width(lx);
+        by_floats!((x, lx), (g, lg), (x, g) => fill_from(*self, [x, g], width, (width, self.0)))
     }
 }
 
@@ -272,27 +230,37 @@ pub enum Gelu {
 /// sqrt(2 / pi) and the factor of the cube in the approximation.
 const TANH: (f64, f64) = (0.797_884_560_802_865_4, 0.044_715);
 
-impl Gelu {
-    /// Value and slope.
-    fn at<T: Real>(self, x: T) -> (T, T) {
-        let (half, one) = (T::of(0.5), T::of(1.0));
-        match self {
-            Self::Exact => {
-                let below = half * (one + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf());
-                let density = (-(half * x * x)).exp() * T::of(0.398_942_280_401_432_7);
-                (x * below, below + x * density)
-            }
-            Self::Tanh => {
-                let (scale, cube) = (T::of(TANH.0), T::of(TANH.1));
-                let t = (scale * (x + cube * x * x * x)).tanh();
-                let inner = scale * (one + T::of(3.0) * cube * x * x);
-                (half * x * (one + t), half * (one + t) + half * x * (one - t * t) * inner)
-            }
+/// Value and slope of the exact form.
+#[inline(always)]
+fn exact<T: Number>(x: T) -> (T, T) {
+    let below = T::of(0.5) * (T::ONE + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf());
+    let density = (-(T::of(0.5) * x * x)).exp() * T::of(0.398_942_280_401_432_7);
+    (x * below, below + x * density)
+}
+
+/// Value and slope of the approximation.
+#[inline(always)]
+fn by_tangent<T: Number>(x: T) -> (T, T) {
+    let (half, one) = (T::of(0.5), T::ONE);
+    let (scale, cube) = (T::of(TANH.0), T::of(TANH.1));
+    let t = (scale * (x + cube * x * x * x)).tanh();
+    let inner = scale * (one + T::of(3.0) * cube * x * x);
+    (half * x * (one + t), half * (one + t) + half * x * (one - t * t) * inner)
+}
+
+#[derive(Clone, Copy)]
+struct GeluBack(Gelu);
+
+impl<T: Number> Loop<T, 1, Gelu> for Gelu {
+    #[inline(always)]
+    fn run([x]: [&[T]; 1], out: &mut [T], kind: Gelu) {
+        let both = x.iter().zip(out);
+        match kind {
+            Gelu::Exact => both.for_each(|(x, out)| *out = exact(*x).0),
+            Gelu::Tanh => both.for_each(|(x, out)| *out = by_tangent(*x).0),
         }
     }
 }
-
-struct GeluBack(Gelu);
 
 impl CustomOp1 for Gelu {
     fn name(&self) -> &'static str {
@@ -300,17 +268,22 @@ impl CustomOp1 for Gelu {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(x: &[T], kind: Gelu) -> Vec<T> {
-            fill(x.len(), 1, |first, out| {
-                x[first..].iter().zip(out).for_each(|(x, out)| *out = kind.at(*x).0);
-            })
-        }
-        let out = by_float!(storage, x => run(slice(x, layout)?, *self));
-        Ok((out, layout.shape().clone()))
+        by_float!(storage, layout, x => fill_from(*self, [x], 1, *self))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         x.apply_op2_no_bwd(&gradient.contiguous()?, &GeluBack(*self)).map(Some)
+    }
+}
+
+impl<T: Number> Loop<T, 2, Gelu> for GeluBack {
+    #[inline(always)]
+    fn run([x, g]: [&[T]; 2], out: &mut [T], kind: Gelu) {
+        let all = x.iter().zip(g).zip(out);
+        match kind {
+            Gelu::Exact => all.for_each(|((x, g), out)| *out = exact(*x).1 * *g),
+            Gelu::Tanh => all.for_each(|((x, g), out)| *out = by_tangent(*x).1 * *g),
+        }
     }
 }
 
@@ -326,14 +299,7 @@ impl CustomOp2 for GeluBack {
         g: &CpuStorage,
         lg: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        fn run<T: Real>(x: &[T], g: &[T], kind: Gelu) -> Vec<T> {
-            fill(x.len(), 1, |first, out| {
-                let both = x[first..].iter().zip(&g[first..]);
-                both.zip(out).for_each(|((x, g), out)| *out = kind.at(*x).1 * *g);
-            })
-        }
-        let out = by_floats!(x, g, (x, g) => run(slice(x, lx)?, slice(g, lg)?, self.0));
-        Ok((out, lx.shape().clone()))
+        by_floats!((x, lx), (g, lg), (x, g) => fill_from(*self, [x, g], 1, self.0))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::layers::attention::attend;
+use crate::layers::attend::{Read, attend};
 use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::layers::rows::{Gelu, gelu};
@@ -91,8 +91,7 @@ impl Transformer {
         let scale = (width as f64).powf(-0.5);
         self.blocks.iter().try_fold(x.clone(), |x, block| {
             let all = block.all.forward(&block.norm.forward(&x)?)?;
-            let part = |index: usize| all.narrow(2, index * width, width);
-            let seen = attend(&part(0)?, &part(1)?, &part(2)?, self.heads, scale, mask)?;
+            let seen = attend(&Read::Themselves(all), self.heads, scale, mask)?;
             block.mlp.forward(&(x + block.out.forward(&seen)?)?)
         })
     }
@@ -149,8 +148,8 @@ impl CrossModal {
         let scale = (width as f64).powf(-0.5);
         self.blocks.iter().try_fold(motion.clone(), |x, block| {
             let both = block.both.forward(&block.norm.forward(&x)?)?;
-            let (k, v) = (both.narrow(2, 0, width)?, both.narrow(2, width, width)?);
-            let seen = attend(&block.query.forward(sound)?, &k, &v, self.heads, scale, None)?;
+            let read = Read::Memory(block.query.forward(sound)?, both);
+            let seen = attend(&read, self.heads, scale, None)?;
             block.mlp.forward(&(x + block.out.forward(&seen)?)?)
         })
     }

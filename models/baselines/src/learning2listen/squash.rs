@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::layers::batch_norm::BatchNorm;
 use crate::layers::convolution::{Beyond, Conv1d, ConvTranspose1d, max_pool1d, twice};
-use crate::layers::norm::BatchNorm;
 use crate::layers::pointwise::leaky_relu;
 use crate::parameters::Scope;
 use crate::pass::Pass;

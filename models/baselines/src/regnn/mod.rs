@@ -182,19 +182,27 @@ pub fn matching(
     counts: &[usize],
     threshold: Option<f64>,
 ) -> Result<(Tensor, Tensor)> {
-    let (mut nearest, mut spread, mut start) = (Vec::new(), Vec::new(), 0);
-    for (item, count) in counts.iter().enumerate() {
-        let own = listener.narrow(0, start, *count)?;
+    let all = listener.dim(0)?;
+    let owners: Vec<usize> = counts.iter().enumerate().flat_map(|(item, count)| vec![item; *count]).collect();
+    let own = Tensor::from_iter(owners.iter().map(|owner| *owner as u32), listener.device())?;
+    let flat = listener.flatten_from(1)?;
+    let away = (&flat - speaker.flatten_from(1)?.index_select(&own, 0)?)?.sqr()?.mean(1)?;
+    let (mut nearest, mut start) = (Vec::new(), 0);
+    for count in counts {
+        nearest.push(away.narrow(0, start, *count)?.min(0)?);
         start += count;
-        let away = own.broadcast_sub(&speaker.narrow(0, item, 1)?)?.sqr()?.flatten_from(1)?.mean(1)?;
-        nearest.push(away.min(0)?);
-        spread.push(own.broadcast_sub(&own.mean_keepdim(0)?)?.sqr()?.sum_all()?);
     }
+    // means of items as one product: cutting out each item would cost a gradient of all for each
+    let mut shares = vec![0.0; counts.len() * all];
+    owners.iter().enumerate().for_each(|(at, owner)| shares[owner * all + at] = 1.0 / counts[*owner] as f64);
+    let shares = Tensor::from_vec(shares, (counts.len(), all), listener.device())?;
+    let means = shares.to_dtype(listener.dtype())?.matmul(&flat)?;
+    let spread = (&flat - means.index_select(&own, 0)?)?.sqr()?.sum_all()?;
     let mut nearest = Tensor::stack(&nearest, 0)?;
     if let Some(threshold) = threshold {
         let fixed = nearest.detach();
         nearest = nearest.mul(&fixed.gt(threshold)?.to_dtype(fixed.dtype())?)?;
     }
-    let spread = (Tensor::stack(&spread, 0)?.sum_all()? / listener.elem_count() as f64)?;
+    let spread = (spread / listener.elem_count() as f64)?;
     Ok((nearest.mean_all()?, spread))
 }

@@ -96,8 +96,8 @@ impl ReactionDecoder {
     /// When shapes do not fit.
     pub fn forward(&self, z: &Tensor, frames: usize, past: Option<&Tensor>, pass: &Pass) -> Result<Reaction> {
         let (batch, d) = z.dims2()?;
-        let table: Vec<f32> = (0..frames).flat_map(|frame| interleaved(frame, d)).collect();
-        let table = Tensor::from_vec(table, (1, frames, d), z.device())?.to_dtype(z.dtype())?;
+        let table =
+            Tensor::from_vec(interleaved(0..frames, d), (1, frames, d), z.device())?.to_dtype(z.dtype())?;
         let queries = table.broadcast_as((batch, frames, d))?.contiguous()?;
         pass.note("time_queries", &queries);
         let queries = pass.drop(&queries, self.dropout)?;

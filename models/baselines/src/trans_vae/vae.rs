@@ -77,7 +77,12 @@ impl Vae {
         let mapped = self.map.forward(features)?;
         pass.note("vae_linear", &mapped);
         let token = |index: usize| self.tokens[index].reshape((1, 1, d))?.broadcast_as((batch, 1, d));
-        let read = self.layer.forward(&Tensor::cat(&[token(0)?, token(1)?, mapped], 1)?, pass)?;
+        let all = Tensor::cat(&[token(0)?, token(1)?, mapped], 1)?;
+        // only the tokens are read off; in training the others have their draws of dropout
+        let read = match pass.is_training() || pass.is_noting() {
+            true => self.layer.forward(&all, pass)?,
+            false => self.layer.first(&all, 2)?,
+        };
         pass.note("vae_encoder_out", &read);
         let row = |index: usize| read.narrow(1, index, 1)?.squeeze(1);
         let latent = Latent { mu: row(0)?, logvar: row(1)? };
