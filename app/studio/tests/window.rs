@@ -477,7 +477,7 @@ fn a_face_is_set_by_slider_preset_and_key_and_taken_over_from_a_reaction() {
     assert_eq!(set(&window).to_string(), "AU6=0.9 AU12=0.9 AU25=0.6");
     // the focused slider moves by key, and no other with it; a pressed one follows the pointer
     window.get_by_label("AU12").focus();
-    window.run_steps(1);
+    window.run_steps(3);
     for _ in 0..3 {
         window.key_press(Key::ArrowLeft);
         window.run_steps(2);
