@@ -257,13 +257,7 @@ impl<'a> Stage<'a> {
             .iter()
             .map(|place| {
                 let frame = place.moment.unwrap_or(frame);
-                let e = place
-                    .motion
-                    .frames
-                    .get(frame)
-                    .or(place.motion.frames.last())
-                    .copied()
-                    .unwrap_or_default();
+                let e = place.motion.at(frame);
                 let regions = self.over.units.then(|| place.motion.activity(frame));
                 let past = |k: usize| place.motion.frames.get(frame.checked_sub(k)?).copied();
                 let trail = self.over.trail.then(|| Trail::of((0..MOST_TRAIL).map_while(past)));
