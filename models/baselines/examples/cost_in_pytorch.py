@@ -1,11 +1,11 @@
 """What answering and training steps of the compared systems cost in PyTorch at the official sizes, for setting beside
-`cargo run --release -p baselines --example cost` on the same machine.
+`cargo run --release -p baselines --example baselines_cost` on the same machine.
 
 The same layers on the same sizes with random weights, written from the description in this crate (modules of PyTorch where there
 are any, as the official code has them). Best of three after one unmeasured run, time of the processor and of the wall; a step is a forward and a backward pass, without
 optimiser. Run it and the example one after the other, with as many threads:
 
-    RAYON_NUM_THREADS=1 cargo run --release -p baselines --example cost
+    RAYON_NUM_THREADS=1 cargo run --release -p baselines --example baselines_cost
     python cost_in_pytorch.py 1 [NAME]
 """
 import math

@@ -1,7 +1,7 @@
 //! What the measures cost, in processor milliseconds per unit, beside the official Python code.
 //!
 //! The published cost of the official code ([`Measure::official_ms`]) was taken once, with 8 clips, 10 samples, 750
-//! frames and 8 neighbours on two x86-64 cores. `examples/cost.rs` measures a restatement of it on the same data in the
+//! frames and 8 neighbours on two x86-64 cores. `examples/measures_cost.rs` measures a restatement of it on the same data in the
 //! same minutes, which is the fair ratio. FRDist gives up what is hopeless, so its cost depends on the data: it is
 //! measured on every [`Kind`]. One thread; memory that only the first call allocates is paid before the clock starts.
 

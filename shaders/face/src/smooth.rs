@@ -2,7 +2,7 @@
 //! across a pixel, the edge is followed both ways to its ends, and the pixel takes as much of its neighbour as the edge
 //! covers of it. One sample
 //! and this take less than a third of the processor that four samples take where the device is a program on it
-//! (`examples/cost.rs` on lavapipe, a wall of nine at 1280 x 720: 0.25 against 0.86 s a frame). It is no filter for a device of its own, which gives four samples for nothing.
+//! (`examples/face_cost.rs` on lavapipe, a wall of nine at 1280 x 720: 0.25 against 0.86 s a frame). It is no filter for a device of its own, which gives four samples for nothing.
 
 use crate::Picture;
 

@@ -113,7 +113,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     if rows.iter().any(|row| row.name == "measures") {
         text += "measures: processor time on one thread, against what the official code (numpy, tslearn, torch) was once measured \
-                 to take for the same unit; side by side in one run: cargo run --release -p measures --example cost\n";
+                 to take for the same unit; side by side in one run: cargo run --release -p measures --example measures_cost\n";
     }
     output.result(&serde_json::json!({ "machine": machine, "rows": rows }), text)
 }

@@ -1,4 +1,4 @@
-//! Throws broken files at the readers: `cargo run --release -p clips --example fuzz -- SECONDS SEED [READER]`.
+//! Throws broken files at the readers: `cargo run --release -p clips --example clips_fuzz -- SECONDS SEED [READER]`.
 //!
 //! Small valid files are mutated (bits flipped, cut, numbers and length fields overwritten, spliced with one another,
 //! pieces repeated or put in) and read. A panic, or more memory than 64 MB + 16 times the file at any moment of a

@@ -1,5 +1,5 @@
 //! What the measures cost, in processor milliseconds per unit, beside the official Python code:
-//! `cargo run --release -p measures --example cost -- [--python PYTHON] [--samples N]`.
+//! `cargo run --release -p measures --example measures_cost -- [--python PYTHON] [--samples N]`.
 //!
 //! 8 clips, 10 samples, 750 frames, 8 neighbours, one thread. Without `--python` the yardstick is the cost of the official
 //! code measured once on another machine of two x86-64 cores, so read the ratios as orders of magnitude. With it,

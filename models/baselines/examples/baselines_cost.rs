@@ -1,4 +1,4 @@
-//! What answering and training cost at official sizes: `cargo run --release -p baselines --example cost [NAME]`.
+//! What answering and training cost at official sizes: `cargo run --release -p baselines --example baselines_cost [NAME]`.
 //!
 //! Each line is the best of three after one unmeasured run: time of the processor (of all threads), and of the wall. A training
 //! step is a forward and a backward pass, without optimiser. `cost_in_pytorch.py` beside it prints the same lines for PyTorch.

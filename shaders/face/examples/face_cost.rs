@@ -1,4 +1,4 @@
-//! What faces cost on this machine: `cargo run --release -p face --example cost`.
+//! What faces cost on this machine: `cargo run --release -p face --example face_cost`.
 //!
 //! For 1, 8 and 16 faces by size and quality: time a frame from our first line to the finished picture, processor
 //! time of the whole program (on a software device that is the device too), our own share (planning and recording),

@@ -1,6 +1,6 @@
 //! A mutation fuzzer for the readers of foreign files that runs on stable Rust:
 //!
-//! `cargo run --release -p speech --example fuzz -- SECONDS SEED [wav|tensors|torch|npy]`
+//! `cargo run --release -p speech --example speech_fuzz -- SECONDS SEED [wav|tensors|torch|npy]`
 //!
 //! It starts from small valid files (made here, or the fixtures of the tests), flips bits, overwrites length fields, cuts,
 //! repeats and splices, and gives the result to the reader. It fails on a panic (the reader's own guard against panics
