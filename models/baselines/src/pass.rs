@@ -65,11 +65,10 @@ impl Pass {
     /// Of the tensor library.
     pub fn drop(&self, x: &Tensor, probability: f64) -> Result<Tensor> {
         let Some(chance) = self.dropout.as_ref().filter(|_| probability > 0.0) else { return Ok(x.clone()) };
-        let kept = 1.0 / (1.0 - probability);
-        let mut chance = chance.borrow_mut();
-        let mask: Vec<f32> = (0..x.elem_count())
-            .map(|_| if chance.happens(probability) { 0.0 } else { kept as f32 })
-            .collect();
+        let kept = (1.0 / (1.0 - probability)) as f32;
+        let mut dropped = vec![false; x.elem_count()];
+        chance.borrow_mut().happen(probability, &mut dropped);
+        let mask: Vec<f32> = dropped.iter().map(|dropped| if *dropped { 0.0 } else { kept }).collect();
         times_constant(x, &Tensor::from_vec(mask, x.dims(), x.device())?.to_dtype(x.dtype())?)
     }
 }
