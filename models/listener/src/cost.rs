@@ -178,7 +178,7 @@ pub fn decode(config: &Config, machine: Machine, times: usize) -> Result<Vec<Cos
             costs.push(Cost {
                 streams,
                 what: format!("decode a frame, offline, {streams} {plural}{width}"),
-                spent_ms: best_of(times, whole) / t * 1e3,
+                spent_ms: best_of(times, || rayon::scope(|_| whole())) / t * 1e3,
                 floor_ms: floor(k * (weights + own + theirs), bytes * (weights + k * own + theirs)),
             });
         }

@@ -495,7 +495,8 @@ impl System for LatentIntent {
         control: &Control,
     ) -> Result<Vec<Take>> {
         require_frames(clip, speaker)?;
-        self.answer(clip, &self.speaker(speaker), request, control)
+        // Among the threads that share work: from outside, every product that they share would wake them anew.
+        rayon::scope(|_| self.answer(clip, &self.speaker(speaker), request, control))
     }
 
     fn latent_intent(&self) -> Option<&LatentIntent> {

@@ -140,14 +140,15 @@ impl<'a> Live<'a> {
         self.rotation.reach(self.position + 2);
         self.position += 1;
         let (memory, rotation) = (self.heard.memory(), &self.rotation);
-        Drawn::step(self.plain, &mut self.drawn, memory, rotation, &mut self.scratch)
+        // among the threads that share work, as in `LatentIntent::generate`
+        rayon::scope(|_| Drawn::step(self.plain, &mut self.drawn, memory, rotation, &mut self.scratch))
     }
 
     /// Hears the first frame of `speaker` (see [`LatentIntent::speaker`]).
     pub fn hear(&mut self, speaker: &Speaker<f32>) {
         self.rotation.reach(self.position + 2);
         let token = self.system.token(speaker);
-        self.heard.push(self.plain, &token, &self.rotation);
+        rayon::scope(|_| self.heard.push(self.plain, &token, &self.rotation));
     }
 
     /// The reactions so far.

@@ -5,13 +5,14 @@ use pulp::NullaryFnOnce;
 
 use super::super::blocks::{EPSILON, Linear, Norm};
 use super::super::gau::OffsetScale;
-use super::rows::{Precision, Rows};
+use super::panels::Panels;
+use super::rows::Precision;
 use crate::real::{exp, vectorised};
 
 /// A linear map with its weights transposed to `[inputs, outputs]`.
 #[derive(Debug, Clone)]
 pub(super) struct Map {
-    weight: Rows,
+    weight: Panels,
     pub(super) bias: Vec<f32>,
 }
 
@@ -22,25 +23,22 @@ impl Map {
 
     pub(super) fn transpose(precision: Precision, weight: &[f32], bias: &[f32]) -> Self {
         let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
-        let mut turned = Rows::new(precision, outputs);
-        let mut row = vec![0.0; outputs];
-        for input in 0..inputs {
+        let weight = Panels::new(precision, inputs, outputs, |input, row| {
             row.iter_mut()
                 .zip(weight.chunks_exact(inputs))
                 .for_each(|(turned, weights)| *turned = weights[input]);
-            turned.set(input, &row);
-        }
-        Self { weight: turned, bias: bias.to_vec() }
+        });
+        Self { weight, bias: bias.to_vec() }
     }
 
     pub(super) fn inputs(&self) -> usize {
-        self.weight.len()
+        self.weight.inputs()
     }
 
     /// One row of `y` for each row of `x`; rows of `x` begin `stride` apart.
     pub(super) fn apply(&self, x: &[f32], stride: usize, y: &mut [f32]) {
         y.chunks_exact_mut(self.bias.len()).for_each(|row| row.copy_from_slice(&self.bias));
-        self.weight.add_product(x, stride, y, true);
+        self.weight.add_product(x, stride, y);
     }
 
     /// Adds bias and product to the rows of `y`.
@@ -48,7 +46,7 @@ impl Map {
         for row in y.chunks_exact_mut(self.bias.len()) {
             row.iter_mut().zip(&self.bias).for_each(|(y, bias)| *y += bias);
         }
-        self.weight.add_product(x, stride, y, true);
+        self.weight.add_product(x, stride, y);
     }
 }
 

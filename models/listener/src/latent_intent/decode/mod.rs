@@ -9,6 +9,7 @@
 
 mod cache;
 mod map;
+mod panels;
 mod rows;
 
 use rayon::prelude::*;

@@ -29,7 +29,7 @@ pub enum Precision {
 }
 
 /// A stored number.
-trait Number: Copy {
+pub(super) trait Number: Copy + Send + Sync {
     fn wide(self) -> f32;
 }
 
@@ -96,7 +96,7 @@ impl Rows {
         match &mut self.stored {
             Stored::Single(all) => all[end - self.width..end].copy_from_slice(values),
             Stored::Sixteen(all) => {
-                self.scales[row] = vectorised(Level { values, levels: &mut all[end - self.width..end] });
+                self.scales[row] = level(values, &mut all[end - self.width..end]);
             }
         }
     }
@@ -150,6 +150,10 @@ impl Rows {
 }
 
 /// Rounds a row to 16 bits and gives its scale.
+pub(super) fn level(values: &[f32], levels: &mut [i16]) -> f32 {
+    vectorised(Level { values, levels })
+}
+
 struct Level<'a> {
     values: &'a [f32],
     levels: &'a mut [i16],
