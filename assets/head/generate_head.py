@@ -772,10 +772,11 @@ class Rig:
             for y0, y1 in ((.60, .40), (-.35, -.85)): D += s.groove(side, [(-.25, y0+.05, 8.9), (.45, y0, 8.75), (1.25, y1, 8.2)], .28)*.26
             return D+s.crease(side)*.44
         if n == 'tongueOut':
-            # the jaw makes room, the lips part round the tongue, and it comes out over lower teeth and lip and hangs down
+            # the jaw makes room, the lips part round the tongue, and it comes out over lower teeth and lip. It hangs
+            # little: the tip goes straight from rest to its end, and the lower it ends the more of it goes through the lip
             D = s.jaw(.30*17.5)+s.vec(s.lipband(-1, .9, 3), (0, -.16, .04))+s.vec(s.lipband(1, .8, 3), (0, .08, .05))
             m = s.tag == TONGUE; k = (s.V[m, 2]-5.2)/3.0; y0 = MY-1.0-.25*k*k; h = (s.V[m, 1]-y0)*.80
-            at = np.array([0, .25, .45, .60, .72, .83, .92, 1.0]); zs = np.array([5.1, 6.9, 8.35, 9.30, 9.95, 10.38, 10.55, 10.55]); ys = np.array([-7.5, -7.45, -7.22, -7.02, -7.08, -7.50, -8.08, -8.38])
+            at = np.array([0, .25, .45, .60, .72, .83, .92, 1.0]); zs = np.array([5.1, 6.9, 8.35, 9.35, 10.10, 10.70, 11.05, 11.15]); ys = np.array([-7.5, -7.45, -7.18, -6.94, -6.94, -7.25, -7.72, -7.98])
             cz, cy = CubicSpline(at, zs), CubicSpline(at, ys); tz, ty = cz(k, 1), cy(k, 1); l = np.hypot(tz, ty)
             D[m] = np.column_stack([s.x[m]*(1-.65*sstep(.95, 1.0, k)), cy(k)+h*tz/l, cz(k)-h*ty/l])-s.V[m]; return D
         raise KeyError(name)
