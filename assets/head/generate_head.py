@@ -724,12 +724,13 @@ class Rig:
             ends = sum(s.corner(sd, (-.30, 0, -.04), p=1.8) for sd in (1, -1))
             return s.thin(1, .95, 1.0)+s.vec(s.lipband(1, .55, 3), (0, -.10, -.50))+ends+s.swell(.95, .35, 1.8)*.12
         if n == 'mouthShrugLower':
-            D = s.vec(s.lipband(-1, 1.0), (0, .50, .30))+s.vec(s.lipband(1, .8), (0, .34, .10)); D += s.vec(s.G((0, -8.8, 8.2), (1.7, 1.1, 2.2))*f, (0, .62, .14))
+            # the chin pushes the lower lip up and out before a flattened upper one (mouthShrugUpper is the other way round)
+            D = s.vec(s.lipband(-1, 1.0), (0, .50, .42))+s.vec(s.lipband(1, .8), (0, .36, .06))+s.thin(1, .35)+s.thin(-1, -.15, .8); D += s.vec(s.G((0, -8.8, 8.2), (1.7, 1.1, 2.2))*f, (0, .62, .14))
             for sd in (1, -1): D += s.corner(sd, (-.06, -.34, 0), r=(.9, 1.1, 2), p=2.2)
-            return D+s.N*(-.22*np.exp(-((s.s+1.35)/.3)**2-(s.x/1.6)**2)*f*(s.z > 6)*(~s.inn))[:, None]
+            return D+s.N*(-.28*np.exp(-((s.s+1.35)/.3)**2-(s.x/1.6)**2)*f*(s.z > 6)*(~s.inn))[:, None]
         if n == 'mouthShrugUpper':
             # the upper lip is pushed up and curls out, the lower one follows so that the mouth stays shut
-            D = s.vec(s.lipband(1, .85), (0, .48, .36))+s.vec(s.lipband(-1, .85), (0, .45, .14))+s.thin(1, -.25, .8)
+            D = s.vec(s.lipband(1, .85), (0, .48, .36))+s.vec(s.lipband(-1, .85), (0, .45, .14))+s.thin(1, -.25, .8)+s.thin(-1, .40)
             for sd in (1, -1): D += s.corner(sd, (-.10, -.10, 0), r=(.9, 1.1, 2), p=2.4)
             return D+s.swell(1.35, .30, 1.5)*-.16
         if n == 'mouthPress':
