@@ -209,3 +209,48 @@ fn the_faces_of_a_contact_sheet_all_move_and_no_two_are_alike() {
         assert_eq!((rows.len(), rows.iter().filter(rests).count()), (faces, resting), "{words}");
     }
 }
+
+#[test]
+fn every_overlay_is_seen_and_a_difference_is_that_to_whom_it_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    // a jaw that opens and a head that turns, as a take and as a listener; and a listener who rests
+    let mut moves = vec![0.0f32; 30 * 58];
+    for frame in 0..30 {
+        moves[frame * 58 + 24] = 0.03 * frame as f32;
+        moves[frame * 58 + 53] = 0.02 * frame as f32;
+    }
+    write_npy(Path::new(&path("take.npy")), &[1, 1, 30, 58], &moves).unwrap();
+    write_npy(Path::new(&path("same.npy")), &[30, 58], &moves).unwrap();
+    write_npy(Path::new(&path("rests.npy")), &[30, 58], &vec![0.0f32; 30 * 58]).unwrap();
+    let render = |more: &[&str]| {
+        let first = [path("take.npy"), "--out".to_owned(), path("face.png")];
+        let first: Vec<&str> = first.iter().map(String::as_str).collect();
+        let rest = ["--layout", "single", "--size", "160x180", "--from", "25"];
+        backchannel(&[&["render"], &first[..], &rest, more].concat(), dir.path())
+    };
+    let draw = |more: &[&str]| {
+        let done = render(more);
+        assert!(done.status.success(), "{more:?}: {}", String::from_utf8_lossy(&done.stderr));
+        std::fs::read(path("face.png")).unwrap()
+    };
+    let (same, rests) = (path("same.npy"), path("rests.npy"));
+    let plain = draw(&[]);
+    for overlay in ["movement", "units", "onion", "axes", "trail", "mesh"] {
+        assert_ne!(draw(&["--overlay", overlay]), plain, "{overlay}");
+    }
+    assert_ne!(draw(&["--overlay", "listener", "--listener", &rests]), plain);
+    assert_ne!(draw(&["--camera", "40,0"]), plain);
+    // nobody differs from himself
+    let own = draw(&["--overlay", "difference", "--against", "1"]);
+    assert_eq!(own, draw(&["--overlay", "difference", "--listener", &same]));
+    assert_ne!(own, draw(&["--overlay", "difference", "--listener", &rests]));
+    for (more, said) in [
+        (&["--overlay", "difference"][..], "--listener"),
+        (&["--overlay", "difference", "--against", "2"], "there is no such take"),
+    ] {
+        let done = render(more);
+        let words = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(2) && words.contains(said), "{words}");
+    }
+}

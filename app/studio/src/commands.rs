@@ -237,6 +237,7 @@ pub const GROUPS: [(&str, &[Command]); 11] = [
             C::Overlay(Overlay::Porcelain),
             C::Overlay(Overlay::Movement),
             C::Overlay(Overlay::Difference),
+            C::Overlay(Overlay::Chosen),
             C::Overlay(Overlay::Regions),
             C::Overlay(Overlay::Onion),
             C::Overlay(Overlay::Axes),
@@ -593,7 +594,9 @@ impl Command {
             Workspace::Evaluate => of_evaluate || held || of_window,
             Workspace::Train => of_train || held || of_window,
             Workspace::Latents => of_latents || held || of_window,
-            Workspace::Face => of_face || held || of_window || matches!(self, C::Overlay(_)),
+            Workspace::Face => {
+                of_face || held || of_window || matches!(self, C::Overlay(overlay) if !overlay.compares())
+            }
             Workspace::Compare | Workspace::Present => {
                 !(of_evaluate || of_train || of_latents || of_face) || held
             }

@@ -15,6 +15,8 @@ pub enum Overlay {
     Movement,
     /// Colour by difference from the real listener.
     Difference,
+    /// Colour by difference from the chosen reaction: what another latent does otherwise.
+    Chosen,
     /// Regions of the face lit by their action units.
     Regions,
     /// The last moments of the same face, translucent.
@@ -29,18 +31,42 @@ pub enum Overlay {
 
 impl Overlay {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Porcelain,
         Self::Movement,
         Self::Difference,
+        Self::Chosen,
         Self::Regions,
         Self::Onion,
         Self::Axes,
         Self::Trail,
         Self::Wireframe,
     ];
+
+    /// Whether it gives the skin its colour; of those that do one is shown at a time.
+    pub fn colours(self) -> bool {
+        matches!(self, Self::Movement | Self::Difference | Self::Chosen | Self::Regions)
+    }
+
+    /// Whether it compares a face with another one.
+    pub fn compares(self) -> bool {
+        matches!(self, Self::Difference | Self::Chosen)
+    }
 }
 
+/// The faces at the same frame that another one is compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside {
+    /// The real listener, where it is known.
+    pub real: Option<Expression>,
+    /// The chosen reaction, where there is one.
+    pub chosen: Option<Expression>,
+    /// Whether the real listener is drawn over the face.
+    pub outlined: bool,
+}
+
+/// Activity from which a unit's name stands on the face.
+pub const NAMED_FROM: f32 = 0.3;
 /// Frames between the faces of an onion skin.
 const ONION_STEP: usize = 4;
 /// Displacement of the hottest colour, cm.
@@ -76,27 +102,19 @@ impl Shown {
 
     /// Turns a switch; of the overlays that colour the skin only one is on.
     pub fn toggle(&mut self, overlay: Overlay) {
-        const COLOURS: [Overlay; 3] = [Overlay::Movement, Overlay::Difference, Overlay::Regions];
         if self.has(overlay) {
             self.0.retain(|on| *on != overlay);
             return;
         }
-        if COLOURS.contains(&overlay) {
-            self.0.retain(|on| !COLOURS.contains(on));
+        if overlay.colours() {
+            self.0.retain(|on| !on.colours());
         }
         self.0.push(overlay);
     }
 
-    /// The look of a face at a frame of its motion. `real` is the real listener there, `outline` whether it is drawn
-    /// over the face; heat of the difference falls back to nothing where the real listener is not known.
-    pub fn look(
-        &self,
-        theme: Theme,
-        motion: &Motion,
-        frame: usize,
-        real: Option<&Expression>,
-        outline: bool,
-    ) -> Look {
+    /// The look of a face at a frame of its motion. The heat of a difference falls back to nothing where the face to
+    /// compare with is not known.
+    pub fn look(&self, theme: Theme, motion: &Motion, frame: usize, beside: &Beside) -> Look {
         let mut look = look_of(theme);
         if self.has(Overlay::Porcelain) {
             look = look.porcelain();
@@ -111,12 +129,14 @@ impl Shown {
         };
         if self.has(Overlay::Movement) {
             overlays.heat = heat(None);
-        } else if let (true, Some(real)) = (self.has(Overlay::Difference), real) {
-            overlays.heat = heat(Some(real.weights));
         }
-        if let (true, Some(real)) = (outline, real) {
-            let ghost = Ghost { expression: *real, tint: [1.0, 1.0, 1.0], alpha: 0.55 };
-            overlays = overlays.with_ghost(ghost);
+        for (overlay, other) in [(Overlay::Difference, beside.real), (Overlay::Chosen, beside.chosen)] {
+            if let (true, Some(other)) = (self.has(overlay), other) {
+                overlays.heat = heat(Some(other.weights));
+            }
+        }
+        if let (true, Some(expression)) = (beside.outlined, beside.real) {
+            overlays = overlays.with_ghost(Ghost { expression, tint: [1.0, 1.0, 1.0], alpha: 0.55 });
         }
         if self.has(Overlay::Onion) {
             let recent: Vec<Expression> = (1..=3)
@@ -151,7 +171,8 @@ mod tests {
         let motion = Motion::of_frames(clips::arkit::FaceSource::Coefficients, frames);
         let mut shown = Shown::default();
         shown.toggle(Overlay::Trail);
-        let trail = |frame| shown.look(Theme::Dark, &motion, frame, None, false).overlays.trail.unwrap();
+        let trail =
+            |frame| shown.look(Theme::Dark, &motion, frame, &Beside::default()).overlays.trail.unwrap();
         let lengths = [0, 10, 24, 25, 59].map(|frame| trail(frame).points().len());
         assert_eq!(lengths, [1, 11, 25, 25, 25]);
         // the newest point is where the head points now: farther to its left than a second before
@@ -160,13 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_needs_a_real_listener() {
+    fn a_difference_needs_its_other_face() {
         let motion = Motion::of_frames(clips::arkit::FaceSource::Coefficients, Vec::new());
-        let mut shown = Shown::default();
-        shown.toggle(Overlay::Difference);
-        let real = Expression::default();
-        let look = |real| shown.look(Theme::Dark, &motion, 0, real, false).overlays;
-        assert!(look(None).heat.is_none());
-        assert!(look(Some(&real)).heat.is_some_and(|heat| heat.against == Some(real.weights)));
+        let real = Some(Expression::default().with(&[("jawOpen", 0.5)]));
+        let chosen = Some(Expression::default().with(&[("browInnerUp", 0.5)]));
+        let against = |overlay, beside| {
+            let mut shown = Shown::default();
+            shown.toggle(overlay);
+            shown.look(Theme::Dark, &motion, 0, &beside).overlays.heat.map(|heat| heat.against)
+        };
+        let both = Beside { real, chosen, outlined: false };
+        for (overlay, other) in [(Overlay::Difference, real), (Overlay::Chosen, chosen)] {
+            assert_eq!(against(overlay, both), Some(other.map(|other| other.weights)));
+            assert_eq!(against(overlay, Beside::default()), None);
+        }
+        assert_eq!(against(Overlay::Difference, Beside { real: None, ..both }), None);
+        assert_eq!(against(Overlay::Chosen, Beside { chosen: None, ..both }), None);
     }
 }

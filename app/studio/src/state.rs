@@ -17,6 +17,7 @@ use crate::faces::Seat;
 use crate::lane::Lane;
 use crate::library::{ClipKey, Library, Shelf};
 use crate::motion::Motion;
+use crate::overlay::Beside;
 use crate::signature::Signature;
 use crate::sliders::Sliders;
 use crate::theme::{MOST_LATENTS, Theme};
@@ -465,6 +466,18 @@ impl State {
     pub fn chosen(&self) -> Option<usize> {
         let tiles = self.tiles();
         tiles.get(self.tile).or(tiles.first()).copied()
+    }
+
+    /// The faces at a frame that reactions are compared with.
+    pub fn beside(&self, frame: usize) -> Beside {
+        let listener = self.clip.as_ref().and_then(|clip| clip.listener.as_ref());
+        let real = listener.and_then(|person| person.motion.as_ref());
+        let chosen = self.chosen().and_then(|index| self.reactions.all.get(index));
+        Beside {
+            real: real.map(|motion| motion.at(frame)),
+            chosen: chosen.map(|reaction| reaction.motion.at(frame)),
+            outlined: self.ghost,
+        }
     }
 
     /// Frames of the clip; 0 without one.

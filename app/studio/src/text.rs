@@ -775,6 +775,7 @@ pub fn overlay(overlay: crate::overlay::Overlay) -> &'static str {
         O::Porcelain => "Faces of porcelain",
         O::Movement => "Colour by movement",
         O::Difference => "Colour by difference from the real listener",
+        O::Chosen => "Colour by difference from the chosen reaction",
         O::Regions => "Action units on the face (derived)",
         O::Onion => "Last moments as outlines",
         O::Axes => "Direction of the head",
@@ -792,6 +793,9 @@ pub const PERSON: &str = "Person";
 /// What the number of the person means.
 pub const PERSON_HINT: &str =
     "0 is the head as it is; any other number is another person made of it, always the same";
+
+/// What a click on the number of a slider does.
+pub const TYPE_IT: &str = "Click to type it";
 
 /// The button of the view menu.
 pub const VIEW_MENU: &str = "View";

@@ -486,6 +486,21 @@ fn a_face_is_set_by_slider_preset_and_key_and_taken_over_from_a_reaction() {
     window.get_by_label("AU1").click();
     window.run_steps(2);
     assert!(set(&window).to_string().starts_with("AU1=0.5 "), "{}", set(&window));
+    // its number can be typed; what is none changes nothing, Escape drops it, and the end of the scale holds
+    let mut type_it = |text: &str, end: Key| {
+        window.get_by_label("Type AU2").click();
+        window.run_steps(2);
+        window.event(egui::Event::Text(text.to_owned()));
+        window.run_steps(1);
+        window.key_press(end);
+        window.run_steps(2);
+        set(&window).to_string()
+    };
+    assert!(type_it("0.37", Key::Enter).starts_with("AU1=0.5 AU2=0.37 "));
+    assert!(type_it("much", Key::Enter).starts_with("AU1=0.5 AU2=0.37 "));
+    assert!(type_it("0.9", Key::Escape).starts_with("AU1=0.5 AU2=0.37 "));
+    assert!(type_it("7", Key::Enter).starts_with("AU1=0.5 AU2=1 "));
+    assert!(type_it("0", Key::Enter).starts_with("AU1=0.5 AU6"));
     window.key_press(Key::Backspace);
     window.run_steps(2);
     assert!(set(&window).is_neutral());

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::expression::{PIVOT, Pose};
 use crate::mesh::Mesh;
 use crate::morph::REGION_COUNT;
-use crate::names::{SHAPES, index_of};
+use crate::names::{NAMES, SHAPES, index_of};
 use crate::simplify::simplify;
 use crate::view::Quality;
 use bytemuck::{Pod, Zeroable};
@@ -301,7 +301,8 @@ fn follow(part: u8, [_, y, z]: [f32; 3]) -> f32 {
 }
 
 /// The shapes turned into entries sorted by vertex. The normal's change is that of the area-weighted mesh normal
-/// when one shape is at weight 1; for mixtures it is added up, like the positions.
+/// when one shape is at weight 1, mouthClose over the open jaw that it closes; for mixtures it is added up, like the
+/// positions.
 fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
     let n = p.position.len();
     let at = |v: u32| Vec3::from(p.position[v as usize]);
@@ -318,12 +319,22 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
     };
     let mut per_vertex: Vec<Vec<Entry>> = vec![Vec::new(); n];
     let mut offsets = vec![Vec3::ZERO; n];
+    let mut ground = vec![Vec3::ZERO; n];
     let mut stamp = vec![usize::MAX; n];
     for s in 0..SHAPES.min(p.shapes.len()) {
         for (v, d) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::from(*d);
         }
+        let below = if NAMES[s] == "mouthClose" {
+            index_of("jawOpen").and_then(|jaw| p.shapes.get(jaw))
+        } else {
+            None
+        };
+        for (v, d) in below.into_iter().flatten() {
+            ground[*v as usize] = Vec3::from(*d);
+        }
         let offset = |v: u32| offsets[v as usize];
+        let grounded = |v: u32| ground[v as usize];
         for (v, _) in &p.shapes[s] {
             for t in &around[*v as usize] {
                 for u in p.triangle[*t as usize] {
@@ -332,8 +343,8 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
                     }
                     let (mut moved, mut still) = (Vec3::ZERO, Vec3::ZERO);
                     for t in &around[u as usize] {
-                        moved += face(*t, &offset);
-                        still += face(*t, &|_| Vec3::ZERO);
+                        moved += face(*t, &|v| grounded(v) + offset(v));
+                        still += face(*t, &grounded);
                     }
                     let turn = moved.normalize_or_zero() - still.normalize_or_zero();
                     let d = offset(u);
@@ -347,6 +358,9 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
         }
         for (v, _) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::ZERO;
+        }
+        for (v, _) in below.into_iter().flatten() {
+            ground[*v as usize] = Vec3::ZERO;
         }
     }
     let mut first = Vec::with_capacity(n + 1);

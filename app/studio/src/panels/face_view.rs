@@ -6,14 +6,11 @@ use face::{Expression, Heat, Overlays};
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
-use crate::overlay::Overlay;
+use crate::overlay::{NAMED_FROM, Overlay};
 use crate::people::{MOST_PERSON, People, person};
 use crate::state::Workspace;
 use crate::text;
 use crate::widgets::chip;
-
-/// Units weaker than this are not named.
-const NAMED_FROM: f32 = 0.3;
 
 /// Scale and names over the face that is drawn in `rect` with `overlays`.
 pub fn over_ui(
@@ -107,7 +104,7 @@ pub fn menu_ui(desk: &mut Desk<'_>, ui: &mut Ui, tile: Rect) {
                 }
                 ui.separator();
             }
-            for overlay in Overlay::ALL.into_iter().filter(|it| !alone || *it != Overlay::Difference) {
+            for overlay in Overlay::ALL.into_iter().filter(|it| !alone || !it.compares()) {
                 let mut on = desk.state.overlays.has(overlay);
                 if ui.checkbox(&mut on, text::overlay(overlay)).clicked() {
                     wanted = Some(Command::Overlay(overlay));

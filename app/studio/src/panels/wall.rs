@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::faces::Seat;
 use crate::jobs::Slot;
 use crate::motion::Motion;
+use crate::overlay::Beside;
 use crate::panels::face_view;
 use crate::people::person;
 use crate::state::Person;
@@ -468,13 +469,11 @@ fn face_in(
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
     let frame = desk.playback.frame();
-    let listener = desk.state.clip.as_ref().and_then(|clip| clip.listener.as_ref());
-    let real = listener
-        .filter(|_| matches!(seat, Seat::Tile(_) | Seat::Stage))
-        .and_then(|person| person.motion.as_ref())
-        .map(|motion| motion.at(frame));
-    let overlays = &desk.state.overlays;
-    let look = overlays.look(desk.state.theme, motion, frame, real.as_ref(), desk.state.ghost);
+    let beside = match seat {
+        Seat::Tile(_) | Seat::Stage => desk.state.beside(frame),
+        _ => Beside::default(),
+    };
+    let look = desk.state.overlays.look(desk.state.theme, motion, frame, &beside);
     // between two frames of the data a quick display gets faces in between
     let moment = if desk.faces.software() { frame as f32 } else { desk.playback.moment() as f32 };
     // the colours mean the same on all tiles: the chosen one has the scale
@@ -496,7 +495,7 @@ fn face_in(
 pub fn still_ui(desk: &mut Desk<'_>, ui: &Ui, rect: Rect, seat: Seat, motion: &Motion) {
     let scale = ui.ctx().pixels_per_point();
     let pixels = [(rect.width() * scale).round() as u32, (rect.height() * scale).round() as u32];
-    let look = desk.state.overlays.look(desk.state.theme, motion, 0, None, false);
+    let look = desk.state.overlays.look(desk.state.theme, motion, 0, &Beside::default());
     let over = look.overlays;
     let expression = motion.at(0);
     let picture = desk.faces.picture(

@@ -32,7 +32,7 @@ use training::{train, train_compare, train_empty};
 type Prepare = fn(&mut Stage) -> Result<()>;
 
 /// What can be drawn, with the state it shows.
-const SCENES: [(&str, Prepare); 34] = [
+const SCENES: [(&str, Prepare); 35] = [
     ("compare", compare),
     ("compare-empty", |_| Ok(())),
     ("compare-loading", compare_loading),
@@ -58,6 +58,7 @@ const SCENES: [(&str, Prepare); 34] = [
     ("evaluate-empty", evaluate_empty),
     ("latents", latents),
     ("compare-difference", |stage| overlaid(stage, Overlay::Difference)),
+    ("compare-chosen", |stage| overlaid(stage, Overlay::Chosen)),
     ("compare-units", |stage| overlaid(stage, Overlay::Regions)),
     ("compare-trails", compare_trails),
     ("compare-cameras", compare_cameras),

@@ -1,6 +1,7 @@
-//! Small building blocks that know no data: buttons, chips, rows of a name and a value, sliders, bars, lines. Each
+//! Small building blocks that know no data: buttons, chips, rows of a name and a value, bars, lines. Each
 //! has a name and a role for screen readers.
 
+pub mod dial;
 pub mod heat;
 pub mod icons;
 pub mod line;
@@ -11,6 +12,7 @@ use egui::{
 };
 
 use crate::theme::{self, Tokens};
+pub use dial::{dial_slider, slider};
 use icons::Icon;
 
 /// A line of text cut with an ellipsis at `width`, in one colour; returns its rectangle.
@@ -164,85 +166,6 @@ pub fn segments(ui: &mut Ui, tokens: &Tokens, words: &[&str], chosen: usize, hei
         }
     }
     clicked
-}
-
-/// A slider with its name on the left and its value on the right; true when it was moved.
-pub fn slider(
-    ui: &mut Ui,
-    tokens: &Tokens,
-    name: &str,
-    value: &mut f32,
-    range: std::ops::RangeInclusive<f32>,
-    step: f32,
-    show: impl Fn(f32) -> String,
-) -> bool {
-    dial_slider(ui, tokens, (name, ""), value, range, step, show).changed()
-}
-
-/// The same with a quieter word on what it is, filled from 0 where that lies inside.
-pub fn dial_slider(
-    ui: &mut Ui,
-    tokens: &Tokens,
-    (name, meaning): (&str, &str),
-    value: &mut f32,
-    range: std::ops::RangeInclusive<f32>,
-    step: f32,
-    show: impl Fn(f32) -> String,
-) -> Response {
-    let (rect, mut response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), 33.0), Sense::click_and_drag());
-    let (low, high) = (*range.start(), *range.end());
-    let before = *value;
-    let rail = Rect::from_min_max(
-        pos2(rect.left() + 6.0, rect.bottom() - 10.5),
-        pos2(rect.right() - 6.0, rect.bottom() - 7.5),
-    );
-    if let Some(pointer) = response.interact_pointer_pos() {
-        let share = ((pointer.x - rail.left()) / rail.width()).clamp(0.0, 1.0);
-        *value = low + share * (high - low);
-    }
-    if response.has_focus() {
-        // or the arrows also move the focus
-        let arrows = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
-        let by = ui.input(|input| {
-            f32::from(u8::from(input.key_pressed(egui::Key::ArrowRight)))
-                - f32::from(u8::from(input.key_pressed(egui::Key::ArrowLeft)))
-        });
-        *value += by * step;
-    }
-    if *value != before {
-        // divided, so that a step of 0.01 gives 0.6 and not the number next to it
-        let steps = (1.0 / step).round().max(1.0);
-        *value = ((*value * steps).round() / steps).clamp(low, high);
-    }
-    if *value != before {
-        response.mark_changed();
-    }
-    let shown = show(*value);
-    response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), f64::from(*value), name));
-    let painter = ui.painter();
-    let row = rect.top() + 10.0;
-    let number =
-        painter.text(pos2(rect.right(), row), Align2::RIGHT_CENTER, shown, theme::mono(), tokens.text);
-    let name = painter.text(pos2(rect.left(), row), Align2::LEFT_CENTER, name, theme::body(), tokens.dim);
-    let room = number.left() - name.right() - 16.0;
-    if !meaning.is_empty() && room > 40.0 {
-        let at = pos2(name.right() + 8.0, row);
-        text_cut(painter, at, Align2::LEFT_CENTER, meaning, theme::small(), tokens.faint, room);
-    }
-    let x = |value: f32| rail.left() + (value - low) / (high - low) * rail.width();
-    painter.rect_filled(rail, 2.0, tokens.hover);
-    let knob = pos2(x(*value), rail.center().y);
-    let zero = x(0f32.clamp(low, high));
-    let filled = Rect::from_x_y_ranges(zero.min(knob.x)..=zero.max(knob.x), rail.y_range());
-    painter.rect_filled(filled, 2.0, tokens.accent);
-    let radius = if response.hovered() || response.dragged() { 7.0 } else { 6.0 };
-    painter.circle(knob, radius, tokens.text, Stroke::new(2.0, tokens.panel));
-    if response.has_focus() {
-        painter.circle_stroke(knob, radius + 2.0, Stroke::new(1.5, tokens.accent));
-    }
-    response
 }
 
 /// A thin bar that is filled from the left.

@@ -1,10 +1,11 @@
 //! `backchannel render`: pictures and films of takes, off-screen; no display is needed.
 //!
-//! [`source`] finds the takes, [`stage`] lays the faces out and draws one frame, [`motion`] writes movement for other
-//! programs, this file writes pictures or films.
+//! [`source`] finds the takes, [`over`] says what lies over the faces and from where they are seen, [`stage`] lays them out
+//! and draws one frame, [`motion`] writes movement for other programs, this file writes pictures or films.
 
 mod caption;
 mod motion;
+mod over;
 mod source;
 mod stage;
 
@@ -17,7 +18,8 @@ use media::film::Film;
 use super::screenshot::parse_size;
 use super::{bad_request, open_head};
 use crate::output::Output;
-use stage::{Layout, Over, Stage};
+use over::Over;
+use stage::{Drawn, Layout, Stage};
 
 /// PNG, GIF and folders of PNGs are written by the program itself; an .mp4 needs the ffmpeg program on the PATH, which
 /// also brings the sound into it. The sound goes beside a GIF and into a folder as WAV. A .glb (mesh, 52 morph targets,
@@ -74,10 +76,8 @@ pub struct Args {
     /// character (skin and hair) or porcelain (a bald bust: form and movement alone)
     #[arg(long, default_value = "character")]
     style: String,
-    /// Over the faces: movement (colour by displacement), units (action units, derived), axes (direction of the head),
-    /// trail (where it pointed in the last second), mesh (edges); may be given more than once
-    #[arg(long, value_name = "WHAT")]
-    overlay: Vec<String>,
+    #[command(flatten)]
+    over: over::Args,
     /// Add blinks and glances, drawn from this seed, to faces whose data has none; the caption says so
     #[arg(long, value_name = "SEED")]
     life: Option<u64>,
@@ -130,26 +130,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             return Err(bad_request(format!("--style {other} is not a style"), "say character or porcelain"));
         }
     };
-    let mut over = Over { transparent: args.transparent, ..Over::default() };
-    for name in &args.overlay {
-        match name.as_str() {
-            "movement" => over.movement = true,
-            "units" => over.units = true,
-            "axes" => over.axes = true,
-            "trail" => over.trail = true,
-            "mesh" => over.mesh = true,
-            other => {
-                return Err(bad_request(
-                    format!("--overlay {other} is not an overlay"),
-                    "say movement, units, axes, trail or mesh",
-                ));
-            }
-        }
-    }
-    if over.units && over.movement {
-        return Err(bad_request("--overlay units and movement both colour the skin", "give one of them"));
-    }
-    if over.transparent && !["png", ""].contains(&kind.as_str()) {
+    let asked = args.over.read()?;
+    if args.transparent && !["png", ""].contains(&kind.as_str()) {
         return Err(bad_request(
             "--transparent is for pictures",
             "end --out in .png, or name a folder for one PNG a frame",
@@ -163,7 +145,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     }
     let people = people(&args.identity)?;
     let control = output.control();
-    let mut cast = source::cast(&args.takes, args.speaker.as_deref(), &control)?;
+    let mut cast =
+        source::cast(&args.takes, args.speaker.as_deref(), args.over.listener.as_deref(), &control)?;
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
     if kind == "glb" || kind == "csv" {
         let head = open_head(args.head.as_deref(), people.first().copied().unwrap_or(0))?;
@@ -193,7 +176,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         layout,
         theme,
         style,
-        over,
+        over: Over::new(asked, &cast)?,
+        transparent: args.transparent,
         size: [width, height],
         people: &people,
         moments: moments(from, to, args.moments),
@@ -233,7 +217,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         let frames: Vec<usize> = (from..to).step_by(stride).collect();
         // the next faces are drawn while a picture is laid out and written
         std::thread::scope(|scope| {
-            let (pictures, waiting) = std::sync::mpsc::sync_channel::<Vec<face::Picture>>(AHEAD);
+            let (pictures, waiting) = std::sync::mpsc::sync_channel::<Vec<Drawn>>(AHEAD);
             let (film, stage) = (&mut film, &stage);
             let writer =
                 scope.spawn(move || waiting.iter().try_for_each(|faces| film.frame(&stage.layout(faces))));

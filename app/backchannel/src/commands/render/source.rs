@@ -32,6 +32,8 @@ pub struct Tile {
 pub struct Cast {
     /// The speaker's face, where it is known.
     pub speaker: Option<Motion>,
+    /// What the real listener did, where it is known.
+    pub listener: Option<Motion>,
     /// The speaker's sound, where it is known.
     pub sound: Option<Waveform>,
     /// The takes.
@@ -40,9 +42,14 @@ pub struct Cast {
     pub frames: usize,
 }
 
-/// Finds all named takes.
-pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clips::Result<Cast> {
-    let mut cast = Cast { speaker: None, sound: None, tiles: Vec::new(), frames: 0 };
+/// Finds all named takes; `speaker` is a sound, `listener` an array like those of predictions.
+pub fn cast(
+    names: &[String],
+    speaker: Option<&Path>,
+    listener: Option<&str>,
+    control: &Control,
+) -> clips::Result<Cast> {
+    let mut cast = Cast { speaker: None, listener: None, sound: None, tiles: Vec::new(), frames: 0 };
     for name in names {
         if name == "demo" || name.starts_with("demo:") {
             demo(name.strip_prefix("demo:"), &mut cast, control)?;
@@ -50,8 +57,16 @@ pub fn cast(names: &[String], speaker: Option<&Path>, control: &Control) -> clip
             cast.tiles.extend(set_by_hand(words)?);
         } else {
             let (path, clip) = split(name)?;
-            if path.is_dir() { folder(&path, clip, &mut cast)? } else { predictions(&path, clip, &mut cast)? }
+            if path.is_dir() {
+                folder(&path, clip, &mut cast)?;
+            } else {
+                cast.tiles.extend(predictions(&path, clip)?);
+            }
         }
+    }
+    if let Some(name) = listener {
+        let (path, clip) = split(name)?;
+        cast.listener = predictions(&path, clip)?.into_iter().next().map(|tile| tile.motion);
     }
     if let Some(path) = speaker {
         cast.sound = Some(speech::decode(path)?);
@@ -90,6 +105,7 @@ fn demo(name: Option<&str>, cast: &mut Cast, control: &Control) -> clips::Result
     let streams = demo.streams()?;
     let takes = listener::demo()?.generate(&demo.id(), &streams, &Request::default(), control)?;
     cast.speaker = Motion::of(&streams);
+    cast.listener = demo.listener_streams()?.as_ref().and_then(Motion::of);
     cast.tiles.extend(takes.iter().map(tile));
     cast.sound = streams.sound;
     Ok(())
@@ -193,9 +209,19 @@ fn folder(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
 /// Takes of one clip of an array clips x samples x frames x N.
 fn read_rows<const N: usize>(path: &Path, clip: usize) -> clips::Result<Vec<Vec<[f32; N]>>> {
     let array = read_npy(path)?;
-    let [clips, samples, frames, width] = array.shape[..] else {
-        return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {}", array.shape_text()))
-            .remedy("takes are clips x samples x frames x columns"));
+    let (clips, samples, frames, width) = match array.shape[..] {
+        [clips, samples, frames, width] => (clips, samples, frames, width),
+        // as the features of a corpus are kept
+        [frames, width] => (1, 1, frames, width),
+        [frames, 1, width] => (1, 1, frames, width),
+        _ => {
+            return Err(Fault::new(
+                FaultKind::WrongShape,
+                path,
+                format!("the shape is {}", array.shape_text()),
+            )
+            .remedy("takes are clips x samples x frames x columns, one person is frames x columns"));
+        }
     };
     if clip >= clips {
         return Err(bad_request(
@@ -213,7 +239,8 @@ fn read_rows<const N: usize>(path: &Path, clip: usize) -> clips::Result<Vec<Vec<
     Ok(rows[clip * one..(clip + 1) * one].chunks(frames.max(1)).map(<[_]>::to_vec).collect())
 }
 
-fn predictions(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
+/// The samples of one clip of an array; a listener's own file, frames x 25 or 58, is one clip of one sample.
+fn predictions(path: &Path, clip: usize) -> clips::Result<Vec<Tile>> {
     if path.is_file() && path.extension().is_none_or(|extension| extension != "npy") {
         return Err(Fault::new(FaultKind::Unsupported, path, "this is no prediction array").remedy(
             "a sound becomes takes with `backchannel generate --clip FILE --out DIR`; render that folder",
@@ -225,16 +252,17 @@ fn predictions(path: &Path, clip: usize, cast: &mut Cast) -> clips::Result<()> {
         Some(25) => read_rows::<25>(path, clip)?.iter().map(|rows| Motion::of_attributes(rows)).collect(),
         Some(58) => read_rows::<58>(path, clip)?.iter().map(|rows| Motion::of_coefficients(rows)).collect(),
         _ => {
-            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {shape:?}"))
-                .remedy("predictions are clips x samples x frames x 25 or 58"));
+            return Err(Fault::new(FaultKind::WrongShape, path, format!("the shape is {shape:?}")).remedy(
+                "predictions are clips x samples x frames x 25 or 58, one person is frames x 25 or 58",
+            ));
         }
     };
-    cast.tiles.extend(motions.into_iter().enumerate().map(|(sample, motion)| Tile {
+    let tiles = motions.into_iter().enumerate().map(|(sample, motion)| Tile {
         name: format!("{name} / {}", sample + 1),
         remark: String::new(),
         latent: None,
         rank: None,
         motion,
-    }));
-    Ok(())
+    });
+    Ok(tiles.collect())
 }

@@ -4,13 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use clips::arkit::FaceSource;
 use clips::time::FRAMES_PER_SECOND;
-use face::{
-    Camera, Expression, Head, Heat, Look, MOST_TRAIL, Overlays, Painter, Picture, Quality, Style, Trail, View,
-};
+use face::{Expression, Head, Look, Painter, Picture, Quality, Style, View};
 use studio::Theme;
 use studio::theme::latent_look;
 
 use super::caption::Letters;
+use super::over::{Marks, Over};
 use super::source::{Cast, Tile};
 
 /// How faces are arranged.
@@ -40,7 +39,9 @@ pub struct Plan<'p> {
     pub layout: Layout,
     pub theme: Theme,
     pub style: Style,
-    pub over: Over,
+    pub over: Over<'p>,
+    /// Faces alone on nothing.
+    pub transparent: bool,
     /// Pixels.
     pub size: [u32; 2],
     /// Seeds of the faces, in turn; empty: every face another person.
@@ -53,23 +54,6 @@ pub struct Plan<'p> {
     pub film: bool,
 }
 
-/// What lies over the faces.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Over {
-    /// Colour by displacement.
-    pub movement: bool,
-    /// Regions lit by action units, derived from the weights.
-    pub units: bool,
-    /// Direction of the head.
-    pub axes: bool,
-    /// Where the head has pointed in the last second.
-    pub trail: bool,
-    /// Edges of the mesh.
-    pub mesh: bool,
-    /// Faces alone on nothing.
-    pub transparent: bool,
-}
-
 /// One face of the picture.
 struct Place<'a> {
     at: [u32; 4],
@@ -79,21 +63,30 @@ struct Place<'a> {
     motion: &'a studio::motion::Motion,
     /// The only frame it shows; none follows the film.
     moment: Option<usize>,
-    /// Number of its person among the painters.
+    /// Number of its person.
     person: usize,
+    /// Whether it is a reaction, which others are compared with.
+    reacts: bool,
 }
 
 /// Everything needed to draw a frame.
 pub struct Stage<'a> {
     places: Vec<Place<'a>>,
-    painters: Vec<Painter>,
+    people: Vec<(Painter, Arc<Head>)>,
     letters: Option<Letters>,
-    look: Look,
-    over: Over,
+    over: Over<'a>,
+    style: Style,
+    transparent: bool,
     theme: Theme,
     size: [u32; 2],
     drawn_by: Mutex<String>,
     film: bool,
+}
+
+/// A face as it was drawn, and what is to be written over it.
+pub struct Drawn {
+    picture: Picture,
+    marks: Marks,
 }
 
 /// Pixels between the faces.
@@ -104,7 +97,7 @@ impl<'a> Stage<'a> {
     pub fn new(
         open: &dyn Fn(u64) -> clips::Result<Arc<Head>>,
         cast: &'a Cast,
-        plan: &Plan<'_>,
+        plan: &Plan<'a>,
     ) -> clips::Result<Self> {
         let (theme, size) = (plan.theme, plan.size);
         let best = cast.tiles.iter().min_by_key(|tile| tile.rank.unwrap_or(usize::MAX));
@@ -125,6 +118,7 @@ impl<'a> Stage<'a> {
                 motion,
                 moment: None,
                 person: 0,
+                reacts: false,
             })
         };
         let place = |at: [u32; 4], tile: &'a Tile| Place {
@@ -138,6 +132,7 @@ impl<'a> Stage<'a> {
             motion: &tile.motion,
             moment: None,
             person: 0,
+            reacts: true,
         };
         let row = |tile: &'a Tile, at: [u32; 4]| {
             let cells = line(at, plan.moments.len());
@@ -193,21 +188,14 @@ impl<'a> Stage<'a> {
                 "choose a larger --size",
             ));
         }
-        let look = if theme == Theme::Dark { Look::dark() } else { Look::light() };
-        let overlays = Overlays {
-            heat: plan.over.movement.then(Heat::default),
-            wireframe: plan.over.mesh,
-            axes: plan.over.axes,
-            ..Overlays::default()
-        };
-        let look = Look { style: plan.style, transparent: plan.over.transparent, ..look.with(overlays) };
-        let painters = cast_people(&mut places, plan, open)?;
+        let people = cast_people(&mut places, plan, open)?;
         Ok(Self {
             places,
-            painters,
+            people,
             letters: if plan.bare { None } else { Some(Letters::new()?) },
-            look,
-            over: plan.over,
+            over: plan.over.clone(),
+            style: plan.style,
+            transparent: plan.transparent,
             film: plan.film,
             theme,
             size,
@@ -222,15 +210,14 @@ impl<'a> Stage<'a> {
 
     /// The pictures of the places, each by the painter of its person.
     fn tiles(&self, faces: &[(Expression, Look)]) -> Vec<Picture> {
-        let camera = Camera::portrait();
         let mut tiles: Vec<Option<Picture>> = self.places.iter().map(|_| None).collect();
-        for (person, painter) in self.painters.iter().enumerate() {
+        for (person, (painter, _)) in self.people.iter().enumerate() {
             let seats: Vec<usize> =
                 (0..self.places.len()).filter(|seat| self.places[*seat].person == person).collect();
             let view = |seat: &usize| {
                 let (expression, look) = &faces[*seat];
                 let [_, _, width, height] = self.places[*seat].at;
-                View { expression, camera: &camera, look, size: [width, height] }
+                View { expression, camera: &self.over.camera, look, size: [width, height] }
             };
             let views: Vec<View<'_>> = seats.iter().map(view).collect();
             // one picture is worth every pore; a film of a wall on a software device must come to an end
@@ -251,42 +238,50 @@ impl<'a> Stage<'a> {
     }
 
     /// The faces of one frame, for [`Stage::layout`].
-    pub fn draw(&self, frame: usize) -> Vec<Picture> {
+    pub fn draw(&self, frame: usize) -> Vec<Drawn> {
         let faces: Vec<(Expression, Look)> = self
             .places
             .iter()
             .map(|place| {
                 let frame = place.moment.unwrap_or(frame);
-                let e = place.motion.at(frame);
-                let regions = self.over.units.then(|| place.motion.activity(frame));
-                let past = |k: usize| place.motion.frames.get(frame.checked_sub(k)?).copied();
-                let trail = self.over.trail.then(|| Trail::of((0..MOST_TRAIL).map_while(past)));
-                (e, self.look.with(Overlays { regions, trail, ..self.look.overlays }))
+                let look = self.over.look(self.theme, place.motion, frame, place.reacts);
+                let look = Look { style: self.style, transparent: self.transparent, ..look };
+                (place.motion.at(frame), look)
             })
             .collect();
-        self.tiles(&faces)
+        // the colours mean the same on all faces: the first has the scale
+        let scaled = faces.iter().position(|(_, look)| look.overlays.heat.is_some());
+        let pictures = self.tiles(&faces).into_iter();
+        let marks = faces.iter().zip(&self.places).enumerate().map(|(seat, ((expression, look), place))| {
+            let [_, _, width, height] = place.at;
+            let places = self.people[place.person].1.region_places(&expression.pose);
+            let heat = look.overlays.heat.filter(|_| scaled == Some(seat));
+            Marks::of(heat, look.overlays.regions, places, &self.over.camera, [width, height])
+        });
+        pictures.zip(marks).map(|(picture, marks)| Drawn { picture, marks }).collect()
     }
 
     /// RGBA of faces in their places, with captions.
-    pub fn layout(&self, tiles: Vec<Picture>) -> Vec<u8> {
+    pub fn layout(&self, tiles: Vec<Drawn>) -> Vec<u8> {
         let [width, height] = self.size;
         let (wall, ink, quiet) = match self.theme {
             Theme::Dark => ([14, 15, 18], [240, 241, 244], [170, 175, 186]),
             Theme::Light => ([236, 238, 242], [24, 26, 32], [70, 76, 88]),
         };
-        let ground = if self.over.transparent { [0; 4] } else { [wall[0], wall[1], wall[2], 255] };
+        let ground = if self.transparent { [0; 4] } else { [wall[0], wall[1], wall[2], 255] };
         let mut picture = ground.repeat((width * height) as usize);
-        for (place, tile) in self.places.iter().zip(tiles) {
+        for (place, Drawn { picture: tile, marks }) in self.places.iter().zip(tiles) {
             let [x, y, w, h] = place.at;
             for row in 0..h as usize {
                 let to = 4 * ((y as usize + row) * width as usize + x as usize);
                 let from = 4 * row * w as usize;
                 picture[to..to + 4 * w as usize].copy_from_slice(&tile.rgba[from..from + 4 * w as usize]);
             }
-            if self.over.transparent {
+            if self.transparent {
                 continue;
             }
             let Some(letters) = &self.letters else { continue };
+            marks.write(&mut Page { picture: &mut picture, size: self.size, letters, wall, ink }, place.at);
             let size = (h as f32 * 0.062).clamp(12.0, 30.0);
             let (left, top) = (x as f32 + size * 0.5, y as f32 + size * 0.4);
             let band = [x, y, w, (size * 1.75) as u32];
@@ -321,12 +316,40 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// A picture that is written on.
+pub struct Page<'p> {
+    pub picture: &'p mut [u8],
+    /// Pixels.
+    pub size: [u32; 2],
+    pub letters: &'p Letters,
+    /// The colour behind words, and of words.
+    pub wall: [u8; 3],
+    pub ink: [u8; 3],
+}
+
+impl Page<'_> {
+    /// Fills a rectangle.
+    pub fn fill(&mut self, at: [u32; 4], color: [u8; 3]) {
+        fill(self.picture, self.size, at, color);
+    }
+
+    /// Lays the wall's colour over a rectangle, so that words are readable on any face.
+    pub fn plate(&mut self, at: [u32; 4]) {
+        plate(self.picture, self.size, at, self.wall);
+    }
+
+    /// Writes a line with its top left corner there, in letters of this height.
+    pub fn write(&mut self, at: [f32; 2], height: f32, text: &str) {
+        self.letters.draw(self.picture, self.size, at, height, text, self.ink);
+    }
+}
+
 /// Gives every place its person and makes one painter a person. The moments of a take are one person.
 fn cast_people(
     places: &mut [Place<'_>],
     plan: &Plan<'_>,
     open: &dyn Fn(u64) -> clips::Result<Arc<Head>>,
-) -> clips::Result<Vec<Painter>> {
+) -> clips::Result<Vec<(Painter, Arc<Head>)>> {
     let mut seeds: Vec<u64> = Vec::new();
     let mut painters = Vec::new();
     let each = if plan.layout.still() { plan.moments.len().max(1) } else { 1 };
@@ -339,7 +362,8 @@ fn cast_people(
         place.person = match seeds.iter().position(|known| *known == seed) {
             Some(person) => person,
             None => {
-                painters.push(Painter::with_head(&open(seed)?));
+                let head = open(seed)?;
+                painters.push((Painter::with_head(&head), head));
                 seeds.push(seed);
                 seeds.len() - 1
             }
