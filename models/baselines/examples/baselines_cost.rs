@@ -14,6 +14,9 @@ use baselines::{Fresh, Network, Pass, Settings};
 use candle_core::{DType, Device, Result, Tensor};
 use clips::Chance;
 
+/// How a system's lines end.
+type Done = std::result::Result<(), Box<dyn std::error::Error>>;
+
 fn noise(shape: &[usize]) -> Result<Tensor> {
     normal(&mut Chance::new(1, "cost", &[]), shape, DType::F32)
 }
@@ -60,7 +63,7 @@ fn training() -> Pass {
     Pass::training(Chance::new(1, "dropout", &[]))
 }
 
-fn trans_vae() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn trans_vae() -> Done {
     let official = trans_vae::Config::official();
     let attributes = trans_vae::Config { sight: Sight::Attributes, ..official.clone() };
     for (preset, config, batch, frames) in [
@@ -104,7 +107,7 @@ fn trans_vae() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn belfusion() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn belfusion() -> Done {
     let (Network::BelFusion(network), Network::BelFusion(quiet)) = network("belfusion", "official-k10")?
     else {
         return Ok(());
@@ -121,7 +124,7 @@ fn belfusion() -> std::result::Result<(), Box<dyn std::error::Error>> {
     .map_err(Into::into)
 }
 
-fn regnn() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn regnn() -> Done {
     let (Network::Regnn(network), Network::Regnn(quiet)) = network("regnn", "official-vggish")? else {
         return Ok(());
     };
@@ -139,7 +142,7 @@ fn regnn() -> std::result::Result<(), Box<dyn std::error::Error>> {
     .map_err(Into::into)
 }
 
-fn learning2listen() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn learning2listen() -> Done {
     use baselines::learning2listen::{Learning2Listen, Seen};
     let (Network::Learning2Listen(network), Network::Learning2Listen(quiet)) =
         network("learning2listen", "react")?
@@ -164,9 +167,9 @@ fn learning2listen() -> std::result::Result<(), Box<dyn std::error::Error>> {
     .map_err(Into::into)
 }
 
-fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+fn main() -> Done {
     let wanted = std::env::args().nth(1).unwrap_or_default();
-    let systems: [(&str, fn() -> std::result::Result<(), Box<dyn std::error::Error>>); 4] = [
+    let systems: [(&str, fn() -> Done); 4] = [
         ("trans-vae", trans_vae),
         ("belfusion", belfusion),
         ("regnn", regnn),
