@@ -168,17 +168,13 @@ fn learning2listen() -> Done {
 }
 
 fn main() -> Done {
-    let wanted = std::env::args().nth(1).unwrap_or_default();
-    let systems: [(&str, fn() -> Done); 4] = [
-        ("trans-vae", trans_vae),
-        ("belfusion", belfusion),
-        ("regnn", regnn),
-        ("learning2listen", learning2listen),
-    ];
+    const NAMES: [&str; 4] = ["trans-vae", "belfusion", "regnn", "learning2listen"];
+    let systems: [fn() -> Done; 4] = [trans_vae, belfusion, regnn, learning2listen];
     // Weights of official sizes take seconds to draw: those of systems whose lines nobody wants are not.
-    let named = systems.iter().find(|(name, _)| wanted.starts_with(name));
-    for (name, measure) in &systems {
-        if named.is_none_or(|(wanted, _)| wanted == name) {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    let named = NAMES.iter().position(|name| wanted.starts_with(name));
+    for (number, measure) in systems.iter().enumerate() {
+        if named.is_none_or(|named| named == number) {
             measure()?;
         }
     }
