@@ -97,8 +97,8 @@ impl Args {
     }
 
     fn camera(&self) -> clips::Result<Camera> {
-        let mut camera = Camera::portrait();
-        let Some(text) = &self.camera else { return Ok(camera) };
+        let portrait = Camera::portrait();
+        let Some(text) = &self.camera else { return Ok(portrait) };
         let numbers: Option<Vec<f32>> = text.split(',').map(|word| word.trim().parse().ok()).collect();
         let (left, up, closer) = match numbers.as_deref() {
             Some([left, up]) => (*left, *up, 1.0),
@@ -113,8 +113,12 @@ impl Args {
         if ![left, up, closer].iter().all(|number| number.is_finite()) {
             return Err(bad_request(format!("--camera {text} is no place"), "say finite numbers"));
         }
-        camera.orbit(left.to_radians(), up.to_radians());
-        camera.zoom(closer.recip());
+        let camera = Camera {
+            yaw: portrait.yaw + left.to_radians(),
+            pitch: portrait.pitch + up.to_radians(),
+            distance: portrait.distance / closer,
+            ..portrait
+        };
         Ok(camera.limited())
     }
 }
