@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, default_value = "character")]
     style: String,
     #[command(flatten)]
-    over: over::Args,
+    over: over::OverArgs,
     /// Add blinks and glances, drawn from this seed, to faces whose data has none; the caption says so
     #[arg(long, value_name = "SEED")]
     life: Option<u64>,

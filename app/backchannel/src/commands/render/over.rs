@@ -23,7 +23,7 @@ const NAMES: [(&str, Overlay); 7] = [
 const LISTENER: &str = "listener";
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct OverArgs {
     /// Over the faces: movement (colour by displacement), difference (colour by difference, see --against), units (action
     /// units and their names, derived), onion (the last moments), listener (the real one, translucent), axes (direction of
     /// the head), trail (where it pointed in the last second), mesh (edges); may be given more than once
@@ -50,7 +50,7 @@ pub struct Asked {
     camera: Camera,
 }
 
-impl Args {
+impl OverArgs {
     /// Reads the words.
     pub fn read(&self) -> clips::Result<Asked> {
         let mut shown = Shown::default();
@@ -237,8 +237,8 @@ impl Marks {
 mod tests {
     use super::*;
 
-    fn args(overlays: &[&str], against: &str, camera: Option<&str>) -> Args {
-        Args {
+    fn args(overlays: &[&str], against: &str, camera: Option<&str>) -> OverArgs {
+        OverArgs {
             overlays: overlays.iter().map(|word| (*word).to_owned()).collect(),
             against: against.to_owned(),
             listener: None,
