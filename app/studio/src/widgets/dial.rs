@@ -1,6 +1,8 @@
 //! A slider with its name above it and its number, which can be typed.
 
-use egui::{Align2, Id, Key, Rect, Response, Role, Sense, Stroke, TextEdit, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Event, Id, Key, Rect, Response, Role, Sense, Stroke, TextEdit, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::text_cut;
 use crate::theme::{self, Tokens};
@@ -112,7 +114,9 @@ fn number_ui(
             .margin(vec2(3.0, 1.0));
         let edit = ui.put(at, edit);
         let done = edit.lost_focus();
-        if done && !ui.input(|input| input.key_pressed(Key::Escape)) {
+        // of the raw events: the window may have taken the key for itself
+        let escape = |event: &Event| matches!(event, Event::Key { key: Key::Escape, pressed: true, .. });
+        if done && !ui.input(|input| input.raw.events.iter().any(escape)) {
             let words = typed.trim().replace(',', ".");
             let number = words.trim_end_matches(|letter: char| !letter.is_ascii_digit() && letter != '.');
             // what is no number changes nothing
