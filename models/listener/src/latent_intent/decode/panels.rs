@@ -12,10 +12,20 @@ use crate::real::vectorised;
 
 /// Columns of a panel: two registers of 16 numbers, or four of 8.
 const PANEL: usize = 32;
-/// Results that are summed at a time: with their sums and a row of weights the registers are full.
-const TOGETHER: usize = 6;
+/// Most results that are summed at a time.
+const MOST: usize = 10;
 /// Numbers that a product must read before its columns are shared among threads.
 const SHARED: usize = 1 << 18;
+
+/// Results that are summed at a time: with their sums, two registers each or four, and a row of weights the registers of
+/// the processor are full. No bit depends on it.
+fn together() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        return MOST;
+    }
+    3
+}
 
 /// All panels, one after the other.
 #[derive(Debug, Clone)]
@@ -74,24 +84,25 @@ impl Panels {
     /// of our rows. Threads share the columns of a large product for one row, since one of them alone cannot read as fast as
     /// the memory gives.
     pub(super) fn add_product(&self, x: &[f32], stride: usize, y: &mut [f32]) {
-        let x = self.packed(x, stride, y.len() / self.outputs);
+        let together = together();
+        let x = self.packed(x, stride, y.len() / self.outputs, together);
         if y.len() == self.outputs && self.inputs() * self.outputs >= SHARED {
             let share = self.outputs.div_ceil(PANEL).div_ceil(rayon::current_num_threads()) * PANEL;
             y.par_chunks_mut(share)
                 .enumerate()
-                .for_each(|(part, y)| self.add_panels(part * share / PANEL, &x, y, y.len()));
+                .for_each(|(part, y)| self.add_panels(part * share / PANEL, &x, y, y.len(), together));
         } else {
-            self.add_panels(0, &x, y, self.outputs);
+            self.add_panels(0, &x, y, self.outputs, together);
         }
     }
 
-    /// The rows of `x` times our scales, as they are read: [`TOGETHER`] of them side by side, and what is left likewise.
-    fn packed(&self, x: &[f32], stride: usize, results: usize) -> Vec<f32> {
+    /// The rows of `x` times our scales, as they are read: so many of them side by side, and what is left likewise.
+    fn packed(&self, x: &[f32], stride: usize, results: usize, together: usize) -> Vec<f32> {
         let mut packed = vec![0.0; results * self.inputs()];
-        for (group, packed) in packed.chunks_mut(TOGETHER * self.inputs()).enumerate() {
+        for (group, packed) in packed.chunks_mut(together * self.inputs()).enumerate() {
             let count = packed.len() / self.inputs();
             for one in 0..count {
-                let x = &x[(group * TOGETHER + one) * stride..][..self.inputs()];
+                let x = &x[(group * together + one) * stride..][..self.inputs()];
                 let places = packed[one..].iter_mut().step_by(count);
                 places.zip(x.iter().zip(&self.scales)).for_each(|(place, (x, scale))| *place = x * scale);
             }
@@ -100,11 +111,11 @@ impl Panels {
     }
 
     /// The same for the panels from `first` on and rows of `y` of `columns` numbers.
-    fn add_panels(&self, first: usize, x: &[f32], y: &mut [f32], columns: usize) {
+    fn add_panels(&self, first: usize, x: &[f32], y: &mut [f32], columns: usize, together: usize) {
         let (inputs, first) = (self.inputs(), first * self.inputs());
         match &self.stored {
-            Stored::Single(all) => vectorised(Add { all: &all[first..], inputs, x, y, columns }),
-            Stored::Sixteen(all) => vectorised(Add { all: &all[first..], inputs, x, y, columns }),
+            Stored::Single(all) => vectorised(Add { all: &all[first..], inputs, x, y, columns, together }),
+            Stored::Sixteen(all) => vectorised(Add { all: &all[first..], inputs, x, y, columns, together }),
         }
     }
 }
@@ -122,6 +133,7 @@ struct Add<'a, T> {
     x: &'a [f32],
     y: &'a mut [f32],
     columns: usize,
+    together: usize,
 }
 
 impl<T: Number> NullaryFnOnce for Add<'_, T> {
@@ -129,10 +141,10 @@ impl<T: Number> NullaryFnOnce for Add<'_, T> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { all, inputs, x, y, columns } = self;
+        let Self { all, inputs, x, y, columns, together } = self;
         for (panel, weights) in all.chunks_exact(inputs).take(columns.div_ceil(PANEL)).enumerate() {
             let place = panel * PANEL..columns.min((panel + 1) * PANEL);
-            for (x, y) in x.chunks(TOGETHER * inputs).zip(y.chunks_mut(TOGETHER * columns)) {
+            for (x, y) in x.chunks(together * inputs).zip(y.chunks_mut(together * columns)) {
                 let place = place.clone();
                 match y.len() / columns {
                     1 => sum::<T, 1>(weights, x, y, columns, place),
@@ -140,7 +152,11 @@ impl<T: Number> NullaryFnOnce for Add<'_, T> {
                     3 => sum::<T, 3>(weights, x, y, columns, place),
                     4 => sum::<T, 4>(weights, x, y, columns, place),
                     5 => sum::<T, 5>(weights, x, y, columns, place),
-                    _ => sum::<T, TOGETHER>(weights, x, y, columns, place),
+                    6 => sum::<T, 6>(weights, x, y, columns, place),
+                    7 => sum::<T, 7>(weights, x, y, columns, place),
+                    8 => sum::<T, 8>(weights, x, y, columns, place),
+                    9 => sum::<T, 9>(weights, x, y, columns, place),
+                    _ => sum::<T, MOST>(weights, x, y, columns, place),
                 }
             }
         }
@@ -190,7 +206,7 @@ mod tests {
         let mut chance = Chance::new(2, "panels", &[]);
         let mut drawn = |count: usize| -> Vec<f32> { (0..count).map(|_| chance.normal() as f32).collect() };
         let (weights, stride) = (drawn(INPUTS * OUTPUTS), INPUTS + 3);
-        let x = drawn((TOGETHER + 3) * stride);
+        let x = drawn((MOST + 3) * stride);
         for (precision, error) in [(Precision::Single, 0.0), (Precision::Sixteen, 5.0 / 65_534.0)] {
             let panels = Panels::new(precision, INPUTS, OUTPUTS, |row, values| {
                 values.copy_from_slice(&weights[row * OUTPUTS..][..OUTPUTS]);
