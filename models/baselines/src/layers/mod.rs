@@ -7,6 +7,7 @@ pub mod batch_norm;
 pub mod columns;
 pub mod convolution;
 pub mod linear;
+pub mod mixture;
 pub mod norm;
 pub mod pointwise;
 pub mod positions;

@@ -14,6 +14,7 @@ use super::NODES;
 use super::config::Config;
 use super::spectral::norm as spectral_norm;
 use crate::layers::linear::Linear;
+use crate::layers::mixture::mixture;
 use crate::layers::pointwise::sigmoid;
 use crate::layers::rows::softmax;
 use crate::parameters::{Scope, Start};
@@ -78,9 +79,7 @@ impl Layer {
         let empty = fixed.eq(&fixed.zeros_like()?)?.to_dtype(sums.dtype())?;
         let m = m.broadcast_div(&(sums + empty)?)?;
         let share = self.mix.broadcast_div(&self.mix.sum_all()?)?;
-        let channels = share.elem_count();
-        let mixed = m.broadcast_mul(&share.reshape((1, channels, 1, 1))?)?.sum(1)?;
-        mixed.matmul(&s)? / bound
+        mixture(&m, &share.flatten_all()?)?.matmul(&s)? / bound
     }
 
     fn normed(&self, x: &Tensor) -> Result<Tensor> {
