@@ -1,4 +1,4 @@
-//! Rows of numbers that are read far more often than written: weights `[inputs, outputs]`, cached keys and values.
+//! Rows of numbers that are read far more often than written: cached keys and values. Weights are in `panels.rs`.
 //!
 //! Decoding a large network is bound by reading them, so they come in two widths: single precision, and integers of 16
 //! bits with a scale for each row (half the bytes; an error of at most 1/65,534 of the row's largest number, where a
