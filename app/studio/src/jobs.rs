@@ -7,6 +7,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use clips::{Control, Fault, FaultKind, Progress, Result};
 
@@ -103,13 +105,29 @@ pub struct Jobs<T> {
     sender: Sender<(JobId, Result<T>)>,
     receiver: Receiver<(JobId, Result<T>)>,
     wake: Arc<dyn Fn() + Send + Sync>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How long a window that closes waits for its workers.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a worker holds of the window must be gone before the program ends: a graphics device that is dropped while the driver
+/// is unloaded takes the program down.
+impl<T> Drop for Jobs<T> {
+    fn drop(&mut self) {
+        self.running.iter().for_each(|job| job.control.stop());
+        let until = Instant::now() + PATIENCE;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 impl<T: Send + 'static> Jobs<T> {
     /// `wake` is called from workers whenever there is something to look at.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (sender, receiver) = channel();
-        Self { next: 1, running: Vec::new(), sender, receiver, wake: Arc::new(wake) }
+        Self { next: 1, running: Vec::new(), sender, receiver, wake: Arc::new(wake), threads: Vec::new() }
     }
 
     /// Starts `work` on a thread of its own.
@@ -141,9 +159,14 @@ impl<T: Send + 'static> Jobs<T> {
             let _ = sender.send((id, result));
             wake();
         });
-        if let Err(error) = spawned {
-            let fault = Fault::new(FaultKind::Internal, "", format!("no worker could be started: {error}"));
-            let _ = self.sender.send((id, Err(fault.remedy("close other programs and try again"))));
+        self.threads.retain(|thread| !thread.is_finished());
+        match spawned {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                let fault =
+                    Fault::new(FaultKind::Internal, "", format!("no worker could be started: {error}"));
+                let _ = self.sender.send((id, Err(fault.remedy("close other programs and try again"))));
+            }
         }
         self.running.push(Running { id, slot, title, control, latest });
         id
@@ -230,6 +253,22 @@ mod tests {
         go.send(()).unwrap();
         let answers: Vec<u32> = wait(&mut jobs).into_iter().map(|done| done.result.unwrap()).collect();
         assert_eq!(answers, [2]);
+    }
+
+    #[test]
+    fn nothing_of_a_worker_is_left_when_its_window_is_gone() {
+        let held = Arc::new(());
+        let mut jobs = Jobs::<u32>::new(|| {});
+        let kept = held.clone();
+        jobs.start(Slot::Takes, "long", move |control| {
+            let _kept = kept;
+            loop {
+                control.step("waiting", 1, 2, "")?;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        drop(jobs);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[test]
