@@ -4,6 +4,7 @@
 //! pictures. When the wanted picture is there, the worker goes on with those that will be wanted next, and rests when
 //! nothing is left to do.
 
+use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use clips::{Fault, FaultKind, Result};
@@ -29,6 +30,8 @@ pub struct ReelInfo {
 pub struct Reel {
     source: VideoSource,
     shared: Arc<Shared>,
+    /// What the worker calls while this is there.
+    _woken: Arc<dyn Any + Send + Sync>,
 }
 
 #[derive(Debug, Default)]
@@ -55,9 +58,17 @@ impl Shared {
 }
 
 impl Reel {
-    /// Starts a worker that opens the video. `wake` is called from the worker whenever there is something new to see.
-    pub fn open(source: VideoSource, wake: impl Fn() + Send + 'static) -> Self {
+    /// Starts a worker that opens the video. `wake` is called from the worker whenever there is something new to see; it is
+    /// dropped with the reel, and not by a worker that may outlive the window.
+    pub fn open(source: VideoSource, wake: impl Fn() + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared::default());
+        let woken = Arc::new(wake);
+        let weak = Arc::downgrade(&woken);
+        let wake = move || {
+            if let Some(wake) = weak.upgrade() {
+                wake();
+            }
+        };
         let (of_worker, path) = (Arc::clone(&shared), source.clone());
         let work = move || {
             let failure = match guarded(|| run(&of_worker, &path, &wake)) {
@@ -75,7 +86,7 @@ impl Reel {
         if let Err(error) = started {
             shared.slots().failure = Some(Fault::io(source.path(), &error));
         }
-        Self { source, shared }
+        Self { source, shared, _woken: woken }
     }
 
     /// Where the video is.
