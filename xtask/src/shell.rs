@@ -21,9 +21,6 @@ pub fn cargo() -> Command {
 pub fn at_root(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
-    // Mesa's thread that writes the shader cache may still run when the last device unloads the driver: a program that drew
-    // in software and ends at once then sometimes dies after its work is done.
-    command.env("MESA_SHADER_CACHE_DISABLE", "true");
     command
 }
 

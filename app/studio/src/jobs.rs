@@ -108,6 +108,13 @@ pub struct Jobs<T> {
     threads: Vec<JoinHandle<()>>,
 }
 
+impl<T> Jobs<T> {
+    /// Asks all jobs to stop.
+    pub fn stop_all(&self) {
+        self.running.iter().for_each(|job| job.control.stop());
+    }
+}
+
 /// How long a window that closes waits for its workers.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -115,7 +122,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// is unloaded takes the program down.
 impl<T> Drop for Jobs<T> {
     fn drop(&mut self) {
-        self.running.iter().for_each(|job| job.control.stop());
+        self.stop_all();
         let until = Instant::now() + PATIENCE;
         while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
@@ -202,11 +209,6 @@ impl<T: Send + 'static> Jobs<T> {
     /// Asks the jobs of a slot to stop.
     pub fn stop(&self, slot: Slot) {
         self.running.iter().filter(|job| job.slot == slot).for_each(|job| job.control.stop());
-    }
-
-    /// Asks all jobs to stop.
-    pub fn stop_all(&self) {
-        self.running.iter().for_each(|job| job.control.stop());
     }
 }
 

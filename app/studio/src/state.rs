@@ -468,8 +468,11 @@ impl State {
         tiles.get(self.tile).or(tiles.first()).copied()
     }
 
-    /// The faces at a frame that reactions are compared with.
+    /// The faces at a frame that reactions are compared with, where anything on the screen compares.
     pub fn beside(&self, frame: usize) -> Beside {
+        if !self.ghost && !self.overlays.all().iter().any(|overlay| overlay.compares()) {
+            return Beside::default();
+        }
         let listener = self.clip.as_ref().and_then(|clip| clip.listener.as_ref());
         let real = listener.and_then(|person| person.motion.as_ref());
         let chosen = self.chosen().and_then(|index| self.reactions.all.get(index));

@@ -62,7 +62,7 @@ pub fn dial_slider(
         *value += by * step;
     }
     let upper = rect.with_max_y(lower.top());
-    let number = number_ui(ui, tokens, (name, whole.id), upper, value, &show);
+    let number = number_ui(ui, tokens, (name, whole.id), upper, (value, low), &show);
     if *value != before {
         // divided, so that a step of 0.01 gives 0.6 and not the number next to it
         let steps = (1.0 / step).round().max(1.0);
@@ -100,7 +100,7 @@ fn number_ui(
     tokens: &Tokens,
     (name, id): (&str, Id),
     place: Rect,
-    value: &mut f32,
+    (value, low): (&mut f32, f32),
     show: &impl Fn(f32) -> String,
 ) -> Rect {
     let field = id.with("field");
@@ -117,10 +117,7 @@ fn number_ui(
         // of the raw events: the window may have taken the key for itself
         let escape = |event: &Event| matches!(event, Event::Key { key: Key::Escape, pressed: true, .. });
         if done && !ui.input(|input| input.raw.events.iter().any(escape)) {
-            let words = typed.trim().replace(',', ".");
-            let number = words.trim_end_matches(|letter: char| !letter.is_ascii_digit() && letter != '.');
-            // what is no number changes nothing
-            *value = number.parse().ok().filter(|number: &f32| number.is_finite()).unwrap_or(*value);
+            *value = number_of(&typed, low, show).unwrap_or(*value);
         }
         ui.data_mut(|data| {
             data.remove::<String>(id);
@@ -152,4 +149,37 @@ fn number_ui(
     }
     number.on_hover_cursor(egui::CursorIcon::Text).on_hover_text(crate::text::TYPE_IT);
     at
+}
+
+/// The number that was typed; what is no number changes nothing. A slider may show its lowest number as a word ("off").
+fn number_of(typed: &str, low: f32, show: &impl Fn(f32) -> String) -> Option<f32> {
+    let typed = typed.trim();
+    if typed.eq_ignore_ascii_case(&show(low)) {
+        return Some(low);
+    }
+    let words = typed.replace(',', ".");
+    let number = words.trim_end_matches(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    number.parse().ok().filter(|number: &f32| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_a_number_with_its_unit_or_the_word_of_the_lowest() {
+        let guidance = |value: f32| if value < 0.025 { "off".to_owned() } else { format!("{value:.2}") };
+        for (typed, number) in [
+            ("0.6", Some(0.6)),
+            (" ,5 ", Some(0.5)),
+            ("-12,5°", Some(-12.5)),
+            ("Off", Some(0.0)),
+            ("", None),
+            ("much", None),
+            ("NaN", None),
+            ("1e999", None),
+        ] {
+            assert_eq!(number_of(typed, 0.0, &guidance), number, "{typed}");
+        }
+    }
 }

@@ -131,6 +131,13 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
         }
     };
     let asked = args.over.read()?;
+    let motion_only = kind == "glb" || kind == "csv";
+    if motion_only && args.over.any() {
+        return Err(bad_request(
+            format!("--overlay, --listener and --camera are for pictures; a .{kind} holds only motion"),
+            "leave them out, or end --out in .png, .gif or .mp4",
+        ));
+    }
     if args.transparent && !["png", ""].contains(&kind.as_str()) {
         return Err(bad_request(
             "--transparent is for pictures",
@@ -148,7 +155,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let mut cast =
         source::cast(&args.takes, args.speaker.as_deref(), args.over.listener.as_deref(), &control)?;
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(cast.frames).min(cast.frames));
-    if kind == "glb" || kind == "csv" {
+    if motion_only {
         let head = open_head(args.head.as_deref(), people.first().copied().unwrap_or(0))?;
         let files = motion::write(&args.out, &head, &cast, layout, [from, to], &control)?;
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

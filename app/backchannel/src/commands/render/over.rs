@@ -51,6 +51,11 @@ pub struct Asked {
 }
 
 impl OverArgs {
+    /// Whether anything but the faces' motion was asked for, which a file of motion cannot hold.
+    pub fn any(&self) -> bool {
+        !self.overlays.is_empty() || self.camera.is_some() || self.listener.is_some()
+    }
+
     /// Reads the words.
     pub fn read(&self) -> clips::Result<Asked> {
         let mut shown = Shown::default();
@@ -164,6 +169,10 @@ impl<'a> Over<'a> {
     }
 }
 
+/// Pixels of a face's height from which its active units are named, and its colours explained, as in the window.
+const NAMED_HIGH: u32 = 120;
+const SCALED_HIGH: u32 = 90;
+
 /// What is written over a face: the scale of its colours, and names of active units.
 #[derive(Debug, Default)]
 pub struct Marks {
@@ -190,16 +199,19 @@ impl Marks {
         Self { scale, names: named }
     }
 
-    /// Writes them on the face that stands `at` a place of the page.
+    /// Writes them on the face that stands at a place of the page, as far as it is large enough.
     pub fn write(&self, page: &mut Page<'_>, [x, y, width, height]: [u32; 4]) {
         let size = (height as f32 * 0.034).clamp(9.0, 22.0);
         let high = (size * 1.3) as u32;
         let mut taken: Vec<[u32; 4]> = Vec::new();
-        for ([right, down], name) in &self.names {
+        for ([right, down], name) in self.names.iter().filter(|_| height >= NAMED_HIGH) {
             let wide = page.letters.width(name, size) + size * 0.7;
+            if wide > width as f32 {
+                continue;
+            }
             let left =
                 (x as f32 + right + size * 1.5 - wide * 0.5).clamp(x as f32, (x + width) as f32 - wide);
-            let mut at = [left.max(0.0) as u32, y + down.max(0.0) as u32, wide as u32, high];
+            let mut at = [left as u32, y + down.max(0.0) as u32, wide as u32, high];
             let meets = |a: &[u32; 4], b: &[u32; 4]| {
                 a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3]
             };
@@ -213,11 +225,14 @@ impl Marks {
             page.plate(at);
             page.write([at[0] as f32 + size * 0.35, at[1] as f32 + size * 0.12], size, name);
         }
-        if let Some(heat) = self.scale {
+        if let Some(heat) = self.scale.filter(|_| height >= SCALED_HIGH) {
             let [none, full] = studio::text::heat_scale(heat.full_cm, heat.against.is_some());
             let bar = (width as f32 * 0.2).clamp(24.0, 160.0);
             let [low, high_end] = [&none, &full].map(|text| page.letters.width(text, size));
             let wide = bar + low + high_end + size * 2.0;
+            if wide > width as f32 {
+                return;
+            }
             let top = (y + height).saturating_sub(high + (size * 0.8) as u32);
             let left = x as f32 + size * 0.5;
             page.plate([left as u32, top, wide as u32, high]);
@@ -263,6 +278,23 @@ mod tests {
         ] {
             let refusal = args(overlays, against, None).read().map(|_| ()).unwrap_err().to_string();
             assert!(refusal.contains(what), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_face_too_small_for_words_is_left_without_them() {
+        let letters = super::super::caption::Letters::new().unwrap();
+        let units = Some([1.0; REGIONS.len()]);
+        for (size, written) in [([40, 40], false), ([20, 400], false), ([400, 400], true)] {
+            let [width, height] = size;
+            let mut picture = [9, 9, 9, 255].repeat((width * height) as usize);
+            let before = picture.clone();
+            let heat = Some(Heat { against: None, full_cm: 1.2 });
+            let marks = Marks::of(heat, units, [[0.0; 3]; REGIONS.len()], &Camera::portrait(), size);
+            let (wall, ink) = ([14, 15, 18], [240, 241, 244]);
+            let mut page = Page { picture: &mut picture, size, letters: &letters, wall, ink };
+            marks.write(&mut page, [0, 0, width, height]);
+            assert_eq!(picture != before, written, "{size:?}");
         }
     }
 

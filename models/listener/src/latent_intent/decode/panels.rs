@@ -7,15 +7,13 @@
 use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
-use super::rows::{Number, Precision, level};
+use super::rows::{Number, Precision, SHARED, level};
 use crate::real::vectorised;
 
 /// Columns of a panel: two registers of 16 numbers, or four of 8.
 const PANEL: usize = 32;
 /// Most results that are summed at a time.
 const MOST: usize = 10;
-/// Numbers that a product must read before its columns are shared among threads.
-const SHARED: usize = 1 << 18;
 
 /// Results that are summed at a time: with their sums, two registers each or four, and a row of weights the registers of
 /// the processor are full. No bit depends on it.

@@ -15,7 +15,7 @@ const TILE: usize = 5120;
 /// Fewest columns of a tile.
 const NARROWEST: usize = 256;
 /// Numbers a single product must read before its columns are shared among threads.
-const SHARED: usize = 1 << 18;
+pub(super) const SHARED: usize = 1 << 18;
 /// The largest level of a row of 16 bits.
 const LEVELS: f32 = i16::MAX as f32;
 
