@@ -165,7 +165,7 @@ impl Model {
         let mut gradients = Gradients::new(&network.layout);
         let mut outcome = match &self.latent {
             Some(latent) => step.two(latent, config.latents, &job.weights, &mut gradients)?,
-            None => step.one(&mut gradients)?,
+            None => step.one(job.weights.velocity, &mut gradients)?,
         };
         outcome.gradient = finish(math, gradients, &network.layout)?;
         Ok(outcome)

@@ -10,7 +10,7 @@ use listener::latent_intent::heads::CHAIN;
 
 use crate::blocks::Linear;
 use crate::passes::{Scene, looked_up_backward};
-use crate::tensors::{Gradients, Key, Names};
+use crate::tensors::{Gradients, Key, Math, Names};
 
 /// Most logits of a piece: 64 MB in f32.
 const MOST_LOGITS: usize = 1 << 24;
@@ -72,6 +72,17 @@ pub struct Heads {
     chain: Option<Chain>,
 }
 
+/// Slopes of a loss along the values that a stream's ids are expected to have.
+#[derive(Debug)]
+pub struct Along {
+    /// Of the ids.
+    pub stream: usize,
+    /// What ids stand for, `[V, columns]`.
+    pub centres: Tensor,
+    /// `[rows, columns]`.
+    pub slopes: Tensor,
+}
+
 /// e^(logits - top), their sum, and the top, of each row.
 struct Raised {
     raised: Tensor,
@@ -84,6 +95,16 @@ fn raise(logits: &Tensor) -> Result<Raised> {
     let raised = logits.broadcast_sub(&top)?.exp()?;
     let total = raised.sum_keepdim(D::Minus1)?;
     Ok(Raised { raised, total, top })
+}
+
+impl Along {
+    /// Gradient of the logits of some rows.
+    fn through(&self, math: &Math, raised: &Raised, first: usize, count: usize) -> Result<Tensor> {
+        let likely = raised.raised.broadcast_div(&raised.total)?;
+        let slopes = math.times_transposed(&self.slopes.narrow(0, first, count)?, &self.centres)?;
+        let mean = (&likely * &slopes)?.sum_keepdim(D::Minus1)?;
+        likely * slopes.broadcast_sub(&mean)?
+    }
 }
 
 impl Heads {
@@ -161,7 +182,30 @@ impl Heads {
         Ok(by_stream(losses.collect::<Result<_>>()?))
     }
 
-    /// As `losses`, with the gradient of h of their sum, each row times its `scale` (`[rows, 1]`).
+    /// What a stream without others before it is expected to be, `[rows, columns]`: `centres` `[V, columns]` weighed by the
+    /// probabilities of their ids.
+    pub fn expected(
+        &self,
+        scene: &Scene<'_>,
+        tables: &[Key],
+        h: &Tensor,
+        ids: &[Tensor],
+        stream: usize,
+        centres: &Tensor,
+    ) -> Result<Tensor> {
+        let read = self.read(scene, tables, h, ids)?.into_iter().find(|(read, _)| *read == stream);
+        let Some((_, h)) = read else { candle_core::bail!("no stream {stream}") };
+        let inner = self.maps[stream].forward(scene.math, scene.values, &h)?;
+        let size = scene.values.get(tables[stream]).dim(0)?;
+        let pieces = chunks(h.dim(0)?, size).map(|(first, count)| {
+            let logits = self.logits(scene, stream, tables[stream], &inner.narrow(0, first, count)?)?;
+            let Raised { raised, total, .. } = raise(&logits)?;
+            scene.math.times(&raised.broadcast_div(&total)?, centres)
+        });
+        Tensor::cat(&pieces.collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    /// As `losses`, with the gradient of h of their sum, each row times its `scale` (`[rows, 1]`), and of what is said `along`.
     pub fn losses_and_gradient(
         &self,
         scene: &Scene<'_>,
@@ -169,6 +213,7 @@ impl Heads {
         h: &Tensor,
         ids: &[Tensor],
         scale: &Tensor,
+        along: Option<&Along>,
         gradients: &mut Gradients,
     ) -> Result<(Vec<Tensor>, Tensor)> {
         let Scene { math, values, .. } = *scene;
@@ -184,11 +229,14 @@ impl Heads {
                 let logits = self.logits(scene, stream, table, &inner)?;
                 let raised = raise(&logits)?;
                 rows.push(cross_entropy(&logits, &raised, &ids)?);
-                let dlogits = raised.raised.broadcast_mul(&(&scale / &raised.total)?)?.scatter_add(
+                let mut dlogits = raised.raised.broadcast_mul(&(&scale / &raised.total)?)?.scatter_add(
                     &ids,
                     &scale.neg()?.contiguous()?,
                     1,
                 )?;
+                if let Some(along) = along.filter(|along| along.stream == stream) {
+                    dlogits = (dlogits + along.through(math, &raised, first, count)?)?;
+                }
                 dinner.push(self.logits_backward(scene, stream, table, &inner, &dlogits, gradients)?);
             }
             losses.push((stream, Tensor::cat(&rows, 0)?));

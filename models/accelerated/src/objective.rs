@@ -9,12 +9,13 @@ use candle_core::{Result, Tensor};
 use listener::latent_intent::decoder::Frame;
 use listener::latent_intent::dropout::{Dropout, Pass};
 use training::objective::{
-    BagFrom, Item, Losses, Outcome, Weights, backward_of, one_hot, sigmoid, softmax, softplus,
+    BagFrom, Item, Losses, Outcome, Velocity, Weights, backward_of, one_hot, sigmoid, softmax, softplus,
 };
 
 use crate::batch::{Factors, Speakers, Tokens};
 use crate::engine::{Latent, Model};
 use crate::gau::Sight;
+use crate::heads::Along;
 use crate::passes::{DecoderTape, Scene, Sights, Slots};
 use crate::tensors::{Gradients, down, rows};
 
@@ -91,8 +92,31 @@ impl Step<'_> {
         Ok(all.chunks_exact(clips).map(<[f64]>::to_vec).collect())
     }
 
-    /// Stage one: likelihood of the true listener without a latent.
-    pub fn one(&self, gradients: &mut Gradients) -> Result<Outcome<f64>> {
+    /// The velocity loss and its slopes, which are computed on the host: they are few.
+    fn velocity(&self, velocity: Option<&Velocity>, h: &Tensor, share: f64) -> Result<(f64, Option<Along>)> {
+        let Some(velocity) = velocity else { return Ok((0.0, None)) };
+        let (scene, columns, stream) = (&self.scene, velocity.columns(), Velocity::STREAM);
+        let tables = &self.model.decoder.embeddings;
+        let size = scene.values.get(tables[stream]).dim(0)?;
+        let centres = scene.math.tensor(velocity.centres(), &[size, columns])?;
+        let expected = self.model.heads.expected(scene, tables, h, &self.reactions.ids, stream, &centres)?;
+        let expected = down(&expected)?;
+        let mut slopes = vec![0.0; expected.len()];
+        let mut loss = 0.0;
+        for (clip, item) in self.items.iter().enumerate() {
+            let first = clip * self.speakers.frames * columns;
+            let rows = first..first + self.speakers.lengths[clip] * columns;
+            let scale = share * velocity.weight();
+            let (sum, slope) = velocity.of_expected(&expected[rows.clone()], &item.reaction, scale);
+            loss += sum * share;
+            slopes[rows].copy_from_slice(&slope);
+        }
+        let slopes = scene.math.wide(&slopes, &[slopes.len() / columns, columns])?;
+        Ok((loss, Some(Along { stream, centres, slopes })))
+    }
+
+    /// Stage one: likelihood of the true listener without a latent, and the velocity loss where there is one.
+    pub fn one(&self, velocity: Option<&Velocity>, gradients: &mut Gradients) -> Result<Outcome<f64>> {
         let (scene, model, share) = (&self.scene, self.model, 1.0 / self.frames());
         let encoding = self.factors(
             &dropouts(self.items, Pass::Encode),
@@ -109,12 +133,15 @@ impl Step<'_> {
             &self.sights(),
             &self.generation,
         )?;
+        let predicting = self.predicting(&h)?;
+        let (gone, along) = self.velocity(velocity, &predicting, share)?;
         let (losses, dh) = model.heads.losses_and_gradient(
             scene,
             &model.decoder.embeddings,
-            &self.predicting(&h)?,
+            &predicting,
             &self.reactions.ids,
             &self.scale(&vec![share; self.items.len()])?,
+            along.as_ref(),
             gradients,
         )?;
         let (_, dmemory) = model.decoder.backward(
@@ -131,8 +158,9 @@ impl Step<'_> {
         model.encoder.backward(scene, &self.speakers, &self.track, &encoding, &tape, &dmemory, gradients)?;
         let streams = means(&self.sums(&losses)?, share);
         let clg = streams.iter().sum();
+        let total = clg + velocity.map_or(0.0, |velocity| velocity.weight() * gone);
         Ok(Outcome {
-            losses: Losses { clg, streams, total: clg, ..Losses::default() },
+            losses: Losses { clg, streams, velocity: gone, total, ..Losses::default() },
             gradient: Vec::new(),
             posterior: Vec::new(),
             chosen: Vec::new(),
@@ -145,7 +173,7 @@ impl Step<'_> {
         &self,
         latent: &Latent,
         latents: usize,
-        weights: &Weights,
+        weights: &Weights<'_>,
         gradients: &mut Gradients,
     ) -> Result<Outcome<f64>> {
         let Scene { math, values, .. } = self.scene;
@@ -210,12 +238,14 @@ impl Step<'_> {
             scale.iter_mut().zip(&rival.slopes).for_each(|(scale, slope)| *scale += slope);
         }
         let ids = &self.reactions.ids;
+        let (velocity, along) = self.velocity(weights.velocity, &predicting, share)?;
         let (rows, dh) = model.heads.losses_and_gradient(
             scene,
             tables,
             &predicting,
             ids,
             &self.scale(&scale)?,
+            along.as_ref(),
             gradients,
         )?;
         let streams = means(&self.sums(&rows)?, share);
@@ -242,6 +272,7 @@ impl Step<'_> {
                 &self.predicting(&rival.pass.h)?,
                 ids,
                 &self.scale(&against)?,
+                None,
                 gradients,
             )?;
             let dh = self.padded(&dh)?;
@@ -303,8 +334,9 @@ impl Step<'_> {
             + weights.matching * rm
             + weights.bag * bow
             + weights.usage * usage
-            + weights.margin * margin;
-        let losses = Losses { clg, streams, rm, bow, usage, margin, total };
+            + weights.margin * margin
+            + weights.velocity.map_or(0.0, |term| term.weight() * velocity);
+        let losses = Losses { clg, streams, rm, bow, usage, margin, velocity, total };
         Ok(Outcome { losses, gradient: Vec::new(), posterior, chosen, matching })
     }
 
@@ -357,7 +389,7 @@ impl Step<'_> {
         memory: &Tensor,
         posterior: &[Vec<f64>],
         predicting: &Tensor,
-        weights: &Weights,
+        weights: &Weights<'_>,
     ) -> Result<Option<Rival>> {
         let (items, math, model) = (self.items, self.scene.math, self.model);
         if items.iter().all(|item| item.without_latent) {

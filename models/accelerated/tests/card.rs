@@ -68,6 +68,7 @@ fn a_card_gives_the_numbers_of_the_processor() {
         bag_from: BagFrom::Generation,
         margin: 0.5,
         margin_width: 50.0,
+        velocity: None,
     };
     for track in [Track::Offline, Track::Online] {
         let job =

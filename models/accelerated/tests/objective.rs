@@ -14,9 +14,9 @@ use listener::latent_intent::encoder::{Group, Speaker};
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{Attention, Config, GROUPS, LatentPlace};
 use training::engine::{Engine, Job, Plain, Precision};
-use training::objective::{BagFrom, Item, Origin, Outcome, Weights, stage_one, stage_two};
+use training::objective::{BagFrom, Item, Origin, Outcome, Velocity, Weights, stage_one, stage_two};
 
-const USUAL: Weights = Weights {
+const USUAL: Weights<'_> = Weights {
     likelihood: 0.9,
     matching: 0.5,
     bag: 0.7,
@@ -26,8 +26,9 @@ const USUAL: Weights = Weights {
     bag_from: BagFrom::Generation,
     margin: 0.0,
     margin_width: 0.1,
+    velocity: None,
 };
-const WITH_MARGIN: Weights = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
+const WITH_MARGIN: Weights<'_> = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
 
 fn engine() -> Accelerated {
     Accelerated::new(device::Name::CandleCpu.open().unwrap().unwrap())
@@ -116,12 +117,12 @@ fn plain<T: listener::real::Real>(
     values: &[T],
     items: &[Item<T>],
     track: Track,
-    weights: &Weights,
+    weights: &Weights<'_>,
 ) -> Outcome<T> {
     if network.latent.is_some() {
         stage_two(network, values, items, track, weights)
     } else {
-        stage_one(network, values, items, track)
+        stage_one(network, values, items, track, weights.velocity)
     }
 }
 
@@ -139,7 +140,7 @@ fn near(ours: f64, theirs: f64, absolute: f64, relative: f64, what: &str) {
 }
 
 /// In f64, where nothing but a mistake makes a difference.
-fn agrees(what: &str, config: &Config, items: &[Item<f32>], track: Track, weights: &Weights) {
+fn agrees(what: &str, config: &Config, items: &[Item<f32>], track: Track, weights: &Weights<'_>) {
     let network = Network::new(config).unwrap();
     let values = values_of(&network);
     let job = Job {
@@ -160,6 +161,7 @@ fn agrees(what: &str, config: &Config, items: &[Item<f32>], track: Track, weight
         ("bow", a.bow, b.bow),
         ("usage", a.usage, b.usage),
         ("margin", a.margin, b.margin),
+        ("velocity", a.velocity, b.velocity),
         ("total", a.total, b.total),
     ] {
         near(a, b, 1e-12, 1e-11, &format!("{what}: {name}"));
@@ -233,6 +235,14 @@ fn every_option_of_the_objective_agrees() {
     agrees("chained heads", &chained, &items(&small(), false, 0.0), Track::Offline, &WITH_MARGIN);
     let plain = Config { latents: 0, chain_heads: true, ..small() };
     agrees("dropout, stage one", &plain, &items(&small(), false, 0.3), Track::Online, &USUAL);
+    let mut chance = Chance::new(5, "centres", &[]);
+    let centres: Vec<[f32; 3]> =
+        (0..small().vocabulary[0]).map(|_| std::array::from_fn(|_| chance.normal() as f32)).collect();
+    let velocity = Velocity::new(1.7, &centres);
+    let moving = Weights { velocity: velocity.as_ref(), ..WITH_MARGIN };
+    for config in [small(), plain, chained] {
+        agrees("velocity", &config, &items(&small(), false, 0.3), Track::Online, &moving);
+    }
 }
 
 #[test]

@@ -155,6 +155,11 @@ impl M3dBook {
         std::array::from_fn(|column| (row[column] - self.mean[column]) * self.scale[column])
     }
 
+    /// Every id where distances are measured.
+    pub fn scaled_values(&self) -> &[[f32; COEFFICIENT_COUNT]] {
+        self.centers.rows()
+    }
+
     /// Coefficients (mean face taken away) of every id.
     pub fn values(&self) -> &[[f32; COEFFICIENT_COUNT]] {
         &self.values

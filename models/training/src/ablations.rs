@@ -96,6 +96,12 @@ pub const VARIANTS: &[Variant] = &[
         &["shifted_negatives=0.5"],
         false,
     ),
+    variant(
+        "velocity",
+        "coefficients should go from frame to frame as far as the real ones (ours)",
+        &["weight_velocity=1"],
+        true,
+    ),
     variant("margin", "another latent must be less likely by 0.1 nats (ours)", &["weight_margin=0.5"], true),
 ];
 

@@ -125,6 +125,9 @@ pub struct Config {
     pub weight_margin: f64,
     /// That margin, nats per frame.
     pub margin: f64,
+    /// Weight of the velocity loss: how far coefficients should go from frame to frame, and how far they are expected to.
+    #[serde(default)]
+    pub weight_velocity: f64,
     /// Gains and offsets of queries and keys start from a normal draw of this deviation; 0 for ones and zeros.
     #[serde(default)]
     pub gain_deviation: f64,
@@ -230,6 +233,7 @@ impl Config {
             weight_usage: 0.5,
             weight_margin: 0.0,
             margin: 0.1,
+            weight_velocity: 0.0,
             gain_deviation: 0.0,
             bag_from: BagFrom::Generation,
             latent_place: LatentPlace::Every,
@@ -449,6 +453,17 @@ impl Config {
             [self.stage1_rate, self.stage2_rate, self.gumbel_temperature, self.gumbel_final, self.clip];
         if positive.iter().any(|value| !value.is_finite() || *value <= 0.0) {
             return bad("learning rates, gumbel temperatures and clip are positive numbers");
+        }
+        let weights = [
+            self.weight_likelihood,
+            self.weight_matching,
+            self.weight_bag,
+            self.weight_usage,
+            self.weight_margin,
+            self.weight_velocity,
+        ];
+        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
+            return bad("weights of the losses are 0 or more");
         }
         if self.batch == 0 || self.batch > 4096 || self.watch_every == 0 || self.save_every == 0 {
             return bad("batch (at most 4096), watch_every and save_every are at least 1");

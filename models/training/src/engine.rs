@@ -32,8 +32,8 @@ pub struct Job<'a> {
     pub items: &'a [Item<f32>],
     /// Online or offline.
     pub track: Track,
-    /// Weights of the losses (stage two).
-    pub weights: Weights,
+    /// Weights of the losses (of stage two, but for the velocity loss).
+    pub weights: Weights<'a>,
     /// Of matrix products.
     pub precision: Precision,
 }
@@ -81,7 +81,7 @@ impl Engine for Plain {
         Ok(if job.network.latent.is_some() {
             stage_two(job.network, job.values, job.items, job.track, &job.weights)
         } else {
-            stage_one(job.network, job.values, job.items, job.track)
+            stage_one(job.network, job.values, job.items, job.track, job.weights.velocity)
         })
     }
 }

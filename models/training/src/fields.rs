@@ -136,6 +136,11 @@ pub const FIELDS: &[Field] = &[
         "Weight of the margin by which another latent makes a reaction less likely",
     ),
     field("losses", "margin", "That margin, in nats a frame"),
+    field(
+        "losses",
+        "weight_velocity",
+        "Weight of the velocity loss: how far coefficients should go from frame to frame",
+    ),
     choice("losses", "bag_from", "Where the bag of words is read", &["generation", "recognition"]),
     field(
         "latent",

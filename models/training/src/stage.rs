@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::Config;
+use crate::data::Data;
 use crate::engine::Job;
 use crate::guard::{self, WINDOW};
-use crate::objective::{Item, Losses, Outcome, Weights};
+use crate::objective::{Item, Losses, Outcome, Velocity, Weights};
 use crate::optimiser::{clip, follow, rate};
 use crate::pace::{AVERAGED, Pace};
 use crate::run::State;
@@ -45,18 +46,20 @@ struct Terms<'a> {
     steps: usize,
     peak: f64,
     name: &'static str,
+    velocity: Option<Velocity>,
 }
 
 impl<'a> Terms<'a> {
-    fn new(config: &'a Config, network: &'a Network, stage: u64) -> Self {
+    fn new(config: &'a Config, network: &'a Network, data: &Data, stage: u64) -> Self {
         let (steps, peak, name) = match stage {
             1 => (config.stage1_steps, config.stage1_rate, "training, stage 1"),
             _ => (config.stage2_steps, config.stage2_rate, "training, stage 2"),
         };
-        Self { config, network, steps, peak, name }
+        let velocity = Velocity::new(config.weight_velocity, data.books.m3d.scaled_values());
+        Self { config, network, steps, peak, name, velocity }
     }
 
-    fn weights(&self, step: usize) -> Weights {
+    fn weights(&self, step: usize) -> Weights<'_> {
         let config = self.config;
         let share = step as f64 / (self.steps.max(2) - 1) as f64;
         Weights {
@@ -70,6 +73,7 @@ impl<'a> Terms<'a> {
             bag_from: config.bag_from,
             margin: config.weight_margin,
             margin_width: config.margin,
+            velocity: self.velocity.as_ref(),
         }
     }
 
@@ -89,7 +93,7 @@ impl Trainer<'_> {
     /// Runs the stage of `state` to its end.
     pub(crate) fn stage(&self, network: &Network, state: &mut State) -> Result<End> {
         let (config, engine) = (self.config, self.engine);
-        let terms = Terms::new(config, network, state.place.stage);
+        let terms = Terms::new(config, network, self.data, state.place.stage);
         let draw =
             |stage: u64, step: usize| batch::draw(self.data, config, stage, step, network.config.latents);
         let mut pace = Pace::new(state.place.seconds);
@@ -143,6 +147,9 @@ impl Trainer<'_> {
         // they stand beside the losses
         if let Some(losses) = line["losses"].as_object_mut() {
             losses.remove("streams");
+            if terms.velocity.is_none() {
+                losses.remove("velocity");
+            }
         }
         if !outcome.matching.is_empty() {
             let right = outcome.matching.iter().filter(|(up, down)| up > down).count();
@@ -323,6 +330,7 @@ pub(crate) fn mean(all: &[Losses]) -> Losses {
         bow: sum.bow + losses.bow * share,
         usage: sum.usage + losses.usage * share,
         margin: sum.margin + losses.margin * share,
+        velocity: sum.velocity + losses.velocity * share,
         total: sum.total + losses.total * share,
         streams: std::array::from_fn(|stream| sum.streams[stream] + losses.streams[stream] * share),
     })

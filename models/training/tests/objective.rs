@@ -11,9 +11,9 @@ use listener::latent_intent::dropout::Dropout;
 use listener::latent_intent::encoder::{Group, Speaker};
 use listener::latent_intent::network::Network;
 use listener::latent_intent::{Attention, Config, GROUPS};
-use training::objective::{BagFrom, Item, Origin, Outcome, Weights, stage_one, stage_two};
+use training::objective::{BagFrom, Item, Origin, Outcome, Velocity, Weights, stage_one, stage_two};
 
-const USUAL: Weights = Weights {
+const USUAL: Weights<'_> = Weights {
     likelihood: 0.9,
     matching: 0.5,
     bag: 0.7,
@@ -23,6 +23,7 @@ const USUAL: Weights = Weights {
     bag_from: BagFrom::Generation,
     margin: 0.0,
     margin_width: 0.1,
+    velocity: None,
 };
 
 fn near(ours: f64, theirs: f64, absolute: f64, relative: f64, what: &str) {
@@ -223,12 +224,20 @@ fn gradients_of_every_option_are_the_slopes_of_the_loss() {
     // so wide that no clip is content
     let margin = Weights { margin: 0.6, margin_width: 50.0, ..USUAL };
     let recognition = Weights { bag_from: BagFrom::Recognition, ..USUAL };
+    let velocity = moving(&small(Attention::Softmax));
+    let moving = Weights { velocity: velocity.as_ref(), ..USUAL };
     for (what, weights, latent_place, chain_heads) in [
         ("margin", margin, LatentPlace::Every, false),
         ("bag of the recognition pass", recognition, LatentPlace::Every, false),
         ("latent in slot 0", USUAL, LatentPlace::First, false),
         ("chained heads", USUAL, LatentPlace::Every, true),
-        ("all of it", Weights { margin: 0.6, margin_width: 50.0, ..recognition }, LatentPlace::First, true),
+        ("velocity", moving, LatentPlace::Every, false),
+        (
+            "all of it",
+            Weights { margin: 0.6, margin_width: 50.0, bag_from: BagFrom::Recognition, ..moving },
+            LatentPlace::First,
+            true,
+        ),
     ] {
         let config =
             Config { latent_place, chain_heads, token_widths: [4, 2, 3, 3], ..small(Attention::Softmax) };
@@ -237,6 +246,41 @@ fn gradients_of_every_option_are_the_slopes_of_the_loss() {
             stage_two(network, values, &items, Track::Offline, &weights)
         });
     }
+}
+
+/// Three numbers for every id of the coefficients.
+fn moving(config: &Config) -> Option<Velocity> {
+    let mut chance = Chance::new(5, "centres", &[]);
+    let centres: Vec<[f32; 3]> =
+        (0..config.vocabulary[0]).map(|_| std::array::from_fn(|_| chance.normal() as f32)).collect();
+    Velocity::new(1.7, &centres)
+}
+
+#[test]
+fn the_velocity_loss_is_the_mean_square_of_the_missing_way() {
+    // by hand: centres 0, 1 and 10; the truth stays and then goes to 10, an even choice of the first two stands at 0.5
+    let velocity = Velocity::new(1.0, &[[0.0], [1.0], [10.0]]).unwrap();
+    let frames = [[0, 0, 0, 0], [0, 0, 0, 0], [2, 0, 0, 0]];
+    let (sum, slope) = velocity.of_expected(&[0.5, 0.0, 10.0], &frames, 1.0);
+    near(sum, 0.25, 1e-12, 0.0, "half a step back where there was none");
+    assert_eq!(slope, [1.0, -1.0, 0.0]);
+    // whatever the faces are, one that goes as far as the real one has none
+    let (sum, _) = velocity.of_expected(&[5.0, 5.0, 15.0], &frames, 1.0);
+    assert_eq!(sum, 0.0);
+    assert!(Velocity::new(0.0, &[[0.0]]).is_none());
+    // it is in the total with its weight, and the other losses are as they were
+    let config = small(Attention::Softmax);
+    let network = Network::new(&config).unwrap();
+    let values: Vec<f64> = network.layout.first_values(1).iter().map(|x| f64::from(*x)).collect();
+    let (items, velocity) = (random_items(&config), moving(&config));
+    let losses = |velocity| {
+        let weights = Weights { velocity, ..USUAL };
+        stage_two(&network, &values, &items, Track::Offline, &weights).losses
+    };
+    let (with, without) = (losses(velocity.as_ref()), losses(None));
+    assert_eq!((with.clg, without.velocity), (without.clg, 0.0));
+    assert!(with.velocity > 0.1);
+    near(with.total - without.total, 1.7 * with.velocity, 1e-12, 0.0, "total");
 }
 
 #[test]
@@ -262,9 +306,12 @@ fn gradients_of_stage_one_are_the_slopes_of_the_loss() {
     for chain_heads in [false, true] {
         let config = Config { latents: 0, chain_heads, ..small(Attention::Softmax) };
         let items = random_items(&small(Attention::Softmax));
-        finite_differences(&config, "stage one", |network, values| {
-            stage_one(network, values, &items, Track::Offline)
-        });
+        let velocity = moving(&config);
+        for velocity in [None, velocity.as_ref()] {
+            finite_differences(&config, "stage one", |network, values| {
+                stage_one(network, values, &items, Track::Offline, velocity)
+            });
+        }
     }
 }
 
@@ -282,14 +329,14 @@ fn gradients_with_dropout_are_the_slopes_of_the_loss() {
     });
     let config = Config { latents: 0, ..config };
     finite_differences(&config, "dropout, stage one", |network, values| {
-        stage_one(network, values, &items, Track::Offline)
+        stage_one(network, values, &items, Track::Offline, None)
     });
     // it is not the loss without dropout
     let network = Network::new(&config).unwrap();
     let values: Vec<f64> = network.layout.first_values(1).iter().map(|x| f64::from(*x)).collect();
-    let with = stage_one(&network, &values, &items, Track::Offline).losses.clg;
+    let with = stage_one(&network, &values, &items, Track::Offline, None).losses.clg;
     items.iter_mut().for_each(|item| item.dropout = Dropout::NONE);
-    assert_ne!(with, stage_one(&network, &values, &items, Track::Offline).losses.clg);
+    assert_ne!(with, stage_one(&network, &values, &items, Track::Offline, None).losses.clg);
 }
 
 #[test]
@@ -300,7 +347,7 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
     let items = random_items(&config);
     let gradient = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| stage_one(&network, &values, &items, Track::Online).gradient)
+        pool.install(|| stage_one(&network, &values, &items, Track::Online, None).gradient)
     };
     assert_eq!(gradient(1), gradient(3));
 }

@@ -25,7 +25,7 @@ impl<T: Real> Clip<'_, T> {
     pub fn generate(
         &self,
         known: &Known<T>,
-        weights: &Weights,
+        weights: &Weights<'_>,
         share: f64,
         count: f64,
         mut dlogits: Vec<f64>,
@@ -56,11 +56,13 @@ impl<T: Real> Clip<'_, T> {
             .then(|| self.rival(known, &h, weights, count, losses))
             .flatten();
         let scale = share * weights.likelihood + rival.as_ref().map_or(0.0, |rival| rival.slope);
-        let (sums, mut dh) = likelihood(network, values, &h, &item.reaction, scale, gradient);
-        for (mean, sum) in losses.streams.iter_mut().zip(sums) {
+        let velocity = weights.velocity.map(|velocity| (velocity, share * velocity.weight()));
+        let (sums, mut dh) = likelihood(network, values, &h, &item.reaction, scale, velocity, gradient);
+        for (mean, sum) in losses.streams.iter_mut().zip(sums.streams) {
             *mean += sum * share;
         }
-        losses.clg += sums.iter().sum::<f64>() * share;
+        losses.clg += sums.streams.iter().sum::<f64>() * share;
+        losses.velocity += sums.velocity * share;
         let first = match weights.bag_from {
             BagFrom::Generation => &h[..d],
             BagFrom::Recognition => &known.positive.h[..d],
@@ -138,7 +140,7 @@ impl<T: Real> Clip<'_, T> {
         &self,
         known: &Known<T>,
         h: &[T],
-        weights: &Weights,
+        weights: &Weights<'_>,
         count: f64,
         losses: &mut Losses,
     ) -> Option<Rival<T>> {
@@ -221,7 +223,7 @@ impl<T: Real> Rival<T> {
         let Clip { network, values, item, rotation, .. } = *clip;
         let Some(latent) = &network.latent else { return };
         let d = network.config.width;
-        let (_, dh) = likelihood(network, values, &self.h, &item.reaction, -self.slope, gradient);
+        let (_, dh) = likelihood(network, values, &self.h, &item.reaction, -self.slope, None, gradient);
         let slots = Slots::Generation { hidden: &item.hidden, latent: &self.vector };
         let dvector = network.decoder.backward(
             values,

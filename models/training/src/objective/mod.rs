@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Ours, off unless asked for: a *margin*, `mean over clips of max(0, width - (CLG of another latent - CLG))`, which makes
-//! a latent that was not recognised say the reaction is less likely.
+//! a latent that was not recognised say the reaction is less likely; and the velocity loss (`velocity.rs`).
 //!
 //! Stage one is CLG with e_z = 0. Means over frames make the weights independent of the clip's length. Clips are
 //! worked through in a fixed number of lanes whose gradients are added in a fixed order, so results do not depend on
@@ -16,6 +16,7 @@
 
 mod clip;
 mod terms;
+mod velocity;
 
 use clips::Track;
 use listener::latent_intent::blocks::{Rotation, add};
@@ -27,8 +28,9 @@ use listener::real::Real;
 use rayon::prelude::*;
 
 use clip::Clip;
-use terms::likelihood;
+use terms::{Sums, likelihood};
 pub use terms::{backward_of, one_hot, sigmoid, softmax, softplus};
+pub use velocity::Velocity;
 
 /// Gradient buffers; clips go to lane `index % LANES`.
 const LANES: usize = 4;
@@ -81,7 +83,7 @@ pub enum BagFrom {
 
 /// Weights of the losses.
 #[derive(Debug, Clone, Copy)]
-pub struct Weights {
+pub struct Weights<'a> {
     /// Of CLG.
     pub likelihood: f64,
     /// Of RM.
@@ -100,6 +102,8 @@ pub struct Weights {
     pub margin: f64,
     /// How much less likely another latent should make the reaction, nats per frame.
     pub margin_width: f64,
+    /// The velocity loss, of both stages.
+    pub velocity: Option<&'a Velocity>,
 }
 
 /// Values of the losses.
@@ -119,6 +123,9 @@ pub struct Losses {
     /// The margin, nats per frame.
     #[serde(default)]
     pub margin: f64,
+    /// The velocity loss, squared units of the code book per frame.
+    #[serde(default)]
+    pub velocity: f64,
     /// Weighted sum.
     pub total: f64,
 }
@@ -161,15 +168,22 @@ fn longest<T: Real>(network: &Network, items: &[Item<T>]) -> Rotation<T> {
     network.rotation(items.iter().map(|item| item.speaker.frames).max().unwrap_or(0))
 }
 
-/// Stage one: likelihood of the true listener without a latent.
-pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], track: Track) -> Outcome<T> {
+/// Stage one: likelihood of the true listener without a latent, and the velocity loss where there is one.
+pub fn stage_one<T: Real>(
+    network: &Network,
+    values: &[T],
+    items: &[Item<T>],
+    track: Track,
+    velocity: Option<&Velocity>,
+) -> Outcome<T> {
     let (rotation, share) = (longest(network, items), 1.0 / frames_of(items));
     let zero = vec![T::ZERO; network.config.width];
-    let lanes: Vec<([f64; 4], Vec<T>)> = (0..LANES)
+    let moved = velocity.map(|velocity| (velocity, share * velocity.weight()));
+    let lanes: Vec<(Sums, Vec<T>)> = (0..LANES)
         .into_par_iter()
         .map(|lane| {
             let mut gradient = vec![T::ZERO; network.layout.total()];
-            let mut streams = [0.0; 4];
+            let mut means = Sums::default();
             for item in items.iter().skip(lane).step_by(LANES) {
                 let dropout = item.dropout.pass(Pass::Encode);
                 let (memory, tape) = network.encode_with(values, &item.speaker, track, &rotation, &dropout);
@@ -178,8 +192,8 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
                 let dropout = item.dropout.pass(Pass::Generate);
                 let (h, decoder) =
                     network.generate_with(values, &item.reaction, slots, &memory, track, &rotation, &dropout);
-                let (sums, dh) = likelihood(network, values, &h, &item.reaction, share, &mut gradient);
-                streams.iter_mut().zip(sums).for_each(|(mean, sum)| *mean += sum * share);
+                let (sums, dh) = likelihood(network, values, &h, &item.reaction, share, moved, &mut gradient);
+                means.add(&sums, share);
                 network.decoder.backward(
                     values,
                     &item.reaction,
@@ -193,14 +207,14 @@ pub fn stage_one<T: Real>(network: &Network, values: &[T], items: &[Item<T>], tr
                 );
                 network.encoder.backward(values, &item.speaker, &tape, &dmemory, &rotation, &mut gradient);
             }
-            (streams, gradient)
+            (means, gradient)
         })
         .collect();
-    let (streams, gradient) = gather(lanes, |sum: &mut [f64; 4], lane| {
-        sum.iter_mut().zip(lane).for_each(|(sum, lane)| *sum += lane);
-    });
+    let (Sums { streams, velocity: gone }, gradient) =
+        gather(lanes, |sum: &mut Sums, lane| sum.add(&lane, 1.0));
     let clg = streams.iter().sum();
-    let losses = Losses { clg, streams, total: clg, ..Losses::default() };
+    let total = clg + velocity.map_or(0.0, |velocity| velocity.weight() * gone);
+    let losses = Losses { clg, streams, velocity: gone, total, ..Losses::default() };
     Outcome { losses, gradient, posterior: Vec::new(), chosen: Vec::new(), matching: Vec::new() }
 }
 
@@ -213,7 +227,7 @@ pub fn stage_two<T: Real>(
     values: &[T],
     items: &[Item<T>],
     track: Track,
-    weights: &Weights,
+    weights: &Weights<'_>,
 ) -> Outcome<T> {
     assert!(network.latent.is_some(), "stage two trains a latent");
     let rotation = longest(network, items);
@@ -259,6 +273,7 @@ pub fn stage_two<T: Real>(
         sum.losses.bow += lane.losses.bow;
         sum.losses.rm += lane.losses.rm;
         sum.losses.margin += lane.losses.margin;
+        sum.losses.velocity += lane.losses.velocity;
         sum.losses.streams.iter_mut().zip(lane.losses.streams).for_each(|(sum, lane)| *sum += lane);
         sum.clips.extend(lane.clips);
     });
@@ -266,12 +281,13 @@ pub fn stage_two<T: Real>(
     for (index, weights) in partial.clips {
         chosen[index] = weights;
     }
-    let Losses { clg, rm, bow, margin, .. } = partial.losses;
+    let Losses { clg, rm, bow, margin, velocity, .. } = partial.losses;
     let total = weights.likelihood * clg
         + weights.matching * rm
         + weights.bag * bow
         + weights.usage * usage
-        + weights.margin * margin;
+        + weights.margin * margin
+        + weights.velocity.map_or(0.0, |term| term.weight() * velocity);
     Outcome {
         losses: Losses { usage, total, ..partial.losses },
         gradient,

@@ -8,26 +8,53 @@ use listener::latent_intent::heads::{Heads, order};
 use listener::latent_intent::network::Network;
 use listener::real::Real;
 
-/// The negative log-likelihood of all frames by stream, and the gradient of h (`[T + 1, d]`) of `scale` times their sum.
+use super::velocity::Velocity;
+
+/// Sums over the frames of clips.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sums {
+    /// The negative log-likelihood by stream.
+    pub streams: [f64; 4],
+    /// The velocity loss.
+    pub velocity: f64,
+}
+
+impl Sums {
+    /// Adds another clip, times `share`.
+    pub fn add(&mut self, other: &Self, share: f64) {
+        self.streams.iter_mut().zip(other.streams).for_each(|(sum, other)| *sum += other * share);
+        self.velocity += other.velocity * share;
+    }
+}
+
+/// The negative log-likelihood of all frames by stream and the velocity loss, and the gradient of h (`[T + 1, d]`): that of
+/// `scale` times the likelihood, and of the velocity loss times its own scale.
 pub fn likelihood<T: Real>(
     network: &Network,
     values: &[T],
     h: &[T],
     frames: &[Frame],
     scale: f64,
+    velocity: Option<(&Velocity, f64)>,
     gradient: &mut [T],
-) -> ([f64; 4], Vec<T>) {
+) -> (Sums, Vec<T>) {
     let d = network.config.width;
     let used = &h[..frames.len() * d];
     let mut dh = vec![T::ZERO; h.len()];
-    let mut sums = [0.0; 4];
+    let mut sums = Sums::default();
     let (embeddings, chain) = (&network.decoder.embeddings, network.chain.as_ref());
     let mut seen = Cow::Borrowed(used);
     let mut slopes: Vec<Vec<T>> = Vec::with_capacity(4);
     for (place, stream) in order(chain).into_iter().enumerate() {
         let (inner, mut logits) = network.heads.forward(values, embeddings, stream, &seen);
+        let moved = velocity.filter(|_| stream == Velocity::STREAM);
+        let moved = moved.map(|(velocity, scale)| velocity.of_clip(&logits, frames, scale));
         for (row, frame) in logits.chunks_exact_mut(network.config.vocabulary[stream]).zip(frames) {
-            sums[stream] += cross_entropy(row, frame[stream] as usize, scale);
+            sums.streams[stream] += cross_entropy(row, frame[stream] as usize, scale);
+        }
+        if let Some((sum, slope)) = moved {
+            sums.velocity = sum;
+            add(&mut logits, &slope);
         }
         slopes.push(network.heads.backward(values, embeddings, stream, &seen, &inner, &logits, gradient));
         if let Some(chain) = chain.filter(|_| place < 3) {

@@ -28,6 +28,7 @@ const WEIGHTS: Weights = Weights {
     bag_from: BagFrom::Generation,
     margin: 0.0,
     margin_width: 0.1,
+    velocity: None,
 };
 
 /// Milliseconds of a step on the processor and on `device`.

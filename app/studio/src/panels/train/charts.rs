@@ -66,7 +66,7 @@ fn content(run: &Run, chart: &Chart) -> Content {
             }
             let said = present(
                 run,
-                ["clg", "rm", "bow", "usage"]
+                ["clg", "rm", "bow", "usage", "velocity"]
                     .iter()
                     .map(|term| line(&format!("loss/{term}"), term, None))
                     .collect(),
