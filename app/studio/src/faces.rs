@@ -41,8 +41,6 @@ const TURNING: Duration = Duration::from_millis(300);
 struct View {
     target: Target,
     texture: TextureId,
-    /// The window's texture is still the picture of another size, stretched, until the next drawing.
-    stretched: bool,
     shown: Shown,
     /// How it was last drawn.
     quality: Quality,
@@ -232,20 +230,12 @@ impl Faces {
         let (gpu, easel) = (self.gpu.as_ref()?, self.easel.as_ref()?);
         let size = size.map(|side| side.clamp(16, LARGEST));
         let shown = Shown { doing, camera: *camera, look, size, person };
-        let resized = self.views.get(&seat).is_none_or(|view| view.shown.size != size);
-        if resized {
+        if !self.views.contains_key(&seat) {
             let target = Target::plain(&easel.renderer, size[0], size[1]);
-            let (texture, stretched) = match self.views.remove(&seat) {
-                Some(old) => (old.texture, true),
-                None => {
-                    let mut painter = gpu.renderer.write();
-                    let filter = wgpu::FilterMode::Linear;
-                    (painter.register_native_texture(&gpu.device, target.view(), filter), false)
-                }
-            };
+            let filter = wgpu::FilterMode::Linear;
+            let texture = gpu.renderer.write().register_native_texture(&gpu.device, target.view(), filter);
             let (shown, seen, quality) = (shown.clone(), self.round, Quality::Fine);
-            let view = View { target, texture, stretched, shown, quality, seen, drawn: 0, old: true };
-            self.views.insert(seat, view);
+            self.views.insert(seat, View { target, texture, shown, quality, seen, drawn: 0, old: true });
         }
         let view = self.views.get_mut(&seat)?;
         view.seen = self.round;
@@ -312,6 +302,16 @@ impl Faces {
 
 fn draw(gpu: &RenderState, easel: &mut Easel, views: &mut [&mut View], quality: Quality) {
     let Easel { renderer, batch, coefficients, takes } = easel;
+    // a picture of another size takes the place of the old one, which was shown stretched until now; a larger one than the
+    // view is shrunk by the window's painter
+    let mut resized = Vec::new();
+    for (index, view) in views.iter_mut().enumerate() {
+        let [width, height] = quality.drawn(view.shown.size, &view.shown.look);
+        if view.target.size() != (width, height) {
+            view.target = Target::plain(renderer, width, height);
+            resized.push(index);
+        }
+    }
     let shots: Vec<Shot<'_>> = views
         .iter()
         .map(|view| Shot {
@@ -329,11 +329,9 @@ fn draw(gpu: &RenderState, easel: &mut Easel, views: &mut [&mut View], quality: 
         })
         .collect();
     batch.draw(renderer, coefficients, &shots, quality);
-    for view in views {
-        if std::mem::take(&mut view.stretched) {
-            let (seen, filter) = (view.target.view(), wgpu::FilterMode::Linear);
-            let mut painter = gpu.renderer.write();
-            painter.update_egui_texture_from_wgpu_texture(&gpu.device, seen, filter, view.texture);
-        }
+    let mut painter = gpu.renderer.write();
+    for view in resized.into_iter().map(|index| &views[index]) {
+        let (seen, filter) = (view.target.view(), wgpu::FilterMode::Linear);
+        painter.update_egui_texture_from_wgpu_texture(&gpu.device, seen, filter, view.texture);
     }
 }

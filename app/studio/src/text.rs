@@ -97,6 +97,10 @@ pub mod label {
     pub const TOP_K: &str = "Top-k";
     pub const TOP_P: &str = "Top-p";
     pub const GUIDANCE: &str = "Guidance";
+    /// What the numbers of a style are called, in their order.
+    pub const STYLES: [&str; clips::take::STYLES.len()] =
+        ["Smiles", "Moves brows", "Opens mouth", "Lively", "Moves head"];
+    pub const AVERAGE_PERSON: &str = "average";
     pub const SAMPLES: &str = "Samples per latent";
     pub const SEED: &str = "Seed";
     pub const TRACK: &str = "Track";

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clips::corpus::check::{CheckConfig, Report};
 use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split};
 use clips::{Control, Fault, FaultKind, Result, Streams, Take};
-use listener::{LatentChoice, Request};
+use listener::{LatentChoice, Request, System};
 use media::{Peaks, VideoSource};
 use speech::demo::DemoClip;
 use study::entry::Answerer;
@@ -262,6 +262,23 @@ fn video_of(person: &PersonFiles) -> Option<VideoSource> {
     Some(VideoSource::from(&clips::Footage { files, rate: person.frames_per_second }))
 }
 
+/// What of the wishes a system can be asked for: guidance is for those with latents, a style for those that know styles.
+fn sampling_of(system: &dyn System, wishes: &Wishes) -> clips::Sampling {
+    let mut sampling = wishes.sampling;
+    if system.latents() == 0 {
+        sampling.guidance = 0.0;
+    }
+    if !knows_styles(system) {
+        sampling.style = clips::take::Style::default();
+    }
+    sampling
+}
+
+/// Whether a system can answer as one person or another.
+pub fn knows_styles(system: &dyn System) -> bool {
+    system.latent_intent().is_some_and(|network| network.config().style)
+}
+
 /// Makes reactions to a clip and what the window shows of them.
 ///
 /// # Errors
@@ -271,7 +288,10 @@ pub fn react(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -
         latents: LatentChoice::All,
         samples: wishes.samples,
         seed: wishes.seed,
-        sampling: wishes.sampling,
+        sampling: match &row.maker {
+            Maker::System(system) => sampling_of(&**system, wishes),
+            Maker::Imported(_) => wishes.sampling,
+        },
         track: wishes.track,
         turns: Vec::new(),
     };
@@ -337,7 +357,7 @@ pub fn extras(
             latents: LatentChoice::One(base),
             samples: 1,
             seed: wishes.seed,
-            sampling: wishes.sampling,
+            sampling: sampling_of(&**system, wishes),
             track: wishes.track,
             turns,
         };
@@ -386,11 +406,7 @@ fn one_of(row: &SystemRow, clip: &Clip, wishes: &Wishes, control: &Control) -> R
                 latents: if system.latents() > 0 { LatentChoice::Best } else { LatentChoice::All },
                 samples: 1,
                 seed: wishes.seed,
-                // guidance and turns are for systems with latents
-                sampling: clips::Sampling {
-                    guidance: if system.latents() > 0 { wishes.sampling.guidance } else { 0.0 },
-                    ..wishes.sampling
-                },
+                sampling: sampling_of(&**system, wishes),
                 track: wishes.track,
                 turns: Vec::new(),
             };

@@ -93,6 +93,8 @@ pub struct Model {
     pub heads: Heads,
     /// `None` in the network without a latent.
     pub latent: Option<Latent>,
+    /// `[d, 5]`; `None` in the network that hears of no styles.
+    pub style: Option<Key>,
 }
 
 /// Parts that exist only with a latent.
@@ -127,6 +129,7 @@ impl Model {
                 None => Heads::new(&names, "head")?,
             },
             latent: latent.transpose()?,
+            style: network.style.is_some().then(|| names.find("style.weight")).transpose()?,
         })
     }
 

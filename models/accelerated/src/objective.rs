@@ -6,6 +6,7 @@
 //! the device.
 
 use candle_core::{Result, Tensor};
+use clips::take::STYLES;
 use listener::latent_intent::decoder::Frame;
 use listener::latent_intent::dropout::{Dropout, Pass};
 use training::objective::{
@@ -92,6 +93,28 @@ impl Step<'_> {
         Ok(all.chunks_exact(clips).map(<[f64]>::to_vec).collect())
     }
 
+    /// How the listeners of all clips usually listen, `[B, 5]`.
+    fn styles(&self) -> Result<Tensor> {
+        let all: Vec<f32> = self.items.iter().flat_map(|item| item.style).collect();
+        self.scene.math.tensor(&all, &[self.items.len(), STYLES.len()])
+    }
+
+    /// e_z (nothing for none) and what the styles add to it, `[B, d]`; `None` where there is neither.
+    fn styled(&self, vector: Option<&Tensor>) -> Result<Option<Tensor>> {
+        let Some(style) = self.model.style else { return Ok(vector.cloned()) };
+        let Scene { math, values, .. } = self.scene;
+        let said = math.times_transposed(&self.styles()?, values.get(style))?;
+        Ok(Some(match vector {
+            Some(vector) => (vector + said)?,
+            None => said,
+        }))
+    }
+
+    fn style_backward(&self, dvector: &Tensor, gradients: &mut Gradients) -> Result<()> {
+        let Some(style) = self.model.style else { return Ok(()) };
+        gradients.add(style, &self.scene.math.transposed_times(dvector, &self.styles()?)?)
+    }
+
     /// The velocity loss and its slopes, which are computed on the host: they are few.
     fn velocity(&self, velocity: Option<&Velocity>, h: &Tensor, share: f64) -> Result<(f64, Option<Along>)> {
         let Some(velocity) = velocity else { return Ok((0.0, None)) };
@@ -124,7 +147,8 @@ impl Step<'_> {
             model.encoder.places(),
         )?;
         let (memory, tape) = model.encoder.forward(scene, &self.speakers, &self.track, &encoding)?;
-        let slots = Slots::Generation { hidden: self.hidden.as_ref(), latent: None };
+        let vector = self.styled(None)?;
+        let slots = Slots::Generation { hidden: self.hidden.as_ref(), latent: vector.as_ref() };
         let (h, decoder) = model.decoder.forward(
             scene,
             &self.reactions,
@@ -144,7 +168,7 @@ impl Step<'_> {
             along.as_ref(),
             gradients,
         )?;
-        let (_, dmemory) = model.decoder.backward(
+        let (dvector, dmemory) = model.decoder.backward(
             scene,
             &self.reactions,
             &slots,
@@ -155,6 +179,7 @@ impl Step<'_> {
             &self.padded(&dh)?,
             gradients,
         )?;
+        self.style_backward(&dvector, gradients)?;
         model.encoder.backward(scene, &self.speakers, &self.track, &encoding, &tape, &dmemory, gradients)?;
         let streams = means(&self.sums(&losses)?, share);
         let clg = streams.iter().sum();
@@ -343,6 +368,7 @@ impl Step<'_> {
     fn generate(&self, latent: &Latent, memory: &Tensor, used: Tensor) -> Result<Generated> {
         let Scene { math, values, .. } = self.scene;
         let vector = math.times(&used, values.get(latent.vectors))?;
+        let vector = self.styled(Some(&vector))?.unwrap_or(vector);
         let slots = Slots::Generation { hidden: self.hidden.as_ref(), latent: Some(&vector) };
         let (h, tape) = self.model.decoder.forward(
             &self.scene,
@@ -378,6 +404,7 @@ impl Step<'_> {
         )?;
         // A clip without a latent used none of them: its weights are zero.
         gradients.add(latent.vectors, &self.scene.math.transposed_times(&pass.used, &dvector)?)?;
+        self.style_backward(&dvector, gradients)?;
         Ok((dvector, dmemory))
     }
 

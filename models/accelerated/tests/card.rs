@@ -33,6 +33,7 @@ fn items(config: &Config, dropout: f64) -> Vec<Item<f32>> {
                 hidden: (0..frames).map(|frame| frame % 3 == 0).collect(),
                 gumbel: (0..config.latents).map(|_| chance.normal()).collect(),
                 without_latent: clip == 2,
+                style: std::array::from_fn(|number| 0.5 * number as f32 - clip as f32),
                 rival: clip,
                 dropout: Dropout::new(dropout, 11, [2, 5, clip as u64]),
                 origin: Origin::default(),

@@ -45,6 +45,7 @@ fn small() -> Config {
         attention: Attention::Softmax,
         latent_place: LatentPlace::Every,
         chain_heads: false,
+        style: false,
         training_frames: 4,
         vocabulary: [5, 4, 6, 3],
         token_widths: [3; 4],
@@ -82,6 +83,7 @@ fn items(config: &Config, alike: bool, dropout: f64) -> Vec<Item<f32>> {
                 without_latent: clip == 2,
                 dropout: Dropout::new(dropout, 11, [2, 5, clip as u64]),
                 origin: Origin::default(),
+                style: std::array::from_fn(|number| 0.5 * number as f32 - clip as f32),
                 rival: clip,
             }
         })
@@ -107,6 +109,7 @@ fn widened(items: &[Item<f32>]) -> Vec<Item<f64>> {
             without_latent: item.without_latent,
             dropout: item.dropout,
             origin: item.origin,
+            style: item.style,
             rival: item.rival,
         })
         .collect()
@@ -226,14 +229,14 @@ fn every_option_of_the_objective_agrees() {
             0.3,
         ),
     ] {
-        let config = Config { latent_place, chain_heads: what == "all", ..small() };
+        let config = Config { latent_place, chain_heads: what == "all", style: what == "all", ..small() };
         for track in [Track::Offline, Track::Online] {
             agrees(&format!("{what} {track:?}"), &config, &items(&config, false, dropout), track, &weights);
         }
     }
     let chained = Config { chain_heads: true, token_widths: [4, 2, 3, 3], ..small() };
     agrees("chained heads", &chained, &items(&small(), false, 0.0), Track::Offline, &WITH_MARGIN);
-    let plain = Config { latents: 0, chain_heads: true, ..small() };
+    let plain = Config { latents: 0, chain_heads: true, style: true, ..small() };
     agrees("dropout, stage one", &plain, &items(&small(), false, 0.3), Track::Online, &USUAL);
     let mut chance = Chance::new(5, "centres", &[]);
     let centres: Vec<[f32; 3]> =
@@ -306,6 +309,7 @@ fn golden(file: &str) {
                 without_latent: false,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
+                style: Default::default(),
                 rival: 0,
             }
         })

@@ -19,6 +19,16 @@ pub enum Track {
     Online,
 }
 
+/// What a style says of a person: see `listener::latent_intent::style`.
+pub const STYLES: [&str; 5] = ["smile", "brows", "mouth", "liveliness", "head"];
+
+/// How a person usually listens, in deviations from the average person, in the order of [`STYLES`].
+pub type Style = [f32; STYLES.len()];
+
+fn is_average(style: &Style) -> bool {
+    *style == Style::default()
+}
+
 /// How tokens are drawn from a system's distributions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +47,16 @@ pub struct Sampling {
     /// Weights and caches are read in 16 bits: faster for large networks, with a small error.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sixteen_bits: bool,
+    /// Whose way of listening it is; all 0 for an average person. Refused by systems that know no styles.
+    #[serde(default, skip_serializing_if = "is_average")]
+    pub style: Style,
+}
+
+impl Sampling {
+    /// Whether a person other than the average one is asked for.
+    pub fn has_style(&self) -> bool {
+        !is_average(&self.style)
+    }
 }
 
 impl Default for Sampling {
@@ -50,6 +70,7 @@ impl Default for Sampling {
             guidance: 0.0,
             shared_noise: false,
             sixteen_bits: false,
+            style: Style::default(),
         }
     }
 }

@@ -102,6 +102,12 @@ pub const VARIANTS: &[Variant] = &[
         &["weight_velocity=1"],
         true,
     ),
+    variant(
+        "style",
+        "the network hears how the listener listens in other clips (ours)",
+        &["style=true"],
+        false,
+    ),
     variant("margin", "another latent must be less likely by 0.1 nats (ours)", &["weight_margin=0.5"], true),
 ];
 

@@ -1,6 +1,7 @@
 //! The draws of a training step: rows, pairs, crops, what is hidden. Every draw is a function of the seed, the stage,
 //! the step and the clip's place in the batch, so a resumed run draws what an uninterrupted one would have drawn.
 
+use clips::take::Style;
 use clips::{Chance, Result, Track};
 use listener::latent_intent::decoder::Frame;
 use listener::latent_intent::dropout::Dropout;
@@ -52,6 +53,11 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
     if let Some((row, _)) = &shifted {
         origin.negative = *row;
     }
+    // Nothing is drawn where the option is off, so that runs without it stay what they were.
+    let style = match config.style && !chance.happens(config.drop_style) {
+        true => data.train[positive].style,
+        false => Style::default(),
+    };
     let positive = &data.train[positive].reaction;
     let negative = shifted.as_ref().map_or(&data.train[negative].reaction, |(_, reaction)| reaction);
     let common = row.frames.min(positive.len()).min(negative.len());
@@ -89,6 +95,7 @@ fn item(data: &Data, config: &Config, stage: u64, latents: usize, chance: &mut C
         hidden: if rate > 0.0 { (0..frames).map(|_| chance.happens(rate)).collect() } else { Vec::new() },
         gumbel: (0..latents).map(|_| gumbel(chance)).collect(),
         without_latent: chance.happens(config.latent_dropout),
+        style,
         rival: chance.below(1 << 20),
         dropout: Dropout::NONE,
         origin,

@@ -138,6 +138,12 @@ pub struct Config {
     /// The streams of a frame are drawn one after the other, each head hearing what those before it said.
     #[serde(default)]
     pub chain_heads: bool,
+    /// The network hears how the one who reacts usually listens: five numbers of his other clips.
+    #[serde(default)]
+    pub style: bool,
+    /// Share of clips whose listener is taken for an average person.
+    #[serde(default = "usual_drop_style")]
+    pub drop_style: f64,
     /// Share of clips whose negative is an appropriate reaction at the wrong time, shifted by 2 to 6 seconds; teaches
     /// matching to listen for synchrony.
     #[serde(default)]
@@ -238,6 +244,8 @@ impl Config {
             bag_from: BagFrom::Generation,
             latent_place: LatentPlace::Every,
             chain_heads: false,
+            style: false,
+            drop_style: usual_drop_style(),
             shifted_negatives: 0.0,
             gumbel_temperature: 0.67,
             gumbel_final: 0.67,
@@ -421,6 +429,7 @@ impl Config {
             attention: self.attention,
             latent_place: self.latent_place,
             chain_heads: self.chain_heads,
+            style: self.style,
             training_frames: self.frames,
             token_widths: self.token_widths,
             feature_widths: self.feature_widths,
@@ -441,6 +450,7 @@ impl Config {
             self.drop_mfcc,
             self.drop_m3d,
             self.drop_face,
+            self.drop_style,
             self.final_rate,
             self.history_rate,
             self.dropout,
@@ -499,6 +509,10 @@ impl Config {
         }
         self.network([1; 4]).check()
     }
+}
+
+fn usual_drop_style() -> f64 {
+    0.2
 }
 
 impl Default for Config {

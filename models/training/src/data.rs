@@ -6,10 +6,12 @@
 
 use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
 use clips::corpus::{ClipEntry, Corpus, PersonFiles, Split};
+use clips::take::{STYLES, Style};
 use clips::{Chance, Control, Fault, FaultKind, Result};
 use listener::latent_intent::decoder::Frame;
 use listener::latent_intent::encoder::Speaker;
 use listener::latent_intent::features::{Fitting, Measured, Standardisation, read_person};
+use listener::latent_intent::style::{Styles, measured};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -36,6 +38,10 @@ pub struct Row {
     pub appropriate: Vec<u32>,
     /// True intent, on synthetic corpora.
     pub intent: Option<usize>,
+    /// How the listener listens here.
+    measured: [f64; STYLES.len()],
+    /// How the same person listens in other training clips; average where there is none, and in validation.
+    pub style: Style,
 }
 
 /// A corpus ready to train on.
@@ -51,6 +57,8 @@ pub struct Data {
     pub books: CodeBooks,
     /// Feature statistics.
     pub standardisation: Standardisation,
+    /// How the training people listen.
+    pub styles: Styles,
     /// SHA-256 over the names and values read.
     pub fingerprint: String,
     /// Clips that were left out, and why.
@@ -245,11 +253,18 @@ impl Data {
                         reaction,
                         appropriate,
                         intent: known.get(&row).copied(),
+                        measured: measured(&attributes, &coefficients),
+                        style: Style::default(),
                     })
                 })
                 .collect()
         };
-        let (train, mut validation) = (rows(Split::Train, 0)?, rows(Split::Val, 1)?);
+        let (mut train, mut validation) = (rows(Split::Train, 0)?, rows(Split::Val, 1)?);
+        let people = corpus.clips(Split::Train).iter().filter(|entry| usable(0, entry).is_some());
+        let people = people.map(|entry| person_of(&entry.listener.name));
+        let listened: Vec<_> = people.zip(&train).map(|(person, row)| (person, row.measured)).collect();
+        let (styles, all) = styles_of(&listened);
+        train.iter_mut().zip(all).for_each(|(row, style)| row.style = style);
         let alone = |row: &Row| row.appropriate.len() < 2;
         let drawn: Vec<usize> = match lonely_train.iter().any(|lonely| *lonely) {
             true => (0..train.len()).filter(|row| !alone(&train[*row])).collect(),
@@ -265,6 +280,7 @@ impl Data {
             validation,
             books,
             standardisation,
+            styles,
             fingerprint: String::new(),
             faults,
             notes,
@@ -318,6 +334,34 @@ impl Data {
         }
         self.drawn[chance.below(self.drawn.len())]
     }
+}
+
+/// A person's name without the clip: `SITE/CHAT/PERSON/CLIP` without its end.
+fn person_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(person, _)| person)
+}
+
+/// How people differ, and the style that each listener has in other clips than this one; of each clip who listens in it and
+/// what was measured there.
+fn styles_of(clips: &[(&str, [f64; STYLES.len()])]) -> (Styles, Vec<Style>) {
+    let mut people: BTreeMap<&str, (f64, [f64; STYLES.len()])> = BTreeMap::new();
+    for (name, measured) in clips {
+        let (count, sums) = people.entry(name).or_default();
+        *count += 1.0;
+        sums.iter_mut().zip(measured).for_each(|(sum, number)| *sum += number);
+    }
+    let mean = |(count, sums): &(f64, [f64; STYLES.len()])| sums.map(|sum| sum / count);
+    let styles = Styles::fit(&people.values().map(mean).collect::<Vec<_>>());
+    let elsewhere = |(name, measured): &(&str, [f64; STYLES.len()])| {
+        let (count, mut sums) = people[name];
+        sums.iter_mut().zip(measured).for_each(|(sum, own)| *sum -= own);
+        // whoever is known from one clip alone would be told by that clip what to do in it
+        match count > 1.0 {
+            true => styles.style(&sums.map(|sum| sum / (count - 1.0))),
+            false => Style::default(),
+        }
+    };
+    (styles, clips.iter().map(elsewhere).collect())
 }
 
 /// Drops rows that have no answer but their own; the neighbours of the others are numbered anew.
@@ -381,4 +425,24 @@ fn fingerprint(data: &Data) -> Result<String> {
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_known_by_his_other_clips_and_by_them_alone() {
+        let smiles = |smile: f64| [smile, 0.0, 0.0, 0.0, 0.0];
+        let clips = [("a", 0.1), ("b", 0.9), ("a", 0.3), ("b", 0.7), ("c", 0.5)];
+        let clips = clips.map(|(name, smile)| (name, smiles(smile)));
+        let (styles, all) = styles_of(&clips);
+        assert_eq!(styles, Styles::fit(&[smiles(0.2), smiles(0.8), smiles(0.5)]));
+        for (clip, elsewhere) in [(0, 0.3), (1, 0.7), (2, 0.1), (3, 0.9)] {
+            let expected = styles.style(&smiles(elsewhere))[0];
+            assert!((all[clip][0] - expected).abs() < 1e-6, "clip {clip}: {:?}", all[clip]);
+        }
+        assert_eq!(all[4], Style::default());
+        assert_eq!(person_of("NoXI/001/Expert_video/7"), "NoXI/001/Expert_video");
+    }
 }

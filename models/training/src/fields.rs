@@ -151,6 +151,12 @@ pub const FIELDS: &[Field] = &[
     field("latent", "straight_through", "The hard choice forward, the soft one backward"),
     choice("latent", "latent_place", "Slots that hear of the latent", &["every", "first"]),
     field("latent", "latent_dropout", "Share of clips generated without a latent; makes guidance possible"),
+    field(
+        "latent",
+        "style",
+        "The network hears how a person usually listens: five numbers of the listener's other clips",
+    ),
+    field("inputs", "drop_style", "Share of clips whose listener is taken for an average person"),
     field("inputs", "history_random", "Share of clips whose history is corrupted at a random rate"),
     field("inputs", "history_rate", "The highest rate of that corruption"),
     field("inputs", "history_hidden", "Share of clips whose history is hidden altogether"),

@@ -128,6 +128,7 @@ impl Trainer<'_> {
             standardisation: self.data.standardisation.clone(),
             books: self.data.books.clone(),
             prior,
+            styles: self.config.style.then_some(self.data.styles),
         }
     }
 

@@ -51,6 +51,7 @@ fn golden(file: &str) {
                 without_latent: false,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
+                style: Default::default(),
                 rival: 0,
             }
         })
@@ -138,6 +139,7 @@ fn small(attention: Attention) -> Config {
         attention,
         latent_place: LatentPlace::Every,
         chain_heads: false,
+        style: false,
         training_frames: 4,
         vocabulary: [5, 4, 6, 3],
         token_widths: [3; 4],
@@ -174,6 +176,7 @@ fn random_items(config: &Config) -> Vec<Item<f64>> {
                 without_latent: clip == 2,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
+                style: std::array::from_fn(|number| 0.5 * number as f32 - clip as f32),
                 rival: clip,
             }
         })
@@ -226,11 +229,11 @@ fn gradients_of_every_option_are_the_slopes_of_the_loss() {
     let recognition = Weights { bag_from: BagFrom::Recognition, ..USUAL };
     let velocity = moving(&small(Attention::Softmax));
     let moving = Weights { velocity: velocity.as_ref(), ..USUAL };
-    for (what, weights, latent_place, chain_heads) in [
+    for (what, weights, latent_place, style) in [
         ("margin", margin, LatentPlace::Every, false),
         ("bag of the recognition pass", recognition, LatentPlace::Every, false),
         ("latent in slot 0", USUAL, LatentPlace::First, false),
-        ("chained heads", USUAL, LatentPlace::Every, true),
+        ("chained heads and style", USUAL, LatentPlace::Every, true),
         ("velocity", moving, LatentPlace::Every, false),
         (
             "all of it",
@@ -239,8 +242,13 @@ fn gradients_of_every_option_are_the_slopes_of_the_loss() {
             true,
         ),
     ] {
-        let config =
-            Config { latent_place, chain_heads, token_widths: [4, 2, 3, 3], ..small(Attention::Softmax) };
+        let config = Config {
+            latent_place,
+            chain_heads: style,
+            style,
+            token_widths: [4, 2, 3, 3],
+            ..small(Attention::Softmax)
+        };
         let items = random_items(&config);
         finite_differences(&config, what, |network, values| {
             stage_two(network, values, &items, Track::Offline, &weights)
@@ -303,8 +311,8 @@ fn the_margin_is_what_is_missing_to_the_gap_of_another_latent() {
 
 #[test]
 fn gradients_of_stage_one_are_the_slopes_of_the_loss() {
-    for chain_heads in [false, true] {
-        let config = Config { latents: 0, chain_heads, ..small(Attention::Softmax) };
+    for style in [false, true] {
+        let config = Config { latents: 0, chain_heads: style, style, ..small(Attention::Softmax) };
         let items = random_items(&small(Attention::Softmax));
         let velocity = moving(&config);
         for velocity in [None, velocity.as_ref()] {

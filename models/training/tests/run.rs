@@ -3,7 +3,9 @@
 
 mod small;
 
-use clips::{Control, FaultKind};
+use clips::{Control, FaultKind, Sampling};
+use listener::Request;
+use listener::latent_intent::{Checkpoint, LatentIntent};
 use small::{assert_equal, checkpoint, config, data, files, log, metrics, stop_at};
 use training::status::{Phase, Status};
 use training::{Config, train_on};
@@ -24,6 +26,8 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one() {
         "best_by=FRDist",
         "patience=9",
         "keep=2",
+        "style=true",
+        "weight_velocity=1",
     ]);
     for (name, config) in [("plain", plain), ("everything", everything)] {
         let whole = folder.path().join(format!("{name}, whole"));
@@ -49,6 +53,43 @@ fn a_run_stopped_twice_and_resumed_equals_an_uninterrupted_one() {
         train_on(&config, &data, &parts, true, &Control::default()).unwrap();
         assert_equal(&whole, &parts);
     }
+}
+
+#[test]
+fn a_network_that_knows_styles_answers_as_one_person_or_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&["style=true", "drop_style=0", "weight_velocity=1"]);
+    let data = data(&config, &folder.path().join("corpus"));
+    assert!(data.train.iter().any(|row| row.style.iter().any(|number| number.abs() > 0.5)));
+    let run = folder.path().join("run");
+    train_on(&config, &data, &run, false, &Control::default()).unwrap();
+    let losses = &metrics(&run)[0]["losses"];
+    assert!(losses["velocity"].as_f64().unwrap() > 0.0, "{losses}");
+
+    let bytes = std::fs::read(run.join("checkpoints/last.safetensors")).unwrap();
+    let read = Checkpoint::from_bytes(&run, &bytes).unwrap();
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    assert_eq!(read.styles, Some(data.styles));
+    let system = LatentIntent::new(read, String::new()).unwrap();
+    let speaker = data.speaker(&data.train[0], 0, 30).unwrap();
+    let answer = |style| {
+        let sampling = Sampling { style, guidance: 0.5, ..Sampling::default() };
+        let request = Request { sampling, ..Request::default() };
+        system.answer("clip", &speaker, &request, &Control::default()).unwrap()
+    };
+    let (average, lively) = (answer([0.0; 5]), answer([3.0; 5]));
+    assert!(
+        average.iter().zip(&lively).any(|(a, b)| a.attributes != b.attributes),
+        "a style changes nothing"
+    );
+    assert_eq!(lively[0].header.sampling.style, [3.0; 5]);
+
+    let plain = listener::demo().unwrap();
+    let request =
+        Request { sampling: Sampling { style: [1.0; 5], ..Sampling::default() }, ..Request::default() };
+    let streams = clips::Streams { attributes: Some(vec![[0.0; 25]; 30]), ..Default::default() };
+    let refused = plain.generate("clip", &streams, &request, &Control::default()).unwrap_err();
+    assert!(refused.to_string().contains("style=true"), "{refused}");
 }
 
 #[test]

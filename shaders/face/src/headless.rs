@@ -35,6 +35,25 @@ impl Picture {
             None => [0; 4],
         }
     }
+
+    /// Half as many pixels each way, four of them averaged as they are stored, by how much each covers.
+    pub(crate) fn halved(&self) -> Self {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut rgba = Vec::with_capacity(4 * width as usize * height as usize);
+        for y in 0..height {
+            for x in 0..width {
+                let four = [(0, 0), (1, 0), (0, 1), (1, 1)];
+                let four = four.map(|(right, down)| self.pixel(2 * x + right, 2 * y + down).map(u32::from));
+                let cover: u32 = four.iter().map(|pixel| pixel[3]).sum();
+                for channel in 0..3 {
+                    let sum: u32 = four.iter().map(|pixel| pixel[channel] * pixel[3]).sum();
+                    rgba.push(((sum + cover / 2) / cover.max(1)) as u8);
+                }
+                rgba.push(((cover + 2) / 4) as u8);
+            }
+        }
+        Self { width, height, rgba }
+    }
 }
 
 /// What drew a picture.
@@ -472,8 +491,18 @@ impl Painter {
         }
     }
 
-    /// Many faces, and what drew them.
+    /// Many faces, and what drew them. Small fine ones are drawn larger ([`Quality::drawn`]).
     pub fn pictures(&self, views: &[View<'_>], quality: Quality) -> (Vec<Picture>, Backend) {
+        let drawn = |view: &View<'_>| quality.drawn(view.size, view.look);
+        let larger: Vec<View<'_>> = views.iter().map(|view| View { size: drawn(view), ..*view }).collect();
+        let (mut pictures, by) = self.pictures_as_they_are(&larger, quality);
+        for (picture, _) in pictures.iter_mut().zip(views).filter(|(_, view)| drawn(view) != view.size) {
+            *picture = picture.halved();
+        }
+        (pictures, by)
+    }
+
+    fn pictures_as_they_are(&self, views: &[View<'_>], quality: Quality) -> (Vec<Picture>, Backend) {
         let mut gpu = self.gpu();
         let why = loop {
             match &gpu.device {
@@ -495,5 +524,37 @@ impl Painter {
         let draw =
             |v: &View<'_>| twin::picture_by(&self.head, v.expression, v.camera, v.look, v.size, quality);
         (views.iter().map(draw).collect(), Backend::Twin(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_pixels_become_one_by_what_they_cover() {
+        let rgba = [[255, 0, 0, 255], [0, 0, 255, 255], [9, 9, 9, 0], [9, 9, 9, 0]].concat();
+        let one = Picture { width: 2, height: 2, rgba }.halved();
+        assert_eq!((one.width, one.height, one.rgba.as_slice()), (1, 1, [128, 0, 128, 128].as_slice()));
+    }
+
+    #[test]
+    fn a_small_fine_picture_is_the_larger_one_shrunk_and_no_other_is() {
+        let painter = Painter::new().unwrap();
+        let (expression, camera, look) = (Expression::default(), Camera::portrait(), Look::dark());
+        let view = |side, look| View { expression: &expression, camera: &camera, look, size: [side, side] };
+        let draw = |view, quality| painter.pictures(&[view], quality).0.remove(0);
+        let as_it_is = |view, quality| painter.pictures_as_they_are(&[view], quality).0.remove(0);
+        let (small, large) =
+            (draw(view(80, &look), Quality::Fine), as_it_is(view(160, &look), Quality::Fine));
+        assert!(small == large.halved());
+        let lines = look.with(crate::Overlays { wireframe: true, ..Default::default() });
+        for (view, quality) in [
+            (view(80, &look), Quality::Quick),
+            (view(80, &lines), Quality::Fine),
+            (view(401, &look), Quality::Fine),
+        ] {
+            assert!(draw(view, quality) == as_it_is(view, quality), "{quality:?} {:?}", view.size);
+        }
     }
 }

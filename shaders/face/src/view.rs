@@ -290,3 +290,16 @@ pub enum Quality {
     /// processor, while something moves.
     Quick,
 }
+
+/// Pixels of a side up to which fine pictures are drawn in twice as many and shrunk.
+const SMALL: u32 = 400;
+
+impl Quality {
+    /// In how many pixels a picture of `size` should be drawn, to be shrunk afterwards. In a small picture triangles are
+    /// smaller than pixels: four samples see their edges, but each is shaded once, and lashes and lips fall apart. The
+    /// mesh as lines stays as it is, since its lines are a pixel wide.
+    pub fn drawn(self, size: [u32; 2], look: &Look) -> [u32; 2] {
+        let doubled = self == Self::Fine && size[0].min(size[1]) <= SMALL && !look.overlays.wireframe;
+        if doubled { size.map(|side| 2 * side.max(1)) } else { size }
+    }
+}

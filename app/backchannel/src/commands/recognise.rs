@@ -1,9 +1,11 @@
 //! `backchannel recognise`: which latent intent a network sees in real listeners, as a whole and on the way.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clips::corpus::Corpus;
+use clips::take::STYLES;
 use clips::{Fault, FaultKind};
 use rayon::prelude::*;
 
@@ -66,6 +68,8 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             let speaker = listener::corpus_speaker(&corpus, entry)?;
             let person = listener::read_face(&corpus, &entry.listener)?;
             let (posterior, logit) = network.recognise(&entry.id, &speaker, &person)?;
+            let style = network.style_of(&entry.id, &person)?;
+            let style = style.map(|style| STYLES.into_iter().zip(style).collect::<BTreeMap<_, _>>());
             let way = match args.every {
                 Some(every) => {
                     network.posterior_over_time(&entry.id, &speaker, &person, every, &control.silent())?
@@ -76,9 +80,13 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
                 .into_iter()
                 .map(|(frames, posterior)| serde_json::json!({ "frames": frames, "posterior": posterior }))
                 .collect();
-            Ok(serde_json::json!({
+            let mut read = serde_json::json!({
                 "row": row, "clip": entry.id, "posterior": posterior, "rm_score": logit, "on_the_way": way,
-            }))
+            });
+            if let Some(style) = style {
+                read["style"] = serde_json::json!(style);
+            }
+            Ok(read)
         })
         .collect::<clips::Result<_>>()?;
     let head = match args.every {
@@ -109,6 +117,11 @@ fn line(row: &serde_json::Value) -> String {
     // writing to a String cannot fail
     for (latent, share) in shares(&row["posterior"]).into_iter().take(3) {
         let _ = write!(text, "  z{} {share:.2}", latent + 1);
+    }
+    if let Some(style) = row["style"].as_object() {
+        let number = |name: &str| style.get(name).and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+        let words: Vec<String> = STYLES.iter().map(|name| format!("{name}={:.1}", number(name))).collect();
+        let _ = write!(text, "  | {}", words.join(" "));
     }
     let mut leader = None;
     for moment in row["on_the_way"].as_array().into_iter().flatten() {

@@ -3,6 +3,7 @@
 use clips::Track;
 use clips::channels::{ATTRIBUTES, VALENCE};
 use egui::{Align, Layout, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
+use listener::latent_intent::style::FARTHEST;
 
 use crate::commands::Command;
 use crate::desk::Desk;
@@ -11,6 +12,7 @@ use crate::state::{Maker, ScoredAs, Wishes};
 use crate::text::{empty, heading, label};
 use crate::theme::{self, Tokens};
 use crate::widgets::{self, chip_mono, divider, heat, primary_button, segments, slider, value_row};
+use crate::work::knows_styles;
 
 /// Draws the panel.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
@@ -196,6 +198,14 @@ fn sampling_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
     slider(ui, tokens, label::GUIDANCE, &mut wishes.sampling.guidance, 0.0..=1.5, 0.05, |v| {
         if v < 0.025 { "off".to_owned() } else { format!("{v:.2}") }
     });
+    let system = desk.state.systems.get(desk.state.system);
+    if system.is_some_and(|row| matches!(&row.maker, Maker::System(system) if knows_styles(&**system))) {
+        for (name, number) in label::STYLES.into_iter().zip(&mut wishes.sampling.style) {
+            slider(ui, tokens, name, number, -FARTHEST..=FARTHEST, 0.1, |v| {
+                if v == 0.0 { label::AVERAGE_PERSON.to_owned() } else { format!("{v:+.1}") }
+            });
+        }
+    }
     ui.add_space(4.0);
     number_row(ui, desk, label::SAMPLES, &mut wishes, |wishes| &mut wishes.samples, 1..=10);
     number_row(ui, desk, label::SEED, &mut wishes, |wishes| &mut wishes.seed, 0..=u64::MAX / 2);

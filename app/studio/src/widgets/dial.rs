@@ -151,11 +151,11 @@ fn number_ui(
     at
 }
 
-/// The number that was typed; what is no number changes nothing. A slider may show its lowest number as a word ("off").
+/// The number that was typed; what is no number changes nothing. A slider may show its lowest number or 0 as a word ("off").
 fn number_of(typed: &str, low: f32, show: &impl Fn(f32) -> String) -> Option<f32> {
     let typed = typed.trim();
-    if typed.eq_ignore_ascii_case(&show(low)) {
-        return Some(low);
+    if let Some(number) = [low, 0.0].into_iter().find(|number| typed.eq_ignore_ascii_case(&show(*number))) {
+        return Some(number);
     }
     let words = typed.replace(',', ".");
     let number = words.trim_end_matches(|letter: char| !letter.is_ascii_digit() && letter != '.');

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use clips::take::{STYLES, Style};
 use clips::{Fault, FaultKind, Result};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use tokens::{CodeBooks, TensorData};
 use super::config::{Config, GROUPS};
 use super::features::Standardisation;
 use super::network::Network;
+use super::style::Styles;
 
 /// What the metadata's `format` says.
 const FORMAT: &str = "backchannel latent-intent 1";
@@ -53,6 +55,8 @@ pub struct Checkpoint {
     pub books: CodeBooks,
     /// Mean matching score of each latent on the training set; empty without a latent.
     pub prior: Vec<f32>,
+    /// How the training people listen; `None` where the network hears of no styles.
+    pub styles: Option<Styles>,
 }
 
 impl Checkpoint {
@@ -77,6 +81,10 @@ impl Checkpoint {
         }
         if !self.prior.is_empty() {
             floats("rm_prior".to_owned(), vec![self.prior.len()], &self.prior);
+        }
+        if let Some(Styles { mean, deviation }) = &self.styles {
+            floats("style.mean".to_owned(), vec![mean.len()], mean);
+            floats("style.std".to_owned(), vec![deviation.len()], deviation);
         }
         tensors.extend(self.books.tensors().into_iter().map(|(name, shape, data)| (name, (shape, data))));
         write_tensors(&tensors, &self.about)
@@ -161,13 +169,22 @@ impl Checkpoint {
             0 => Vec::new(),
             latents => floats("rm_prior", &[latents])?.to_vec(),
         };
+        let style = |numbers: &[f32]| -> Style { std::array::from_fn(|number| numbers[number]) };
+        let styles = match about.config.style {
+            false => None,
+            true => {
+                let shape = [STYLES.len()];
+                let (mean, deviation) = (floats("style.mean", &shape)?, floats("style.std", &shape)?);
+                Some(Styles { mean: style(mean), deviation: style(deviation) })
+            }
+        };
         let books = CodeBooks::from_tensors(path, &tensors)?;
         if books.sizes() != about.config.vocabulary {
             return Err(Fault::new(FaultKind::Mismatch, path, "the code books do not fit the network")
                 .at(format!("{:?} ids for heads of {:?}", books.sizes(), about.config.vocabulary))
                 .remedy("code books and weights come from different runs; train it again"));
         }
-        Ok(Self { about, values, standardisation, books, prior })
+        Ok(Self { about, values, standardisation, books, prior, styles })
     }
 }
 

@@ -70,6 +70,9 @@ pub struct Config {
     /// Whether the heads of a frame hear what the heads before them said; ours, an extension.
     #[serde(default, skip_serializing_if = "is_off")]
     pub chain_heads: bool,
+    /// Whether the network hears how the listener usually listens (`style.rs`); ours, an extension.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub style: bool,
     /// Frames of the training clips; beyond it attention is windowed.
     pub training_frames: usize,
     /// Vocabulary of each stream.
@@ -95,6 +98,7 @@ impl Config {
             attention: Attention::Softmax,
             latent_place: LatentPlace::Every,
             chain_heads: false,
+            style: false,
             training_frames: 100,
             vocabulary,
             token_widths: [16; 4],

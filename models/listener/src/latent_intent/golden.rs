@@ -107,6 +107,7 @@ impl<'a> Golden<'a> {
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
             latent_place: super::config::LatentPlace::Every,
             chain_heads: false,
+            style: false,
             training_frames: at("n0", "")?,
         };
         for (index, stream) in STREAMS.iter().enumerate() {

@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use clips::channels::{ATTRIBUTE_COUNT, COEFFICIENT_COUNT};
+use clips::take::Style;
 use clips::{Control, Fault, FaultKind, Result, Sampling, Streams, Take, TakeHeader, Track};
 use rayon::prelude::*;
 
@@ -19,6 +21,7 @@ use super::features::{Measured, Standardisation, centre, require_frames};
 use super::live::{Drawn, Live, Which};
 use super::network::Network;
 use super::ranking::{Encoded, ranks, softmax, stretch_around, stretches};
+use super::style::measured;
 use crate::system::{LatentChoice, Request, System};
 
 /// Most reactions of one request.
@@ -89,6 +92,17 @@ impl LatentIntent {
         &self.checkpoint.standardisation
     }
 
+    /// How a listener listens beside the training people; `None` where the network hears of no styles. Over several clips
+    /// of a person take the mean.
+    ///
+    /// # Errors
+    /// A missing stream.
+    pub fn style_of(&self, clip: &str, listener: &Streams) -> Result<Option<Style>> {
+        let Some(styles) = self.checkpoint.styles else { return Ok(None) };
+        let (attributes, coefficients) = both(clip, listener)?;
+        Ok(Some(styles.style(&measured(attributes, coefficients))))
+    }
+
     /// Mean matching score of every latent over the training set: which to show first in a live answer.
     pub fn prior(&self) -> &[f32] {
         &self.checkpoint.prior
@@ -102,12 +116,15 @@ impl LatentIntent {
         self.sixteen.get_or_init(laid_out)
     }
 
-    pub(super) fn latent_vector(&self, latent: Option<usize>) -> Vec<f32> {
+    /// What is added to the slots of an answer: e_z and the style.
+    pub(super) fn vector(&self, latent: Option<usize>, style: &Style) -> Vec<f32> {
         let mut weights = vec![0.0; self.network.config.latents];
         if let Some(weight) = latent.and_then(|latent| weights.get_mut(latent)) {
             *weight = 1.0;
         }
-        self.network.latent_vector(&self.checkpoint.values, &weights)
+        let mut vector = self.network.latent_vector(&self.checkpoint.values, &weights);
+        self.network.add_style(&self.checkpoint.values, style, &mut vector);
+        vector
     }
 
     /// The token (width d) of the first frame of a speaker.
@@ -133,18 +150,10 @@ impl LatentIntent {
     /// # Errors
     /// A fault naming the clip.
     pub fn tokens_of(&self, clip: &str, listener: &Streams) -> Result<Vec<Frame>> {
-        let (Some(attributes), Some(coefficients)) = (&listener.attributes, &listener.coefficients) else {
-            return Err(Fault::new(
-                FaultKind::MissingModality,
-                clip,
-                "the listener's attributes or coefficients are missing",
-            )
-            .remedy("both are needed to read a reaction"));
-        };
-        let frames = attributes.len().min(coefficients.len());
-        let mut coefficients = coefficients[..frames].to_vec();
+        let (attributes, coefficients) = both(clip, listener)?;
+        let mut coefficients = coefficients.to_vec();
         centre(&mut coefficients, None);
-        self.checkpoint.books.tokenise(clip, &attributes[..frames], &coefficients)
+        self.checkpoint.books.tokenise(clip, attributes, &coefficients)
     }
 
     /// Which latent a real or made reaction shows: the posterior over latents of the recognition pass, `[K]`, and the
@@ -231,7 +240,7 @@ impl LatentIntent {
             let heard = speaker.part(&self.network.config.feature_columns, first, part.len());
             let memory = self.network.encode(values, &heard, track, &rotation).0;
             for (sum, latent) in sums.iter_mut().zip(&latents) {
-                let latent = self.latent_vector(*latent);
+                let latent = self.vector(*latent, &Style::default());
                 let slots = Slots::Generation { hidden: &[], latent: &latent };
                 let h = self.network.generate(values, part, slots, &memory, track, &rotation).0;
                 let logits = self.network.logits(values, &h[..part.len() * d], part);
@@ -373,6 +382,12 @@ impl LatentIntent {
         if request.samples == 0 || request.samples * latents.max(1) > MOST_TAKES {
             return bad(format!("{} samples of each latent", request.samples), "ask for 1 to 100");
         }
+        if request.sampling.has_style() && self.checkpoint.styles.is_none() {
+            return bad(
+                "this checkpoint knows no styles".to_owned(),
+                "train one with --set style=true, or ask without a style",
+            );
+        }
         if let Some((_, latent)) = request.turns.iter().find(|(_, latent)| *latent >= latents) {
             return match latents {
                 0 => {
@@ -454,6 +469,23 @@ impl LatentIntent {
             coefficients: Some(Arc::new(coefficients)),
         })
     }
+}
+
+/// Rows of attributes and of coefficients.
+type Both<'a> = (&'a [[f32; ATTRIBUTE_COUNT]], &'a [[f32; COEFFICIENT_COUNT]]);
+
+/// Attributes and coefficients of a listener, cut to their common frames.
+fn both<'a>(clip: &str, listener: &'a Streams) -> Result<Both<'a>> {
+    let (Some(attributes), Some(coefficients)) = (&listener.attributes, &listener.coefficients) else {
+        return Err(Fault::new(
+            FaultKind::MissingModality,
+            clip,
+            "the listener's attributes or coefficients are missing",
+        )
+        .remedy("both are needed to read a reaction"));
+    };
+    let frames = attributes.len().min(coefficients.len());
+    Ok((&attributes[..frames], &coefficients[..frames]))
 }
 
 /// As [`stretch_around`], looking only where the answer can be: stretches are a constant hop apart.

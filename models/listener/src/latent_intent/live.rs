@@ -43,12 +43,13 @@ impl Drawn {
         let words = [latent.map_or(u64::MAX, |latent| latent as u64), which.sample as u64];
         let guided = sampling.guidance > 0.0 && which.latent.is_some();
         let turns = request.turns.iter().rev();
+        let vector = |latent| system.vector(latent, &sampling.style);
         Self {
-            reaction: Reaction::new(plain, system.latent_vector(which.latent)),
-            without: guided.then(|| Reaction::new(plain, system.latent_vector(None))),
+            reaction: Reaction::new(plain, vector(which.latent)),
+            without: guided.then(|| Reaction::new(plain, vector(None))),
             chance: Chance::new(request.seed, &format!("tokens of {clip}"), &words),
             sampling,
-            turns: turns.map(|(frame, latent)| (*frame, system.latent_vector(Some(*latent)))).collect(),
+            turns: turns.map(|(frame, latent)| (*frame, vector(Some(*latent)))).collect(),
             frames: Vec::new(),
         }
     }

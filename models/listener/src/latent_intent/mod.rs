@@ -27,6 +27,7 @@ pub mod network;
 pub mod parameters;
 pub mod ranking;
 pub mod sampling;
+pub mod style;
 
 pub use checkpoint::{About, Checkpoint};
 pub use config::{Attention, Config, GROUPS, LatentPlace, STREAMS};

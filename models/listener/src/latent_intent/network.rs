@@ -2,6 +2,7 @@
 //!
 //! It owns shapes, not numbers; every pass borrows the values. Step-by-step decoding lives in `decode`.
 
+use clips::take::{STYLES, Style};
 use clips::{Result, Track};
 
 use super::blocks::{Linear, Rotation};
@@ -44,6 +45,8 @@ pub struct Network {
     pub chain: Option<Chain>,
     /// `None` in the network without a latent.
     pub latent: Option<Latent>,
+    /// What the numbers of a style add to e_z, `[d, 5]`; `None` in the network that hears of no styles.
+    pub style: Option<Slot>,
 }
 
 /// Self mask of the encoder and cross mask of the generation pass on a track, for `positions` rows.
@@ -71,7 +74,9 @@ impl Network {
             posterior: Linear::new(&mut layout, "post", config.width, config.latents, 1.0),
             matching: Linear::new(&mut layout, "rm", config.width, 1, 1.0),
         });
-        Ok(Self { config: config.clone(), layout, encoder, decoder, heads, chain, latent })
+        let size = [config.width, STYLES.len()];
+        let style = config.style.then(|| layout.add("style.weight", &size, Start::Constant(0.0)));
+        Ok(Self { config: config.clone(), layout, encoder, decoder, heads, chain, latent, style })
     }
 
     /// Rotary angles for clips of `frames` frames.
@@ -176,6 +181,23 @@ impl Network {
             }
         }
         vector
+    }
+
+    /// Adds what a style says to e_z.
+    pub fn add_style<T: Real>(&self, values: &[T], style: &Style, vector: &mut [T]) {
+        let Some(slot) = self.style else { return };
+        for (sum, row) in vector.iter_mut().zip(slot.of(values).as_chunks::<{ STYLES.len() }>().0) {
+            row.iter().zip(style).for_each(|(weight, number)| *sum += *weight * T::of(f64::from(*number)));
+        }
+    }
+
+    /// The gradient of what a style says from that of e_z.
+    pub fn style_backward<T: Real>(&self, style: &Style, dvector: &[T], gradient: &mut [T]) {
+        let Some(slot) = self.style else { return };
+        let rows = slot.of_mut(gradient).as_chunks_mut::<{ STYLES.len() }>().0;
+        for (row, slope) in rows.iter_mut().zip(dvector) {
+            row.iter_mut().zip(style).for_each(|(sum, number)| *sum += *slope * T::of(f64::from(*number)));
+        }
     }
 
     /// Logits `[rows, V]` of the next frame in each stream, for dense hidden rows; `frames` are the frames that come, of

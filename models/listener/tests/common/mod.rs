@@ -57,6 +57,7 @@ impl Golden {
             decoder_layers: number("dec_layers"),
             latent_place: listener::latent_intent::LatentPlace::Every,
             chain_heads: false,
+            style: false,
             attention: if self.config["attn"] == "softmax" { Attention::Softmax } else { Attention::Relu2 },
             training_frames: number("n0"),
             vocabulary: STREAMS.map(|stream| list("vocab", stream)),

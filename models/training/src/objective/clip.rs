@@ -46,7 +46,8 @@ impl<T: Real> Clip<'_, T> {
         let chosen = if weights.straight_through { one_hot(&soft) } else { soft.clone() };
         let used: Vec<T> =
             chosen.iter().map(|weight| if item.without_latent { T::ZERO } else { T::of(*weight) }).collect();
-        let vector = network.latent_vector(values, &used);
+        let mut vector = network.latent_vector(values, &used);
+        network.add_style(values, &item.style, &mut vector);
 
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
         let dropout = item.dropout.pass(Pass::Generate);
@@ -90,6 +91,7 @@ impl<T: Real> Clip<'_, T> {
             rotation,
             gradient,
         );
+        network.style_backward(&item.style, &dvector, gradient);
         if !item.without_latent {
             let mut dchosen = Vec::with_capacity(chosen.len());
             let rows = latent.vectors.of(values).chunks_exact(d);
@@ -150,7 +152,8 @@ impl<T: Real> Clip<'_, T> {
         let latent = (recognised + 1 + item.rival % (latents - 1).max(1)) % latents;
         let mut chosen = vec![T::ZERO; latents];
         chosen[latent] = T::of(1.0);
-        let vector = network.latent_vector(values, &chosen);
+        let mut vector = network.latent_vector(values, &chosen);
+        network.add_style(values, &item.style, &mut vector);
         let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
         // Dropped as in the pass it is compared with: nothing but the latent differs.
         let dropout = item.dropout.pass(Pass::Generate);
@@ -237,5 +240,6 @@ impl<T: Real> Rival<T> {
             gradient,
         );
         add(&mut latent.vectors.of_mut(gradient)[self.latent * d..][..d], &dvector);
+        network.style_backward(&item.style, &dvector, gradient);
     }
 }

@@ -19,6 +19,7 @@ mod terms;
 mod velocity;
 
 use clips::Track;
+use clips::take::Style;
 use listener::latent_intent::blocks::{Rotation, add};
 use listener::latent_intent::decoder::{DecoderTape, Frame, Slots};
 use listener::latent_intent::dropout::{Dropout, Pass};
@@ -50,6 +51,8 @@ pub struct Item<T> {
     pub gumbel: Vec<f64>,
     /// Generate without a latent.
     pub without_latent: bool,
+    /// How the one who reacts usually listens; all 0 for an average person, or where the network hears of no styles.
+    pub style: Style,
     /// Which other latent the margin compares with; any number.
     pub rival: usize,
     /// What is dropped.
@@ -177,7 +180,6 @@ pub fn stage_one<T: Real>(
     velocity: Option<&Velocity>,
 ) -> Outcome<T> {
     let (rotation, share) = (longest(network, items), 1.0 / frames_of(items));
-    let zero = vec![T::ZERO; network.config.width];
     let moved = velocity.map(|velocity| (velocity, share * velocity.weight()));
     let lanes: Vec<(Sums, Vec<T>)> = (0..LANES)
         .into_par_iter()
@@ -188,13 +190,15 @@ pub fn stage_one<T: Real>(
                 let dropout = item.dropout.pass(Pass::Encode);
                 let (memory, tape) = network.encode_with(values, &item.speaker, track, &rotation, &dropout);
                 let mut dmemory = vec![T::ZERO; memory.len()];
-                let slots = Slots::Generation { hidden: &item.hidden, latent: &zero };
+                let mut vector = vec![T::ZERO; network.config.width];
+                network.add_style(values, &item.style, &mut vector);
+                let slots = Slots::Generation { hidden: &item.hidden, latent: &vector };
                 let dropout = item.dropout.pass(Pass::Generate);
                 let (h, decoder) =
                     network.generate_with(values, &item.reaction, slots, &memory, track, &rotation, &dropout);
                 let (sums, dh) = likelihood(network, values, &h, &item.reaction, share, moved, &mut gradient);
                 means.add(&sums, share);
-                network.decoder.backward(
+                let dvector = network.decoder.backward(
                     values,
                     &item.reaction,
                     slots,
@@ -205,6 +209,7 @@ pub fn stage_one<T: Real>(
                     &rotation,
                     &mut gradient,
                 );
+                network.style_backward(&item.style, &dvector, &mut gradient);
                 network.encoder.backward(values, &item.speaker, &tape, &dmemory, &rotation, &mut gradient);
             }
             (means, gradient)

@@ -89,6 +89,7 @@ fn items(config: &Config) -> Vec<Item<f32>> {
                 hidden: Vec::new(),
                 gumbel: (0..config.latents).map(|_| chance.normal()).collect(),
                 without_latent: false,
+                style: Default::default(),
                 rival: 0,
                 dropout: Dropout::NONE,
                 origin: Origin::default(),
