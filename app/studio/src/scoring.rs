@@ -117,7 +117,7 @@ pub fn synthetic(control: &Control) -> Result<Answer> {
                 .remedy("set HOME, or write one yourself: backchannel synth --out DIR")
         })?;
     let folder = home.join("synthetic-4s");
-    let config = clips::synth::Config { clips: Some(160), held_out: None, seconds: 4.0, seed: 2 };
+    let config = clips::synth::Config { clips: Some(160), seconds: 4.0, seed: 2, ..Default::default() };
     clips::synth::write(&config, &folder, control)?;
     Ok(Made::Corpus(Arc::new(Corpus::open(&folder, control)?)).into())
 }

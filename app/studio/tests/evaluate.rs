@@ -42,7 +42,7 @@ fn act(window: &mut Window, command: Command) {
 
 /// A window with a small synthetic corpus in the Evaluate workspace; outcomes are kept nowhere.
 fn window(folder: &Path) -> Window {
-    let config = synth::Config { clips: Some(20), held_out: None, seconds: 4.0, seed: 3 };
+    let config = synth::Config { clips: Some(20), seconds: 4.0, seed: 3, ..Default::default() };
     synth::write(&config, folder, &Control::default()).unwrap();
     let mut window =
         Harness::builder().with_size([1280.0, 800.0]).with_max_steps(16).build_eframe(move |creation| {

@@ -206,7 +206,7 @@ fn bad_files_are_explained_and_the_session_goes_on() {
 fn a_corpus_a_sound_predictions_and_a_checkpoint_open_as_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let corpus = folder.path().join("corpus");
-    let config = clips::synth::Config { clips: Some(4), held_out: None, seconds: 4.0, seed: 2 };
+    let config = clips::synth::Config { clips: Some(4), seconds: 4.0, seed: 2, ..Default::default() };
     clips::synth::write(&config, &corpus, &clips::Control::default()).unwrap();
     let mut window = demo();
     let mut open = |path: &std::path::Path| {
@@ -418,7 +418,7 @@ fn a_filmed_speaker_is_shown_frame_by_frame_and_a_damaged_video_is_explained() {
 fn a_filmed_corpus_shows_both_people_as_filmed() {
     let folder = tempfile::tempdir().unwrap();
     let corpus = folder.path().join("corpus");
-    let config = clips::synth::Config { clips: Some(4), held_out: None, seconds: 4.0, seed: 2 };
+    let config = clips::synth::Config { clips: Some(4), seconds: 4.0, seed: 2, ..Default::default() };
     clips::synth::write(&config, &corpus, &clips::Control::default()).unwrap();
     let film = |person: &str| corpus.join(format!("val/Video_files/NoXI/101_synthetic/{person}/1"));
     for person in ["Expert_video", "Novice_video"] {

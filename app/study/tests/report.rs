@@ -28,7 +28,7 @@ const HOSTILE: &str = "<script>alert(\"1\")</script> & 'co'";
 
 static SET: LazyLock<Set> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let config = synth::Config { clips: Some(20), held_out: None, seconds: 4.0, seed: 3 };
+    let config = synth::Config { clips: Some(20), seconds: 4.0, seed: 3, ..Default::default() };
     synth::write(&config, folder.path(), &Control::default()).unwrap();
     let corpus = Arc::new(Corpus::open(folder.path(), &Control::default()).unwrap());
     let split = Split::read(corpus, corpus::Split::Val, None, &Control::default()).unwrap();

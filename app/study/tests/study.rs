@@ -33,7 +33,7 @@ const ENTRIES: [&str; 10] = [
 
 static SET: LazyLock<Set> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let config = synth::Config { clips: Some(20), held_out: None, seconds: 4.0, seed: 3 };
+    let config = synth::Config { clips: Some(20), seconds: 4.0, seed: 3, ..Default::default() };
     synth::write(&config, folder.path(), &Control::default()).unwrap();
     let split = open(folder.path());
     let entries: Vec<Entry> = ENTRIES.iter().map(|spec| entry(spec, &split)).collect();

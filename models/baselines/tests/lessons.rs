@@ -17,7 +17,7 @@ use training::systems::{Settings, Summary, systems};
 static CORPUS: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("corpus");
-    let settings = synth::Config { clips: Some(16), held_out: None, seconds: 4.0, seed: 5 };
+    let settings = synth::Config { clips: Some(16), seconds: 4.0, seed: 5, ..Default::default() };
     synth::write(&settings, &root, &Control::default()).unwrap();
     (folder, root)
 });
@@ -335,7 +335,7 @@ fn metrics_of_skipped(run: &Path) -> usize {
 fn what_is_missing_is_told_and_what_reads_video_is_not_trained() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("mute");
-    let settings_of_corpus = synth::Config { clips: Some(8), held_out: None, seconds: 4.0, seed: 1 };
+    let settings_of_corpus = synth::Config { clips: Some(8), seconds: 4.0, seed: 1, ..Default::default() };
     synth::write(&settings_of_corpus, &root, &Control::default()).unwrap();
     std::fs::remove_dir_all(root.join("train/Audio_files")).unwrap();
     let mute = Corpus::open(&root, &Control::default()).unwrap();

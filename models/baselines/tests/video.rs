@@ -67,7 +67,8 @@ fn open(footage: &Footage) -> Result<Box<dyn Pictures>, Fault> {
 static CORPUS: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("corpus");
-    let settings = synth::Config { clips: Some(4), held_out: Some(2), seconds: 4.0, seed: 5 };
+    let settings =
+        synth::Config { clips: Some(4), held_out: Some(2), seconds: 4.0, seed: 5, ..Default::default() };
     synth::write(&settings, &root, &Control::default()).unwrap();
     let pictures = synth::film(&root, &Control::default()).unwrap();
     assert_eq!(pictures, 8 * 2 * 101);
@@ -288,7 +289,8 @@ fn online_a_window_sees_pictures_up_to_its_own_end_and_offline_all_of_them() {
 fn a_corpus_without_video_is_refused_with_its_first_clip_and_what_it_lacks() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("unseen");
-    let config = synth::Config { clips: Some(2), held_out: Some(2), seconds: 4.0, seed: 1 };
+    let config =
+        synth::Config { clips: Some(2), held_out: Some(2), seconds: 4.0, seed: 1, ..Default::default() };
     synth::write(&config, &root, &Control::default()).unwrap();
     let unseen = Corpus::open(&root, &Control::default()).unwrap();
     let fault = settings("small-offline", &[])

@@ -114,7 +114,7 @@ struct Bench {
 impl Bench {
     fn new(root: &Path) -> Result<Self, Failure> {
         clips::synth::write(
-            &clips::synth::Config { clips: Some(2), held_out: None, seconds: 4.0, seed: 1 },
+            &clips::synth::Config { clips: Some(2), seconds: 4.0, seed: 1, ..Default::default() },
             root,
             &Control::default(),
         )?;

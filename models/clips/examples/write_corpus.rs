@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seconds: seconds.parse()?,
         seed: seed.parse()?,
         clips: clips.first().map(|clips| clips.parse()).transpose()?,
-        held_out: None,
+        ..Default::default()
     };
     let statistics = clips::synth::write(&config, out.as_ref(), &clips::Control::default())?;
     println!("{statistics}");

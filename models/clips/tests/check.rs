@@ -63,8 +63,12 @@ fn every_planted_fault_is_found_and_nothing_else() {
 #[test]
 fn the_json_of_a_report_has_the_keys_that_scripts_read() {
     let dir = tempfile::tempdir().unwrap();
-    write(&Config { clips: Some(2), held_out: None, seconds: 4.0, seed: 1 }, dir.path(), &Control::default())
-        .unwrap();
+    write(
+        &Config { clips: Some(2), seconds: 4.0, seed: 1, ..Default::default() },
+        dir.path(),
+        &Control::default(),
+    )
+    .unwrap();
     std::fs::write(dir.path().join("val/Emotion/._1.csv"), "junk").unwrap();
     let report = check_path(dir.path(), &config(), &Control::default()).unwrap();
     let json = serde_json::to_value(&report).unwrap();
@@ -78,8 +82,12 @@ fn the_json_of_a_report_has_the_keys_that_scripts_read() {
 #[test]
 fn a_healthy_corpus_has_no_fault_and_a_checked_one_is_the_same_whatever_the_threads() {
     let dir = tempfile::tempdir().unwrap();
-    write(&Config { clips: Some(6), held_out: None, seconds: 8.0, seed: 3 }, dir.path(), &Control::default())
-        .unwrap();
+    write(
+        &Config { clips: Some(6), seconds: 8.0, seed: 3, ..Default::default() },
+        dir.path(),
+        &Control::default(),
+    )
+    .unwrap();
     let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();
     let report = check(&corpus, &config(), &Control::default()).unwrap();
     assert_eq!(report.faults, [], "{report}");
@@ -108,7 +116,7 @@ fn a_jaw_follows_its_own_sound_and_not_a_strangers() {
     use clips::corpus::check::follows;
     let dir = tempfile::tempdir().unwrap();
     write(
-        &Config { clips: Some(40), held_out: None, seconds: 30.0, seed: 5 },
+        &Config { clips: Some(40), seconds: 30.0, seed: 5, ..Default::default() },
         dir.path(),
         &Control::default(),
     )
@@ -142,8 +150,12 @@ fn a_jaw_follows_its_own_sound_and_not_a_strangers() {
 #[test]
 fn a_stop_ends_a_check() {
     let dir = tempfile::tempdir().unwrap();
-    write(&Config { clips: Some(2), held_out: None, seconds: 4.0, seed: 1 }, dir.path(), &Control::default())
-        .unwrap();
+    write(
+        &Config { clips: Some(2), seconds: 4.0, seed: 1, ..Default::default() },
+        dir.path(),
+        &Control::default(),
+    )
+    .unwrap();
     let control = Control::default();
     let corpus = Corpus::open(dir.path(), &control).unwrap();
     control.stop();

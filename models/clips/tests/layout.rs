@@ -109,7 +109,7 @@ fn a_list_cannot_lead_out_of_the_corpus() {
 
 #[test]
 fn the_matrix_of_a_split_is_cut_from_the_full_one_as_the_official_tool_does() {
-    let config = Config { clips: Some(20), held_out: None, seconds: 4.0, seed: 1 };
+    let config = Config { clips: Some(20), seconds: 4.0, seed: 1, ..Default::default() };
     let dir = tempfile::tempdir().unwrap();
     write(&config, dir.path(), &Control::default()).unwrap();
     let corpus = Corpus::open(dir.path(), &Control::default()).unwrap();

@@ -9,7 +9,7 @@ use clips::corpus::{Corpus, Split};
 use clips::synth::{Config, Statistics, world, write};
 use clips::{Control, FaultKind};
 
-const SMALL: Config = Config { clips: Some(48), held_out: None, seconds: 8.0, seed: 1 };
+const SMALL: Config = Config { clips: Some(48), seconds: 8.0, held_out: None, seed: 1, steady_people: false };
 
 /// One corpus for every test that only reads; it lies among the build's files and is written over next time.
 fn shared() -> &'static (PathBuf, Statistics) {
@@ -246,7 +246,7 @@ fn a_face_drawn_from_the_coefficients_shows_the_intent_it_has() {
 #[test]
 fn a_larger_corpus_written_over_a_smaller_one_leaves_nothing_of_it() {
     let (reused, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let config = |clips, seed| Config { clips: Some(clips), held_out: None, seconds: 4.0, seed };
+    let config = |clips, seed| Config { clips: Some(clips), seconds: 4.0, seed, ..Default::default() };
     write(&config(30, 1), reused.path(), &Control::default()).unwrap();
     for folder in [reused.path(), fresh.path()] {
         write(&config(12, 2), folder, &Control::default()).unwrap();

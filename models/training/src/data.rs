@@ -40,7 +40,7 @@ pub struct Row {
     pub intent: Option<usize>,
     /// How the listener listens here.
     measured: [f64; STYLES.len()],
-    /// How the same person listens in other training clips; average where there is none, and in validation.
+    /// How the same person listens in other rows that are drawn; average where there is none, and in validation.
     pub style: Style,
 }
 
@@ -260,16 +260,16 @@ impl Data {
                 .collect()
         };
         let (mut train, mut validation) = (rows(Split::Train, 0)?, rows(Split::Val, 1)?);
-        let people = corpus.clips(Split::Train).iter().filter(|entry| usable(0, entry).is_some());
-        let people = people.map(|entry| person_of(&entry.listener.name));
-        let listened: Vec<_> = people.zip(&train).map(|(person, row)| (person, row.measured)).collect();
-        let (styles, all) = styles_of(&listened);
-        train.iter_mut().zip(all).for_each(|(row, style)| row.style = style);
         let alone = |row: &Row| row.appropriate.len() < 2;
         let drawn: Vec<usize> = match lonely_train.iter().any(|lonely| *lonely) {
             true => (0..train.len()).filter(|row| !alone(&train[*row])).collect(),
             false => (0..train.len()).collect(),
         };
+        let people = corpus.clips(Split::Train).iter().filter(|entry| usable(0, entry).is_some());
+        let people: Vec<&str> = people.map(|entry| person_of(&entry.listener.name)).collect();
+        let listened: Vec<_> = drawn.iter().map(|row| (people[*row], train[*row].measured)).collect();
+        let (styles, all) = styles_of(&listened);
+        drawn.iter().zip(all).for_each(|(row, style)| train[*row].style = style);
         if lonely_validation.iter().any(|lonely| *lonely) {
             keep_accompanied(&mut validation);
         }

@@ -26,6 +26,10 @@ pub struct Args {
     /// second and person
     #[arg(long)]
     video: bool,
+    /// Everybody keeps their expressiveness and latency as a listener over all clips, instead of new ones for every clip:
+    /// people whose style can be learned (`train --set style=true`)
+    #[arg(long)]
+    steady_people: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -38,6 +42,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
     let mut config = clips::synth::Config { seconds: args.seconds, seed: args.seed, ..Default::default() };
     config.clips = args.clips;
     config.held_out = args.held_out;
+    config.steady_people = args.steady_people;
     let statistics = clips::synth::write(&config, &args.out, &output.control())?;
     if args.video {
         clips::synth::film(&args.out, &output.control())?;

@@ -313,7 +313,8 @@ pub fn study_of(stage: &mut Stage, sessions: usize, samples: usize, more: &[Naiv
     // One name for all runs: the picture shows it.
     let home = std::env::temp_dir().join("backchannel-study");
     let shown = (|| {
-        let config = clips::synth::Config { clips: Some(sessions), held_out: None, seconds: 4.0, seed: 2 };
+        let config =
+            clips::synth::Config { clips: Some(sessions), seconds: 4.0, seed: 2, ..Default::default() };
         clips::synth::write(&config, &home, &Control::default())?;
         stage.act(Command::Show(Workspace::Evaluate));
         stage.act(Command::Open(home.clone()));
@@ -365,7 +366,7 @@ pub fn compare_average(stage: &mut Stage) -> Result<()> {
     compare(stage)?;
     let home = std::env::temp_dir().join("backchannel-average");
     let shown = (|| {
-        let config = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
+        let config = clips::synth::Config { clips: Some(80), seconds: 4.0, seed: 2, ..Default::default() };
         clips::synth::write(&config, &home, &Control::default())?;
         stage.act(Command::Open(home.clone()));
         stage.settle()?;
@@ -389,7 +390,7 @@ pub fn latents(stage: &mut Stage) -> Result<()> {
     compare(stage)?;
     let home = std::env::temp_dir().join("backchannel-latents");
     let shown = (|| {
-        let config = clips::synth::Config { clips: Some(120), held_out: None, seconds: 4.0, seed: 2 };
+        let config = clips::synth::Config { clips: Some(120), seconds: 4.0, seed: 2, ..Default::default() };
         clips::synth::write(&config, &home, &Control::default())?;
         stage.act(Command::Open(home.clone()));
         stage.settle()?;

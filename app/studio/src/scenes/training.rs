@@ -49,7 +49,8 @@ fn recorded() -> Result<PathBuf> {
         }
         let corpus = home.join("corpus");
         if !corpus.exists() {
-            let written = clips::synth::Config { clips: Some(80), held_out: None, seconds: 4.0, seed: 2 };
+            let written =
+                clips::synth::Config { clips: Some(80), seconds: 4.0, seed: 2, ..Default::default() };
             clips::synth::write(&written, &corpus, &Control::default())?;
         }
         let corpus = Corpus::open(&corpus, &Control::default())?;

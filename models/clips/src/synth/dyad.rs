@@ -10,6 +10,11 @@ use crate::synth::performance::Performance;
 use crate::synth::world::{self, INTENTS, REST_LOGITS};
 use crate::time::seconds_of_frame;
 
+/// How expressive listeners are.
+const EXPRESSIVENESS: [f32; 3] = [0.8, 1.0, 1.2];
+/// How late they answer, frames.
+const LATENCY: [f32; 3] = [5.0, 8.0, 11.0];
+
 /// One stimulus.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -56,9 +61,9 @@ pub struct Session {
     pub friends: bool,
     /// Listener's intent, 0..6.
     pub intent: usize,
-    /// Listener's expressiveness: 0.8, 1 or 1.2.
+    /// Listener's expressiveness.
     pub expressiveness: f32,
-    /// Listener's latency in frames: 5, 8 or 11.
+    /// Listener's latency in frames.
     pub latency: f32,
     /// Events as spoken in this session.
     pub events: Vec<(f32, f32)>,
@@ -81,8 +86,8 @@ impl Session {
             }
         }
         let intent = chance.weighted(&weights);
-        let expressiveness = [0.8, 1.0, 1.2][chance.below(3)];
-        let latency = [5.0, 8.0, 11.0][chance.below(3)];
+        let expressiveness = EXPRESSIVENESS[chance.below(EXPRESSIVENESS.len())];
+        let latency = LATENCY[chance.below(LATENCY.len())];
         let amplitude = chance.between(0.85, 1.15) as f32;
         let events = template
             .events
@@ -100,6 +105,16 @@ impl Session {
             events,
             base_pitch,
         }
+    }
+}
+
+impl Session {
+    /// Gives the listener the expressiveness and the latency that he has in all clips of a recording.
+    pub fn keep_to(&mut self, seed: u64, split: u64, recording: usize) {
+        let mut chance =
+            Chance::new(seed, "person", &[split, recording as u64, u64::from(self.expert_speaks)]);
+        self.expressiveness = EXPRESSIVENESS[chance.below(EXPRESSIVENESS.len())];
+        self.latency = LATENCY[chance.below(LATENCY.len())];
     }
 }
 

@@ -29,11 +29,13 @@ pub struct Config {
     pub seconds: f64,
     /// Seed of templates and people.
     pub seed: u64,
+    /// Everybody keeps his expressiveness and latency as a listener over all clips; else they are drawn for every clip.
+    pub steady_people: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { clips: None, held_out: None, seconds: 30.0, seed: 1 }
+        Self { clips: None, held_out: None, seconds: 30.0, seed: 1, steady_people: false }
     }
 }
 
@@ -68,7 +70,7 @@ pub fn write(config: &Config, out: &Path, control: &Control) -> Result<Statistic
     let held_out = config.held_out.unwrap_or(train * 3 / 10).max(2);
     let counts = [train, held_out, held_out];
     let plans: Vec<Plan> =
-        (0..3).map(|split| Plan::drawn(config.seed, split, counts[split as usize], frames, short)).collect();
+        (0..3).map(|split| Plan::drawn(config, split, counts[split as usize], frames, short)).collect();
     let total: u64 = plans.iter().map(|plan| plan.sessions.len() as u64).sum();
     let done = std::sync::atomic::AtomicU64::new(0);
     let mut splits = Vec::new();
@@ -146,7 +148,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn drawn(seed: u64, split: u64, wanted: usize, frames: usize, short: bool) -> Self {
+    fn drawn(config: &Config, split: u64, wanted: usize, frames: usize, short: bool) -> Self {
+        let seed = config.seed;
         let mut chance = Chance::new(seed, "groups", &[split]);
         let (mut templates, mut sessions) = (Vec::new(), Vec::new());
         while sessions.len() < wanted {
@@ -166,6 +169,11 @@ impl Plan {
                 sessions.push(Session::drawn(seed, split, sessions.len(), templates.len(), &template));
             }
             templates.push(template);
+        }
+        if config.steady_people {
+            for (number, session) in sessions.iter_mut().enumerate() {
+                session.keep_to(seed, split, number / CLIPS_PER_CHAT);
+            }
         }
         Self { split, frames, templates, sessions }
     }
@@ -369,4 +377,30 @@ fn write_full_matrix(plans: &[Plan], width: usize, out: &Path) -> Result<()> {
         begin += count;
     }
     write_npy_f64(&out.join(FULL_MATRIX), &[size, size], &matrix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn steady_people_listen_alike_in_all_clips_and_nothing_else_changes() {
+        let plan = |steady_people| {
+            Plan::drawn(&Config { steady_people, ..Config::default() }, 0, 4 * CLIPS_PER_CHAT, 100, true)
+        };
+        let (loose, steady) = (plan(false), plan(true));
+        let mut people: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (index, (one, other)) in loose.sessions.iter().zip(&steady.sessions).enumerate() {
+            assert_eq!((one.intent, &one.events), (other.intent, &other.events));
+            let person = (index / CLIPS_PER_CHAT, other.expert_speaks);
+            people.entry(person).or_default().push((one.expressiveness, other.expressiveness, other.latency));
+        }
+        assert_eq!(people.len(), 8);
+        for clips in people.values() {
+            assert!(clips.iter().all(|clip| (clip.1, clip.2) == (clips[0].1, clips[0].2)));
+            assert!(clips.iter().any(|clip| clip.0 != clips[0].0), "drawn for every clip without the option");
+        }
+        assert!(people.values().any(|clips| clips[0].1 != people[&(0, true)][0].1), "people differ");
+    }
 }

@@ -31,7 +31,7 @@ pub fn config(more: &[&str]) -> Config {
 
 pub fn write_corpus(folder: &Path) -> Corpus {
     let control = Control::default();
-    let settings = synth::Config { clips: Some(24), held_out: None, seconds: 4.0, seed: 5 };
+    let settings = synth::Config { clips: Some(24), seconds: 4.0, seed: 5, ..Default::default() };
     synth::write(&settings, folder, &control).unwrap();
     Corpus::open(folder, &control).unwrap()
 }

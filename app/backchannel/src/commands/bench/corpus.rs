@@ -29,8 +29,12 @@ pub fn rows(clips: usize, cold: bool, output: &Output) -> clips::Result<Vec<Row>
 
 fn measured(folder: &Path, clips: usize, cold: bool, output: &Output) -> clips::Result<Vec<Row>> {
     let control = Control::default();
-    let config =
-        clips::synth::Config { clips: Some(training_pairs(clips)), held_out: None, seconds: 4.0, seed: 1 };
+    let config = clips::synth::Config {
+        clips: Some(training_pairs(clips)),
+        seconds: 4.0,
+        seed: 1,
+        ..Default::default()
+    };
     let begun = Instant::now();
     clips::synth::write(&config, folder, &control)?;
     let mut rows = vec![Row::less_is_better(
