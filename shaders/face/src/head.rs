@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::expression::{PIVOT, Pose};
 use crate::mesh::Mesh;
 use crate::morph::REGION_COUNT;
-use crate::names::{NAMES, SHAPES, index_of};
+use crate::names::{NAMES, SHAPES, index_of, mirrored};
 use crate::simplify::simplify;
 use crate::view::Quality;
 use bytemuck::{Pod, Zeroable};
@@ -78,7 +78,9 @@ pub struct Static {
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Entry {
     /// Index into [`crate::NAMES`].
-    pub shape: u32,
+    pub shape: u16,
+    /// How much more hollow the skin is there at weight 1: change of the mean curvature, 1/cm, positive in a fold.
+    pub fold: f16,
     /// Change of position and of normal at weight 1.
     pub delta: [f16; 6],
 }
@@ -300,6 +302,60 @@ fn follow(part: u8, [_, y, z]: [f32; 3]) -> f32 {
     }
 }
 
+/// No fold is deeper, 1/cm: edges of lids and lips, which are no folds, turn over more sharply.
+const MOST_FOLD: f32 = 4.0;
+
+/// The vertices that share an edge with each vertex.
+fn beside(p: &Parts) -> Vec<Vec<u32>> {
+    let mut beside: Vec<Vec<u32>> = vec![Vec::new(); p.position.len()];
+    for [a, b, c] in &p.triangle {
+        for (v, u) in [(a, b), (b, c), (c, a)] {
+            beside[*v as usize].push(*u);
+            beside[*u as usize].push(*v);
+        }
+    }
+    for around in &mut beside {
+        around.sort_unstable();
+        around.dedup();
+    }
+    beside
+}
+
+/// Folds are a vertex or two wide, and the mesh is not regular: each vertex takes half of what those beside it have.
+fn smoothed(folds: &[f32], beside: &[Vec<u32>]) -> Vec<f32> {
+    let mut smooth = folds.to_vec();
+    for _ in 0..2 {
+        let before = smooth.clone();
+        for (fold, around) in smooth.iter_mut().zip(beside).filter(|(_, around)| !around.is_empty()) {
+            let sum: f32 = around.iter().map(|v| before[*v as usize]).sum();
+            *fold = 0.5 * *fold + 0.5 * sum / around.len() as f32;
+        }
+    }
+    smooth
+}
+
+/// Folds of mirrored shapes at mirrored vertices are made equal: quads of skin are not cut alike on both sides, and a smile
+/// would fold one of them more.
+fn alike_on_both_sides(mut per_vertex: Vec<Vec<Entry>>, mirror: &[u32]) -> Vec<Vec<Entry>> {
+    let sides: [u16; SHAPES] = std::array::from_fn(|shape| mirrored(shape) as u16);
+    let of = |entries: &[Entry], shape: u16| {
+        let place = entries.binary_search_by_key(&shape, |entry| entry.shape).ok()?;
+        Some(f32::from(entries[place].fold))
+    };
+    let both = |v: usize, entry: &Entry| {
+        let other = mirror.get(v).and_then(|m| per_vertex.get(*m as usize))?;
+        let there = of(other, *sides.get(usize::from(entry.shape))?)?;
+        Some(f16::from_f32(0.5 * (f32::from(entry.fold) + there)))
+    };
+    let all: Vec<Vec<f16>> = (0..per_vertex.len())
+        .map(|v| per_vertex[v].iter().map(|entry| both(v, entry).unwrap_or(entry.fold)).collect())
+        .collect();
+    for (entries, folds) in per_vertex.iter_mut().zip(all) {
+        entries.iter_mut().zip(folds).for_each(|(entry, fold)| entry.fold = fold);
+    }
+    per_vertex
+}
+
 /// The shapes turned into entries sorted by vertex. The normal's change is that of the area-weighted mesh normal
 /// when one shape is at weight 1, mouthClose over the open jaw that it closes; for mixtures it is added up, like the
 /// positions.
@@ -312,15 +368,37 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
             around[*v as usize].push(t as u32);
         }
     }
+    let beside = beside(p);
     let face = |t: u32, offset: &dyn Fn(u32) -> Vec3| {
         let [a, b, c] = p.triangle[t as usize];
         let (a, b, c) = (at(a) + offset(a), at(b) + offset(b), at(c) + offset(c));
         (b - a).cross(c - a)
     };
+    // how hollow the surface is at a vertex: its mean curvature by cotangents, which do not see which way quads are cut
+    let hollow = |v: u32, normal: Vec3, offset: &dyn Fn(u32) -> Vec3| {
+        let middle = at(v) + offset(v);
+        let (mut pull, mut area) = (Vec3::ZERO, 1e-6);
+        for t in &around[v as usize] {
+            let tri = p.triangle[*t as usize];
+            let turn = tri.iter().position(|u| *u == v).unwrap_or(0);
+            let [a, b] = [1, 2].map(|next| {
+                let u = tri[(turn + next) % 3];
+                at(u) + offset(u)
+            });
+            let twice = (a - middle).cross(b - middle).length();
+            let cotangent = |corner: Vec3, other: Vec3| {
+                ((middle - corner).dot(other - corner) / twice.max(1e-6)).clamp(-3.0, 3.0)
+            };
+            pull += cotangent(a, b) * (b - middle) + cotangent(b, a) * (a - middle);
+            area += twice / 6.0;
+        }
+        normal.dot(pull) / (4.0 * area)
+    };
     let mut per_vertex: Vec<Vec<Entry>> = vec![Vec::new(); n];
     let mut offsets = vec![Vec3::ZERO; n];
     let mut ground = vec![Vec3::ZERO; n];
     let mut stamp = vec![usize::MAX; n];
+    let mut folds = vec![0.0_f32; n];
     for s in 0..SHAPES.min(p.shapes.len()) {
         for (v, d) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::from(*d);
@@ -346,16 +424,30 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
                         moved += face(*t, &|v| grounded(v) + offset(v));
                         still += face(*t, &grounded);
                     }
-                    let turn = moved.normalize_or_zero() - still.normalize_or_zero();
+                    let (moved, still) = (moved.normalize_or_zero(), still.normalize_or_zero());
+                    let turn = moved - still;
                     let d = offset(u);
                     if d.length() < 2e-3 && turn.length() < 4e-3 {
                         continue;
                     }
+                    let skin = p.part[u as usize] == part::SKIN;
+                    let fold = match skin {
+                        true => hollow(u, moved, &|v| grounded(v) + offset(v)) - hollow(u, still, &grounded),
+                        false => 0.0,
+                    };
                     let delta = [d.x, d.y, d.z, turn.x, turn.y, turn.z].map(f16::from_f32);
-                    per_vertex[u as usize].push(Entry { shape: s as u32, delta });
+                    folds[u as usize] = fold.clamp(-MOST_FOLD, MOST_FOLD);
+                    per_vertex[u as usize].push(Entry { shape: s as u16, fold: f16::ZERO, delta });
                 }
             }
         }
+        let smooth = smoothed(&folds, &beside);
+        for (entries, fold) in per_vertex.iter_mut().zip(&smooth) {
+            if let Some(entry) = entries.last_mut().filter(|entry| usize::from(entry.shape) == s) {
+                entry.fold = f16::from_f32(*fold);
+            }
+        }
+        folds.fill(0.0);
         for (v, _) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::ZERO;
         }
@@ -363,6 +455,7 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
             ground[*v as usize] = Vec3::ZERO;
         }
     }
+    let per_vertex = alike_on_both_sides(per_vertex, &p.mirror);
     let mut first = Vec::with_capacity(n + 1);
     let mut all = Vec::new();
     for list in per_vertex {

@@ -16,7 +16,8 @@ use glam::{Quat, Vec3};
 pub struct Dynamic {
     /// Position in the world, cm; w: displacement by the shapes alone, cm.
     pub position: [f32; 4],
-    /// Normal in the world, length about 1; w: activity of the vertex' region, 0..1.
+    /// Normal in the world, as long as the skin is open: 1, and less in a fold (0.5 at least); w: activity of the vertex'
+    /// region, 0..1.
     pub normal: [f32; 4],
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn morph(mesh: &Mesh, movement: &Movement, out: &mut Vec<Dynamic>) {
         let mut position = Vec3::from_slice(p);
         let mut normal = Vec3::from_slice(n);
         let mut away = Vec3::ZERO;
+        let mut fold = 0.0;
         for e in &mesh.entries[span[0] as usize..span[1] as usize] {
             let w = movement.now.weights[e.shape as usize];
             let b = movement.against.weights[e.shape as usize];
@@ -70,12 +72,13 @@ pub(crate) fn morph(mesh: &Mesh, movement: &Movement, out: &mut Vec<Dynamic>) {
             let d = Vec3::new(x, y, z);
             position += w * d;
             normal += w * Vec3::new(nx, ny, nz);
+            fold += w * f32::from(e.fold);
             away += (w - b) * d;
         }
         let region = if lit { region(&mesh.regions[v], &movement.activity) } else { 0.0 };
         let q: Quat = part_turn(turn, p[3]);
         let world = PIVOT + q * (position - PIVOT) + shift;
-        let n = q * (normal / normal.length().max(1e-6));
+        let n = open(fold) * (q * (normal / normal.length().max(1e-6)));
         Dynamic { position: [world.x, world.y, world.z, away.length()], normal: [n.x, n.y, n.z, region] }
     }));
 }
@@ -89,7 +92,41 @@ pub fn moved(head: &Head, weights: &[f32; SHAPES]) -> Vec<Dynamic> {
     out
 }
 
+/// What is left of the light from around in a fold that is so much more hollow than the skin at rest, 1/cm.
+fn open(fold: f32) -> f32 {
+    1.0 - (fold - 0.06).clamp(0.0, 0.5)
+}
+
 /// The strongest of the lit regions at a vertex.
 fn region(share: &[u8; 16], activity: &[f32; REGION_COUNT]) -> f32 {
     share.iter().zip(activity).fold(0.0, |most, (s, a)| f32::max(most, f32::from(*s) / 255.0 * a))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::index_of;
+
+    fn openness(head: &Head, names: &[&str]) -> Vec<f32> {
+        let mut weights = [0.0; SHAPES];
+        names.iter().for_each(|name| weights[index_of(name).unwrap()] = 1.0);
+        moved(head, &weights).iter().map(|v| Vec3::from_slice(&v.normal).length()).collect()
+    }
+
+    #[test]
+    fn a_smile_folds_the_skin_beside_the_mouth_and_a_face_at_rest_has_no_fold() {
+        let head = Head::builtin().unwrap();
+        assert!(openness(&head, &[]).iter().all(|open| (open - 1.0).abs() < 1e-5));
+        let smile = openness(&head, &["mouthSmileLeft"]);
+        let folded: Vec<usize> = (0..smile.len()).filter(|v| smile[*v] < 0.9).collect();
+        assert!(folded.len() > 10, "{} vertices lie in a fold", folded.len());
+        for v in &folded {
+            let rest = head.meshes[0].statics[*v].rest;
+            assert!(smile[*v] > 0.499 && rest[0] > -1.0, "{}: {rest:?}", smile[*v]);
+        }
+        // the other side folds as much as this one, though quads are not cut alike
+        let shut = |side: &[f32]| side.iter().map(|open| 1.0 - open).sum::<f32>();
+        let (left, right) = (shut(&smile), shut(&openness(&head, &["mouthSmileRight"])));
+        assert!((left / right - 1.0).abs() < 0.01, "{left} and {right}");
+    }
 }

@@ -218,11 +218,13 @@ fn pixel_of(mesh: &Mesh, moved: &[Dynamic], triangle: u32, hit: Hit) -> Pixel {
     for (v, k) in ids.into_iter().zip(share) {
         let (s, m) = (&mesh.statics[v], &moved[v]);
         p.world += k * world(m);
-        p.normal += k * Vec3::from_slice(&m.normal);
+        let normal = Vec3::from_slice(&m.normal);
+        p.normal += k * normal;
         p.rest += k * Vec3::from(s.rest);
         p.albedo += k * Vec3::new(s.albedo[0].to_f32(), s.albedo[1].to_f32(), s.albedo[2].to_f32());
         p.material += k * Vec4::from(s.material.map(|m| m.to_f32()));
-        p.marks += k * Vec3::new(m.position[3], m.normal[3], (s.part >> 8) as f32 / 255.0);
+        let bare = (s.part >> 8) as f32 / 255.0;
+        p.marks += k * Vec4::new(m.position[3], m.normal[3], bare, normal.length());
     }
     p.part = (mesh.statics[ids[0]].part & 255) as u8;
     p

@@ -29,7 +29,7 @@ const PIVOT = vec3f(0.0, -6.5, -1.5);
 
 struct VertexIn {
     @location(0) position: vec4f,  // in the world; w: displacement, cm
-    @location(1) normal: vec4f,    // w: activity of the region
+    @location(1) normal: vec4f,    // its length: 1, less in a fold; w: activity of the region
     @location(2) rest: vec3f,      // neutral position
     @location(3) part: u32,        // lowest 8 bits; above: occlusion of a bare head
     @location(4) albedo: vec4f,

@@ -14,7 +14,7 @@ struct Doing {
 }
 
 struct Entry {
-    shape: u32,
+    shape: u32, // and in its upper half how much more hollow the skin is there
     xy: u32,    // position x, y
     zn: u32,    // position z, normal x
     nn: u32,    // normal y, z
@@ -54,12 +54,14 @@ fn morph(@builtin(global_invocation_id) id: vec3u) {
     var n = bitcast<vec3f>(up.xyz);
     let follow = bitcast<f32>(still.w);
     var away = vec3f(0.0);
+    var fold = 0.0;
     let last = neutral[2u * v + 3u].w;
     for (var i = up.w; i < last; i++) {
         let e = entries[i];
-        let a = rows[at.x * ROW + e.shape];
-        let w = a + (rows[at.y * ROW + e.shape] - a) * t;
-        let b = rows[at.z * ROW + e.shape];
+        let shape = e.shape & 0xffffu;
+        let a = rows[at.x * ROW + shape];
+        let w = a + (rows[at.y * ROW + shape] - a) * t;
+        let b = rows[at.z * ROW + shape];
         if w == 0.0 && b == 0.0 {
             continue;
         }
@@ -69,6 +71,7 @@ fn morph(@builtin(global_invocation_id) id: vec3u) {
         let d = vec3f(xy, zn.x);
         p += w * d;
         n += w * vec3f(zn.y, nn);
+        fold += w * unpack2x16float(e.shape).y;
         away += (w - b) * d;
     }
     let share = regions[v];
@@ -78,7 +81,9 @@ fn morph(@builtin(global_invocation_id) id: vec3u) {
     let region = max(max(most.x, most.y), max(most.z, most.w));
     let q = part_turn(doings[does].turn, follow);
     let world = PIVOT + turned(q, p - PIVOT) + doings[does].shift.xyz;
-    n = turned(q, n / max(length(n), 1e-6));
+    // its length is what a fold leaves of the light from around
+    let open = 1.0 - clamp(fold - 0.06, 0.0, 0.5);
+    n = open * turned(q, n / max(length(n), 1e-6));
     let to = doings[does].range.y + id.x;
     moved[2u * to] = vec4f(world, length(away));
     moved[2u * to + 1u] = vec4f(n, region);

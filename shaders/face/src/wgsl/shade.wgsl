@@ -11,7 +11,7 @@ struct VertexOut {
     @location(2) rest: vec3f,
     @location(3) albedo: vec3f,
     @location(4) material: vec4f,
-    @location(5) marks: vec3f,     // displacement in cm, activity of the region, occlusion of a bare head
+    @location(5) marks: vec4f,     // displacement in cm, activity of the region, occlusion of a bare head, 1 outside folds
     @location(6) @interpolate(flat) part: u32,
 }
 
@@ -24,7 +24,7 @@ fn vs_face(v: VertexIn) -> VertexOut {
     o.rest = v.rest;
     o.albedo = v.albedo.rgb;
     o.material = v.material;
-    o.marks = vec3f(v.position.w, v.normal.w, f32(v.part >> 8u) / 255.0);
+    o.marks = vec4f(v.position.w, v.normal.w, f32(v.part >> 8u) / 255.0, length(v.normal.xyz));
     o.part = v.part & 255u;
     return o;
 }
@@ -212,18 +212,19 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
                 s.albedo *= 1.0 + lip * pore * 0.22 * crease;
             }
         }
+        s.ao *= mix(v.marks.w, 1.0, lip);
         // raised brows fold the forehead
         let fold = smoothstep(0.12, 0.55, v.marks.x) * smoothstep(3.4, 4.4, v.rest.y) * falls(6.4, 8.6, v.rest.y)
             * falls(3.2, 5.2, abs(v.rest.x)) * smoothstep(2.0, 4.0, v.rest.z) * carries(0.22);
         let bend = v.rest.y * 5.2 - v.rest.x * v.rest.x * 0.05;
-        s.n = normalize(s.n + vec3f(0.0, 0.20 * fold * sin(bend), 0.0));
-        s.albedo *= 1.0 - 0.12 * fold * smoothstep(0.2, 1.0, cos(bend));
+        s.n = normalize(s.n + vec3f(0.0, 0.28 * fold * sin(bend), 0.0));
+        s.albedo *= 1.0 - 0.20 * fold * smoothstep(0.2, 1.0, cos(bend));
         // porcelain: one glaze, a tint left on the lips, the occlusion of a head without hair
         s.albedo = mix(s.albedo, mix(GLAZE, vec3f(0.400, 0.255, 0.235), lip * 0.85), glazed);
         s.rough = mix(s.rough, 0.34, glazed);
         s.f0 = mix(s.f0, 0.045, glazed);
         s.sss = mix(s.sss, 0.45, glazed);
-        s.ao = mix(s.ao, max(v.marks.z, 0.12), glazed);
+        s.ao = mix(s.ao, max(v.marks.z, 0.12) * v.marks.w, glazed);
         s.gloss = mix(s.gloss, 0.30, glazed);
     } else if GROUP == HAIRS {
         let out = v.rest - vec3f(0.6, 10.5, -5.0);
