@@ -335,9 +335,9 @@ impl Light<'_> {
             let crease = noise(Vec3::new(rest.x * 11.0, rest.y * 1.6, 3.0)) - 0.5;
             s.albedo *= 1.0 + lip * pore * 0.22 * crease;
         }
-        s.ao *= mix(v.marks.w, 1.0, lip);
+        let forehead = smoothstep(3.4, 4.4, rest.y);
         let fold = smoothstep(0.12, 0.55, v.marks.x)
-            * smoothstep(3.4, 4.4, rest.y)
+            * forehead
             * falls(6.4, 8.6, rest.y)
             * falls(3.2, 5.2, rest.x.abs())
             * smoothstep(2.0, 4.0, rest.z)
@@ -345,12 +345,14 @@ impl Light<'_> {
         let bend = rest.y * 5.2 - rest.x * rest.x * 0.05;
         s.n = (s.n + Vec3::new(0.0, 0.28 * fold * bend.sin(), 0.0)).normalize_or_zero();
         s.albedo *= 1.0 - 0.20 * fold * smoothstep(0.2, 1.0, bend.cos());
+        let open = mix(v.marks.w, 1.0, lip.max(forehead));
+        s.ao *= open;
         let glaze = GLAZE.lerp(Vec3::new(0.400, 0.255, 0.235), lip * 0.85);
         s.albedo = s.albedo.lerp(glaze, glazed);
         s.rough = mix(s.rough, 0.34, glazed);
         s.f0 = mix(s.f0, 0.045, glazed);
         s.sss = mix(s.sss, 0.45, glazed);
-        s.ao = mix(s.ao, v.marks.z.max(0.12) * v.marks.w, glazed);
+        s.ao = mix(s.ao, v.marks.z.max(0.12) * open, glazed);
         s.gloss = mix(s.gloss, 0.30, glazed);
     }
 

@@ -212,19 +212,21 @@ fn surface_of(v: VertexOut, facing: f32) -> Surface {
                 s.albedo *= 1.0 + lip * pore * 0.22 * crease;
             }
         }
-        s.ao *= mix(v.marks.w, 1.0, lip);
-        // raised brows fold the forehead
-        let fold = smoothstep(0.12, 0.55, v.marks.x) * smoothstep(3.4, 4.4, v.rest.y) * falls(6.4, 8.6, v.rest.y)
+        // raised brows fold the forehead, in finer lines than the mesh has
+        let forehead = smoothstep(3.4, 4.4, v.rest.y);
+        let fold = smoothstep(0.12, 0.55, v.marks.x) * forehead * falls(6.4, 8.6, v.rest.y)
             * falls(3.2, 5.2, abs(v.rest.x)) * smoothstep(2.0, 4.0, v.rest.z) * carries(0.22);
         let bend = v.rest.y * 5.2 - v.rest.x * v.rest.x * 0.05;
         s.n = normalize(s.n + vec3f(0.0, 0.28 * fold * sin(bend), 0.0));
         s.albedo *= 1.0 - 0.20 * fold * smoothstep(0.2, 1.0, cos(bend));
+        let open = mix(v.marks.w, 1.0, max(lip, forehead));
+        s.ao *= open;
         // porcelain: one glaze, a tint left on the lips, the occlusion of a head without hair
         s.albedo = mix(s.albedo, mix(GLAZE, vec3f(0.400, 0.255, 0.235), lip * 0.85), glazed);
         s.rough = mix(s.rough, 0.34, glazed);
         s.f0 = mix(s.f0, 0.045, glazed);
         s.sss = mix(s.sss, 0.45, glazed);
-        s.ao = mix(s.ao, max(v.marks.z, 0.12) * v.marks.w, glazed);
+        s.ao = mix(s.ao, max(v.marks.z, 0.12) * open, glazed);
         s.gloss = mix(s.gloss, 0.30, glazed);
     } else if GROUP == HAIRS {
         let out = v.rest - vec3f(0.6, 10.5, -5.0);
