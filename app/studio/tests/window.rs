@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use egui::{Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use listener::latent_intent::Checkpoint;
+use listener::latent_intent::style::Styles;
 use media::Transport;
 use studio::commands::Command;
 use studio::desk::Overlay;
@@ -526,6 +528,51 @@ fn a_face_is_set_by_slider_preset_and_key_and_taken_over_from_a_reaction() {
     window.get_by_label("Action units").click();
     window.run_steps(2);
     assert_ne!(set(&window).weights(), weights);
+}
+
+#[test]
+fn a_network_that_knows_styles_has_their_sliders_and_others_are_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = demo();
+    assert!(window.query_by_label("Smiles").is_none());
+
+    // the shipped network, told of styles: a step of the first number goes straight into every slot
+    let path = folder.path().join("styled.safetensors");
+    let shipped = include_bytes!("../../../models/checkpoints/latent-intent-demo.safetensors");
+    let mut styled = Checkpoint::from_bytes(&path, shipped).unwrap();
+    styled.about.config.style = true;
+    for row in 0..styled.about.config.width {
+        styled.values.extend([if row % 2 == 0 { 0.4 } else { -0.4 }, 0.0, 0.0, 0.0, 0.0]);
+    }
+    styled.styles = Some(Styles { mean: [0.0; 5], deviation: [1.0; 5] });
+    std::fs::write(&path, styled.to_bytes().unwrap()).unwrap();
+    let ctx = window.ctx.clone();
+    window.state_mut().studio.act(&ctx, Command::Open(path));
+    settle(&mut window);
+
+    let reactions = |window: &Window| {
+        let all = &window.state().studio.state.reactions.all;
+        all.iter().map(|reaction| reaction.take.clone()).collect::<Vec<_>>()
+    };
+    let average = reactions(&window);
+    window.get_by_label("Type Smiles").click();
+    window.run_steps(2);
+    window.event(egui::Event::Text("1.5".to_owned()));
+    window.run_steps(1);
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    window.key_press(Key::G);
+    settle(&mut window);
+    let smiling = reactions(&window);
+    assert_eq!(smiling[0].header.sampling.style, [1.5, 0.0, 0.0, 0.0, 0.0]);
+    assert!(average.iter().zip(&smiling).any(|(a, b)| a.attributes != b.attributes));
+
+    // back to the shipped one: it is asked for nobody in particular
+    let number = window.state().studio.state.systems.iter().position(|row| row.name == "latent-intent");
+    window.state_mut().studio.act(&ctx, Command::System(number.unwrap_or(0)));
+    settle(&mut window);
+    assert!(window.query_by_label("Smiles").is_none());
+    assert!(!reactions(&window)[0].header.sampling.has_style());
 }
 
 #[test]
