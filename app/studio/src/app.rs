@@ -70,8 +70,7 @@ impl Studio {
     pub fn new(ctx: &Context, gpu: Option<RenderState>, options: &Options, transport: Transport) -> Self {
         keep_canvas(ctx, gpu.as_ref());
         let mut studio = Self::bare(ctx, gpu, transport);
-        // a head alone is nothing to look at
-        studio.opened_by_arguments = options.open.iter().any(|path| !face::heads::is_head(path));
+        studio.opened_by_arguments = options.open.iter().any(|path| crate::work::is_looked_at(path));
         if let Some(file) = &options.settings {
             studio.remember_in(ctx, file.clone());
         }

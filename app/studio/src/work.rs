@@ -114,6 +114,11 @@ pub enum ClipSource {
     Entry(Arc<Corpus>, Box<ClipEntry>),
 }
 
+/// Whether a path brings something to look at; a head, a network or predictions alone are shown with a clip of the demo.
+pub fn is_looked_at(path: &Path) -> bool {
+    !face::heads::is_head(path) && !path.extension().is_some_and(|end| end == "safetensors" || end == "npy")
+}
+
 /// Finds out what a path is and opens it.
 ///
 /// # Errors

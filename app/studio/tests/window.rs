@@ -533,7 +533,7 @@ fn a_face_is_set_by_slider_preset_and_key_and_taken_over_from_a_reaction() {
 #[test]
 fn a_network_that_knows_styles_has_their_sliders_and_others_are_not_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let mut window = demo();
+    let window = demo();
     assert!(window.query_by_label("Smiles").is_none());
 
     // the shipped network, told of styles: a step of the first number goes straight into every slot
@@ -546,9 +546,10 @@ fn a_network_that_knows_styles_has_their_sliders_and_others_are_not_asked() {
     }
     styled.styles = Some(Styles { mean: [0.0; 5], deviation: [1.0; 5] });
     std::fs::write(&path, styled.to_bytes().unwrap()).unwrap();
+    // named on the command line, it answers a clip of the demo
+    let mut window = self::window(Options { open: vec![path], ..Options::default() });
     let ctx = window.ctx.clone();
-    window.state_mut().studio.act(&ctx, Command::Open(path));
-    settle(&mut window);
+    assert_eq!(window.state().studio.state.clip.as_ref().unwrap().frames, 750);
 
     let reactions = |window: &Window| {
         let all = &window.state().studio.state.reactions.all;
