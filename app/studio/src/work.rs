@@ -273,15 +273,10 @@ fn sampling_of(system: &dyn System, wishes: &Wishes) -> clips::Sampling {
     if system.latents() == 0 {
         sampling.guidance = 0.0;
     }
-    if !knows_styles(system) {
+    if !system.knows_styles() {
         sampling.style = clips::take::Style::default();
     }
     sampling
-}
-
-/// Whether a system can answer as one person or another.
-pub fn knows_styles(system: &dyn System) -> bool {
-    system.latent_intent().is_some_and(|network| network.config().style)
 }
 
 /// Makes reactions to a clip and what the window shows of them.

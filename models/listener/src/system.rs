@@ -86,6 +86,11 @@ pub trait System: Send + Sync {
         true
     }
 
+    /// Whether it can answer as one person or another ([`Sampling::style`]); what cannot refuses when it is asked.
+    fn knows_styles(&self) -> bool {
+        self.latent_intent().is_some_and(|network| network.config().style)
+    }
+
     /// The latent-intent network behind this system, for what only it can do (posteriors, live answers).
     fn latent_intent(&self) -> Option<&crate::latent_intent::LatentIntent> {
         None

@@ -113,8 +113,7 @@ pub fn run(args: &Args, output: &Output) -> clips::Result<()> {
             "leave out --latent and --guidance",
         ));
     }
-    let knows_styles = system.latent_intent().is_some_and(|network| network.config().style);
-    if request.sampling.has_style() && !knows_styles {
+    if request.sampling.has_style() && !system.knows_styles() {
         return Err(bad_request(
             format!("{} knows no styles", system.name()),
             "leave out --style, or train a latent-intent network with --set style=true",

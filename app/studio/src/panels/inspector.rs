@@ -12,7 +12,6 @@ use crate::state::{Maker, ScoredAs, Wishes};
 use crate::text::{empty, heading, label};
 use crate::theme::{self, Tokens};
 use crate::widgets::{self, chip_mono, divider, heat, primary_button, segments, slider, value_row};
-use crate::work::knows_styles;
 
 /// Draws the panel.
 pub fn ui(desk: &mut Desk<'_>, ui: &mut Ui) {
@@ -199,7 +198,7 @@ fn sampling_ui(desk: &mut Desk<'_>, ui: &mut Ui) {
         if v < 0.025 { "off".to_owned() } else { format!("{v:.2}") }
     });
     let system = desk.state.systems.get(desk.state.system);
-    if system.is_some_and(|row| matches!(&row.maker, Maker::System(system) if knows_styles(&**system))) {
+    if system.is_some_and(|row| matches!(&row.maker, Maker::System(system) if system.knows_styles())) {
         for (name, number) in label::STYLES.into_iter().zip(&mut wishes.sampling.style) {
             slider(ui, tokens, name, number, -FARTHEST..=FARTHEST, 0.1, |v| {
                 if v == 0.0 { label::AVERAGE_PERSON.to_owned() } else { format!("{v:+.1}") }
