@@ -231,10 +231,12 @@ impl Faces {
         let size = size.map(|side| side.clamp(16, LARGEST));
         let shown = Shown { doing, camera: *camera, look, size, person };
         if !self.views.contains_key(&seat) {
-            let target = Target::plain(&easel.renderer, size[0], size[1]);
+            let quality = Quality::Fine;
+            let [width, height] = quality.drawn(size, &shown.look);
+            let target = Target::plain(&easel.renderer, width, height);
             let filter = wgpu::FilterMode::Linear;
             let texture = gpu.renderer.write().register_native_texture(&gpu.device, target.view(), filter);
-            let (shown, seen, quality) = (shown.clone(), self.round, Quality::Fine);
+            let (shown, seen) = (shown.clone(), self.round);
             self.views.insert(seat, View { target, texture, shown, quality, seen, drawn: 0, old: true });
         }
         let view = self.views.get_mut(&seat)?;

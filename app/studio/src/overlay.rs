@@ -67,6 +67,10 @@ pub struct Beside {
 
 /// Activity from which a unit's name stands on the face.
 pub const NAMED_FROM: f32 = 0.3;
+/// Height of a face from which its active units are named.
+pub const NAMED_HIGH: f32 = 120.0;
+/// Height of a face from which its colours are explained.
+pub const SCALED_HIGH: f32 = 90.0;
 /// Frames between the faces of an onion skin.
 const ONION_STEP: usize = 4;
 /// Displacement of the hottest colour, cm.

@@ -381,6 +381,7 @@ fn what_cannot_be_answered_says_why_and_what_to_do() {
         for request in [
             Request { turns: vec![(3, 0)], ..once.clone() },
             Request { latents: LatentChoice::One(0), ..once.clone() },
+            Request { sampling: clips::Sampling { style: [1.0; 5], ..once.sampling }, ..once.clone() },
         ] {
             let fault = refusal(&settings, &whole, &request);
             assert!(fault.kind == FaultKind::BadRequest && fault.remedy.contains("latent-intent"), "{fault}");

@@ -321,17 +321,18 @@ fn beside(p: &Parts) -> Vec<Vec<u32>> {
     beside
 }
 
-/// Folds are a vertex or two wide, and the mesh is not regular: each vertex takes half of what those beside it have.
-fn smoothed(folds: &[f32], beside: &[Vec<u32>]) -> Vec<f32> {
-    let mut smooth = folds.to_vec();
-    for _ in 0..2 {
-        let before = smooth.clone();
-        for (fold, around) in smooth.iter_mut().zip(beside).filter(|(_, around)| !around.is_empty()) {
-            let sum: f32 = around.iter().map(|v| before[*v as usize]).sum();
-            *fold = 0.5 * *fold + 0.5 * sum / around.len() as f32;
-        }
+/// Folds are a vertex or two wide, and the mesh is not regular: twice each vertex takes half of what those beside it have.
+/// Returns what `wanted` vertices have then; `once` is room for all.
+fn smoothed(folds: &[f32], beside: &[Vec<u32>], wanted: &[u32], once: &mut [f32]) -> Vec<f32> {
+    let shared = |values: &[f32], v: u32| {
+        let around = &beside[v as usize];
+        let sum: f32 = around.iter().map(|u| values[*u as usize]).sum();
+        0.5 * values[v as usize] + 0.5 * sum / around.len().max(1) as f32
+    };
+    for v in wanted.iter().flat_map(|v| std::iter::once(v).chain(&beside[*v as usize])) {
+        once[*v as usize] = shared(folds, *v);
     }
-    smooth
+    wanted.iter().map(|v| shared(once, *v)).collect()
 }
 
 /// Folds of mirrored shapes at mirrored vertices are made equal: quads of skin are not cut alike on both sides, and a smile
@@ -394,11 +395,19 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
         }
         normal.dot(pull) / (4.0 * area)
     };
+    // almost all shapes begin at rest
+    let still = |v: u32, ground: &dyn Fn(u32) -> Vec3| {
+        let normal: Vec3 = around[v as usize].iter().map(|t| face(*t, ground)).sum();
+        let normal = normal.normalize_or_zero();
+        (normal, hollow(v, normal, ground))
+    };
+    let rest: Vec<(Vec3, f32)> = (0..n as u32).map(|v| still(v, &|_| Vec3::ZERO)).collect();
     let mut per_vertex: Vec<Vec<Entry>> = vec![Vec::new(); n];
     let mut offsets = vec![Vec3::ZERO; n];
     let mut ground = vec![Vec3::ZERO; n];
     let mut stamp = vec![usize::MAX; n];
-    let mut folds = vec![0.0_f32; n];
+    let (mut folds, mut once) = (vec![0.0_f32; n], vec![0.0_f32; n]);
+    let mut touched: Vec<u32> = Vec::new();
     for s in 0..SHAPES.min(p.shapes.len()) {
         for (v, d) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::from(*d);
@@ -419,35 +428,33 @@ fn entries(p: &Parts) -> (Vec<u32>, Vec<Entry>) {
                     if std::mem::replace(&mut stamp[u as usize], s) == s {
                         continue;
                     }
-                    let (mut moved, mut still) = (Vec3::ZERO, Vec3::ZERO);
-                    for t in &around[u as usize] {
-                        moved += face(*t, &|v| grounded(v) + offset(v));
-                        still += face(*t, &grounded);
-                    }
-                    let (moved, still) = (moved.normalize_or_zero(), still.normalize_or_zero());
-                    let turn = moved - still;
+                    let moving = |v: u32| grounded(v) + offset(v);
+                    let moved: Vec3 = around[u as usize].iter().map(|t| face(*t, &moving)).sum();
+                    let moved = moved.normalize_or_zero();
+                    let (normal, was) = match below {
+                        None => rest[u as usize],
+                        Some(_) => still(u, &grounded),
+                    };
+                    let turn = moved - normal;
                     let d = offset(u);
                     if d.length() < 2e-3 && turn.length() < 4e-3 {
                         continue;
                     }
-                    let skin = p.part[u as usize] == part::SKIN;
-                    let fold = match skin {
-                        true => hollow(u, moved, &|v| grounded(v) + offset(v)) - hollow(u, still, &grounded),
-                        false => 0.0,
-                    };
+                    if p.part[u as usize] == part::SKIN {
+                        folds[u as usize] = (hollow(u, moved, &moving) - was).clamp(-MOST_FOLD, MOST_FOLD);
+                    }
+                    touched.push(u);
                     let delta = [d.x, d.y, d.z, turn.x, turn.y, turn.z].map(f16::from_f32);
-                    folds[u as usize] = fold.clamp(-MOST_FOLD, MOST_FOLD);
                     per_vertex[u as usize].push(Entry { shape: s as u16, fold: f16::ZERO, delta });
                 }
             }
         }
-        let smooth = smoothed(&folds, &beside);
-        for (entries, fold) in per_vertex.iter_mut().zip(&smooth) {
-            if let Some(entry) = entries.last_mut().filter(|entry| usize::from(entry.shape) == s) {
-                entry.fold = f16::from_f32(*fold);
+        for (v, fold) in touched.iter().zip(smoothed(&folds, &beside, &touched, &mut once)) {
+            if let Some(entry) = per_vertex[*v as usize].last_mut() {
+                entry.fold = f16::from_f32(fold);
             }
         }
-        folds.fill(0.0);
+        touched.drain(..).for_each(|v| folds[v as usize] = 0.0);
         for (v, _) in &p.shapes[s] {
             offsets[*v as usize] = Vec3::ZERO;
         }

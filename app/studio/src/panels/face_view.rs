@@ -6,7 +6,7 @@ use face::{Expression, Heat, Overlays};
 use crate::commands::Command;
 use crate::desk::Desk;
 use crate::faces::Seat;
-use crate::overlay::{NAMED_FROM, Overlay};
+use crate::overlay::{NAMED_FROM, NAMED_HIGH, Overlay, SCALED_HIGH};
 use crate::people::{MOST_PERSON, People, person};
 use crate::state::Workspace;
 use crate::text;
@@ -21,12 +21,12 @@ pub fn over_ui(
     expression: &Expression,
     overlays: &Overlays,
 ) {
-    if let Some(heat) = overlays.heat.filter(|_| rect.height() > 90.0) {
+    if let Some(heat) = overlays.heat.filter(|_| rect.height() > SCALED_HIGH) {
         // buttons and signs stand in the corner of these
         let corner = if matches!(seat, Seat::Speaker | Seat::Listener | Seat::Stage) { 44.0 } else { 16.0 };
         scale_ui(desk, ui, rect, corner, &heat);
     }
-    if let Some(units) = overlays.regions.filter(|_| rect.height() > 120.0) {
+    if let Some(units) = overlays.regions.filter(|_| rect.height() > NAMED_HIGH) {
         names_ui(desk, ui, rect, seat, expression, &units);
     }
 }

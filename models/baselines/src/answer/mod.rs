@@ -189,6 +189,13 @@ impl Answering {
                 "choose a latent-intent checkpoint, or ask without a latent".to_owned(),
             );
         }
+        if request.sampling.has_style() {
+            return refuse(
+                FaultKind::BadRequest,
+                format!("{name} knows no styles"),
+                "choose a latent-intent checkpoint that does, or ask without a style".to_owned(),
+            );
+        }
         if !(1..=MOST_SAMPLES).contains(&request.samples) {
             return refuse(
                 FaultKind::BadRequest,

@@ -3,7 +3,7 @@
 use face::{Camera, Heat, Look, REGIONS};
 use studio::Theme;
 use studio::motion::Motion;
-use studio::overlay::{Beside, NAMED_FROM, Overlay, Shown};
+use studio::overlay::{Beside, NAMED_FROM, NAMED_HIGH, Overlay, SCALED_HIGH, Shown};
 
 use super::super::bad_request;
 use super::source::Cast;
@@ -169,10 +169,6 @@ impl<'a> Over<'a> {
     }
 }
 
-/// Pixels of a face's height from which its active units are named, and its colours explained, as in the window.
-const NAMED_HIGH: u32 = 120;
-const SCALED_HIGH: u32 = 90;
-
 /// What is written over a face: the scale of its colours, and names of active units.
 #[derive(Debug, Default)]
 pub struct Marks {
@@ -204,7 +200,7 @@ impl Marks {
         let size = (height as f32 * 0.034).clamp(9.0, 22.0);
         let high = (size * 1.3) as u32;
         let mut taken: Vec<[u32; 4]> = Vec::new();
-        for ([right, down], name) in self.names.iter().filter(|_| height >= NAMED_HIGH) {
+        for ([right, down], name) in self.names.iter().filter(|_| height as f32 > NAMED_HIGH) {
             let wide = page.letters.width(name, size) + size * 0.7;
             if wide > width as f32 {
                 continue;
@@ -225,7 +221,7 @@ impl Marks {
             page.plate(at);
             page.write([at[0] as f32 + size * 0.35, at[1] as f32 + size * 0.12], size, name);
         }
-        if let Some(heat) = self.scale.filter(|_| height >= SCALED_HIGH) {
+        if let Some(heat) = self.scale.filter(|_| height as f32 > SCALED_HIGH) {
             let [none, full] = studio::text::heat_scale(heat.full_cm, heat.against.is_some());
             let bar = (width as f32 * 0.2).clamp(24.0, 160.0);
             let [low, high_end] = [&none, &full].map(|text| page.letters.width(text, size));
